@@ -1,0 +1,65 @@
+"""The options from which a generator and its discriminator are built."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from training.errors import ConfigError
+
+RESOLUTIONS = (32, 64, 128, 256)
+CRITIC_NORMS = ("batch", "layer")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Describe a network pair: registry name, latent size, width, image shape, critic norm.
+
+    ``width`` is the number of feature maps at the stage next to the image (64 in the thesis).
+    ``critic_norm`` is "batch" or "layer" (GroupNorm over all channels; same parameter count).
+    """
+
+    model: str
+    z_dim: int
+    width: int = 64
+    img_channels: int = 3
+    img_resolution: int = 64
+    num_classes: int = 0
+    critic_norm: str = "batch"
+
+    def __post_init__(self) -> None:
+        _check_count("z_dim", self.z_dim, 1, 4096)
+        _check_count("width", self.width, 1, 512)
+        _check_count("num_classes", self.num_classes, 0, 100_000)
+        if self.img_channels not in (1, 3):
+            raise ConfigError(f"img_channels is {self.img_channels!r}: expected 1 (grey) or 3 (RGB).")
+        if self.img_resolution not in RESOLUTIONS:
+            raise ConfigError(
+                f"The models cannot make {self.img_resolution!r}-pixel images: choose a resolution "
+                f"out of {', '.join(map(str, RESOLUTIONS))}."
+            )
+        if self.critic_norm not in CRITIC_NORMS:
+            raise ConfigError(
+                f"critic_norm is {self.critic_norm!r}: expected one of {', '.join(CRITIC_NORMS)}."
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
+        """Build from plain JSON values; unknown or missing names raise ConfigError."""
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ConfigError(f"Unknown model options: {', '.join(map(str, unknown))}.")
+        missing = [name for name in ("model", "z_dim") if name not in values]
+        if missing:
+            raise ConfigError(f"Missing model options: {', '.join(missing)}.")
+        if not isinstance(values["model"], str):
+            raise ConfigError(f"The model's name is {values['model']!r}: expected a text.")
+        return cls(**values)
+
+
+def _check_count(name: str, value: Any, low: int, high: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(f"{name} is {value!r}: expected a whole number from {low} to {high}.")

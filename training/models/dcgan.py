@@ -1,0 +1,74 @@
+"""DCGAN: the convolutional pair of Radford et al. 2016, also the body of WGAN-GP."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from training.models.blocks import (
+    Generator,
+    build_norm,
+    flatten_logits,
+    get_stage_widths,
+    init_weights,
+)
+from training.models.config import ModelConfig
+from training.models.spec import ModelDefaults, ModelSpec
+
+
+class ConvGenerator(Generator):
+    """Grow a latent into an image by transposed convolutions, 4x4 pixels first."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        widths = get_stage_widths(config)[::-1]
+        layers: list[nn.Module] = [
+            nn.ConvTranspose2d(config.z_dim, widths[0], 4, 1, 0, bias=False),
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(inplace=True),
+        ]
+        for width_in, width_out in pairwise(widths):
+            layers += [
+                nn.ConvTranspose2d(width_in, width_out, 4, 2, 1, bias=False),
+                nn.BatchNorm2d(width_out),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [nn.ConvTranspose2d(widths[-1], config.img_channels, 4, 2, 1, bias=False)]
+        self.layers = nn.Sequential(*layers, nn.Tanh())
+        init_weights(self)
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Map latents (N, z_dim) to images (N, C, H, W) in [-1, 1]; takes no labels."""
+        images: Tensor = self.layers(z[:, :, None, None])  # (N, z_dim, 1, 1) -> (N, C, H, W)
+        return images
+
+
+class ConvDiscriminator(nn.Module):
+    """Judge an image by strided convolutions down to 4x4 pixels, then one logit."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        widths = [config.img_channels, *get_stage_widths(config)]
+        layers: list[nn.Module] = []
+        for width_in, width_out in pairwise(widths):
+            layers += [
+                nn.Conv2d(width_in, width_out, 4, 2, 1),
+                build_norm(config.critic_norm, width_out),
+                nn.LeakyReLU(0.2, inplace=True),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0))
+        init_weights(self)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) in [-1, 1] to logits (N,)."""
+        return flatten_logits(self.layers(images))
+
+
+SPEC = ModelSpec(
+    key="dcgan",
+    title="DCGAN",
+    source="Radford et al. 2016",
+    objective="non_saturating",
+    defaults=ModelDefaults(z_dim=100, learning_rate=2e-4, betas=(0.5, 0.999)),
+    build_generator=ConvGenerator,
+    build_discriminator=ConvDiscriminator,
+)

@@ -1,0 +1,33 @@
+"""What a model's file has to say about itself to be trained and shown."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from training.models.config import ModelConfig
+
+
+@dataclass(frozen=True)
+class ModelDefaults:
+    """Hold the published hyper-parameters of a model; every one is an option of ``train``."""
+
+    z_dim: int
+    learning_rate: float
+    betas: tuple[float, float]
+    critic_steps: int = 1
+    gp_weight: float = 0.0
+    critic_norm: str = "batch"
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """Register a model: names, source, objective (key in OBJECTIVES), defaults and builders."""
+
+    key: str
+    title: str
+    source: str
+    objective: str
+    defaults: ModelDefaults
+    build_generator: Callable[[ModelConfig], nn.Module]
+    build_discriminator: Callable[[ModelConfig], nn.Module]
