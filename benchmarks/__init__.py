@@ -1,0 +1,1 @@
+"""Time what the project promises: start, memory, sampling, sliders, animations, training."""

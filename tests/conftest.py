@@ -1,0 +1,54 @@
+"""Fixtures that every test may use, and a loud line where no browser is found."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks.chromium import INSTALL_HINT, find_chromium, open_chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+# Set before Gradio is imported anywhere: tests send nothing to anyone.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+NO_CHROMIUM = f"NO CHROMIUM FOUND: the browser tests are skipped. {INSTALL_HINT}."
+
+
+def pytest_report_header() -> str:
+    """Say at the start which browser the tests drive."""
+    path = find_chromium()
+    return f"chromium: {path}" if path else NO_CHROMIUM
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Repeat at the end that there was no browser, where nobody can miss it."""
+    if find_chromium() is None:
+        terminalreporter.write_line(NO_CHROMIUM, red=True, bold=True)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Return the root of the repository."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of a Chromium, or skip the test and say how to get one."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip(NO_CHROMIUM)
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Start one headless Chromium for all browser tests of the session."""
+    with open_chromium(chromium) as browser:
+        yield browser

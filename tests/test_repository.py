@@ -1,0 +1,162 @@
+"""What the documents promise is there, and the repository stays small enough to clone."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+MAX_FILE_BYTES = 20_000_000
+MAX_GENERATOR_BYTES = 60_000_000
+ROOT = Path(__file__).resolve().parent.parent
+
+FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(\s*<?([^)\s>]+)>?[^)]*\)|(?:src|href)=\"([^\"]+)\"")
+HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*$", re.MULTILINE)
+TARGET = re.compile(r"^([a-z][a-z-]*):", re.MULTILINE)
+PROGRAMS = ("training", "explorer", "benchmarks")
+
+
+def list_tracked_files() -> list[Path]:
+    """List the files git knows; in a folder without git, all files outside hidden folders."""
+    if (ROOT / ".git").exists():
+        names = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.split("\0")
+        return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+    found = (path for path in ROOT.rglob("*") if path.is_file())
+    return [p for p in found if not any(x.startswith(".") for x in p.relative_to(ROOT).parts)]
+
+
+FILES = list_tracked_files()
+DOCUMENTS = [path for path in FILES if path.suffix == ".md"]
+DOCUMENT_IDS = [path.relative_to(ROOT).as_posix() for path in DOCUMENTS]
+
+
+def list_anchors(markdown: str) -> set[str]:
+    """List the anchors that GitHub gives the headings of a document."""
+    headings = HEADING.findall(FENCE.sub("", markdown))
+    plain = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading) for heading in headings]
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in plain}
+
+
+def find_broken_links(document: Path) -> list[str]:
+    """List the relative links and images of a document that lead nowhere."""
+    text = document.read_text(encoding="utf-8")
+    broken = []
+    for pair in LINK.findall(re.sub(r"`[^`\n]*`", "", FENCE.sub("", text))):
+        link = pair[0] or pair[1]
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        is_missing = not target.exists()
+        if not is_missing and anchor and target.suffix == ".md":
+            is_missing = anchor not in list_anchors(target.read_text(encoding="utf-8"))
+        if is_missing:
+            broken.append(link)
+    return broken
+
+
+def list_commands(markdown: str) -> list[list[str]]:
+    """List the commands of a document's shell blocks, split into words, without comments."""
+    commands = []
+    for language, block in FENCE.findall(markdown):
+        if language in ("bash", "sh", "shell", "console"):
+            for line in block.replace("\\\n", " ").splitlines():
+                words = shlex.split(line.removeprefix("$ "), comments=True)
+                commands.extend([words] if words else [])
+    return commands
+
+
+@cache
+def read_help(*words: str) -> str:
+    """Return what `python WORDS --help` prints."""
+    done = subprocess.run(
+        [sys.executable, *words, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"python {' '.join(words)} --help failed:\n{done.stderr}"
+    return done.stdout
+
+
+def find_unknown_words(command: list[str], targets: set[str]) -> list[str]:
+    """List what a command names that does not exist: make targets, subcommands, flags."""
+    if command[0] == "make":
+        names = [word for word in command[1:] if "=" not in word and not word.startswith("-")]
+        unknown = [name for name in names if name not in targets]
+        flags = [w.removeprefix("ARGS=") for w in command if w.startswith("ARGS=")]
+        if names == ["app"] and flags:
+            unknown += find_unknown_words(["python", "app.py", *shlex.split(flags[0])], targets)
+        return unknown
+    if not re.search(r"(^|/)python[\d.]*$", command[0]):
+        return []
+    if command[1] == "-m" and command[2] in PROGRAMS:
+        has_subcommand = len(command) > 3 and not command[3].startswith("-")
+        program, rest = command[1 : 3 + has_subcommand], command[3 + has_subcommand :]
+    elif command[1] == "app.py":
+        program, rest = command[1:2], command[2:]
+    else:
+        return []
+    if len(program) == 3 and f"{program[2]}" not in read_help(*program[:2]):
+        return [program[2]]
+    text = read_help(*program)
+    flags = [word.partition("=")[0] for word in rest if word.startswith("--")]
+    return [flag for flag in flags if not re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", text)]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=DOCUMENT_IDS)
+def test_every_relative_link_and_image_exists(document: Path) -> None:
+    assert find_broken_links(document) == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=DOCUMENT_IDS)
+def test_every_command_names_what_exists(document: Path) -> None:
+    targets = set(TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")))
+    for command in list_commands(document.read_text(encoding="utf-8")):
+        assert find_unknown_words(command, targets) == [], " ".join(command)
+
+
+def test_the_readme_shows_the_two_commands() -> None:
+    commands = list_commands((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert ["make", "app"] in commands
+    assert ["make", "test"] in commands
+
+
+def test_no_file_is_too_large_to_clone() -> None:
+    sizes = {path.relative_to(ROOT).as_posix(): path.stat().st_size for path in FILES}
+    assert {name: size for name, size in sizes.items() if size > MAX_FILE_BYTES} == {}
+
+
+def test_generators_together_stay_small() -> None:
+    folder = ROOT / "checkpoints"
+    sizes = [p.stat().st_size for p in FILES if p.suffix == ".safetensors" and folder in p.parents]
+    assert sum(sizes) <= MAX_GENERATOR_BYTES
+
+
+def test_a_broken_link_is_found(tmp_path: Path) -> None:
+    document = tmp_path / "a.md"
+    document.write_text(
+        "# One two\n[ok](#one-two) [no](#three) ![no](gone.png) `[code](gone.md)`\n"
+        '<img src="lost.gif"> [web](https://example.org/x)\n```\n[in a block](gone.md)\n```\n',
+        encoding="utf-8",
+    )
+    assert find_broken_links(document) == ["#three", "gone.png", "lost.gif"]
+
+
+def test_an_unknown_command_is_found() -> None:
+    commands = list_commands(
+        "```bash\nmake app ARGS='--port 1'  # comment\nmake nothing\n\n"
+        "python -m training \\\n  dance\n```\n```text\nmake silence\n```\n"
+    )
+    assert commands == [
+        ["make", "app", "ARGS=--port 1"],
+        ["make", "nothing"],
+        ["python", "-m", "training", "dance"],
+    ]
+    assert find_unknown_words(commands[1], {"app"}) == ["nothing"]
+    assert find_unknown_words(commands[2], {"app"}) == ["dance"]
