@@ -1,0 +1,150 @@
+"""Read labels.csv: one line for each image, its first column naming the file."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from training.datasets.types import LabelColumn
+from training.errors import DatasetError
+
+LABELS_FILE = "labels.csv"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Hold labels.csv: the names of its label columns and the texts for each file.
+
+    place: "labels.csv in faces.zip", for messages. folder: where in the data set the table lies.
+    """
+
+    place: str
+    folder: str
+    columns: tuple[str, ...]
+    rows: dict[str, tuple[str, ...]]
+
+
+def parse_labels(data: bytes, name: str, source: str) -> LabelTable:
+    """Parse the bytes of labels.csv (UTF-8); raise DatasetError naming the line that is wrong."""
+    place = f"{name} in {source}"
+    try:
+        lines = list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(
+            f"{place} cannot be read ({error}): save it as comma-separated text in UTF-8."
+        ) from error
+    header = [cell.strip() for cell in lines[0]] if lines else []
+    _check_header(header, place)
+    rows: dict[str, tuple[str, ...]] = {}
+    for number, line in enumerate(lines[1:], start=2):
+        if not any(cell.strip() for cell in line):
+            continue
+        if len(line) != len(header):
+            raise DatasetError(
+                f"Line {number} of {place} has {len(line)} columns where the first line has "
+                f"{len(header)}: give every line the same columns."
+            )
+        file, *values = (cell.strip() for cell in line)
+        file = file.replace("\\", "/").removeprefix("./")
+        if file in rows:
+            raise DatasetError(
+                f"Line {number} of {place} names {file} a second time: keep one line per file."
+            )
+        rows[file] = tuple(value or UNKNOWN for value in values)
+    folder = PurePosixPath(name).parent.as_posix()
+    return LabelTable(place, "" if folder == "." else f"{folder}/", tuple(header[1:]), rows)
+
+
+def _check_header(header: list[str], place: str) -> None:
+    if not header or header[0].lower() != "file":
+        found = f"{header[0]!r}" if header else "an empty file"
+        raise DatasetError(
+            f"The first column of {place} has to be `file`, naming the images; found {found}. "
+            "A first line such as `file,age,gender` is expected."
+        )
+    if len(header) == 1:
+        raise DatasetError(f"{place} has no label column: add one after `file`, or remove it.")
+    if len(set(header)) != len(header) or not all(header):
+        raise DatasetError(
+            f"The columns of {place} are {', '.join(header)}: give each its own name."
+        )
+
+
+def build_columns(
+    table: LabelTable, names: tuple[str, ...], known: frozenset[str]
+) -> tuple[tuple[LabelColumn, ...], tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    """Match the table with the images.
+
+    names: the usable images; known: all files there. Returns the columns, a row of texts for each
+    image ("unknown" where the table has none) and notes about what does not match. Raises
+    DatasetError if the table names none of the images.
+    """
+    row_of = _match_rows(table, known)
+    unknown = (UNKNOWN,) * len(table.columns)
+    rows = tuple(row_of.get(name, unknown) for name in names)
+    num_matched = sum(name in row_of for name in names)
+    if num_matched == 0:
+        example = next(iter(table.rows), "nothing")
+        raise DatasetError(
+            f"{table.place} names none of the {len(names)} images: it names {example}, and the "
+            f"images are called {names[0]}; write names relative to the folder of {LABELS_FILE}."
+        )
+    columns = tuple(
+        LabelColumn(name, sort_values({row[i] for row in rows}))
+        for i, name in enumerate(table.columns)
+    )
+    return columns, rows, _describe_mismatch(table, row_of, known, len(names) - num_matched)
+
+
+def _match_rows(table: LabelTable, known: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """Map names of files to rows: by path from the table's folder, else from the top, else by
+    bare name where only one file has it."""
+    by_base: dict[str, list[str]] = {}
+    for name in known:
+        by_base.setdefault(PurePosixPath(name).name, []).append(name)
+    matched: dict[str, tuple[str, ...]] = {}
+    for file, row in table.rows.items():
+        same_base = by_base.get(file, [])
+        if table.folder + file in known:
+            matched[table.folder + file] = row
+        elif file in known:
+            matched[file] = row
+        elif len(same_base) == 1:
+            matched.setdefault(same_base[0], row)
+    return matched
+
+
+def _describe_mismatch(
+    table: LabelTable,
+    row_of: dict[str, tuple[str, ...]],
+    known: frozenset[str],
+    num_unlabelled: int,
+) -> tuple[str, ...]:
+    notes = []
+    bases = {PurePosixPath(name).name for name in row_of}
+    missing = [
+        file
+        for file in table.rows
+        if table.folder + file not in known and file not in known and file not in bases
+    ]
+    if missing:
+        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
+        files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
+        notes.append(
+            f"{table.place} names {files} not there: {', '.join(missing[:10])}{more}"
+        )
+    if num_unlabelled:
+        images = "1 image" if num_unlabelled == 1 else f"{num_unlabelled} images"
+        notes.append(f"{images} without a line in {table.place}: labelled {UNKNOWN!r}")
+    return tuple(notes)
+
+
+def sort_values(values: set[str]) -> tuple[str, ...]:
+    """Sort label values: by number if all are numbers, else as text; "unknown" comes last."""
+    known = values - {UNKNOWN}
+    try:
+        ordered = sorted(known, key=lambda text: (float(text), text))
+    except ValueError:
+        ordered = sorted(known)
+    return (*ordered, *sorted(values & {UNKNOWN}))
