@@ -1,0 +1,75 @@
+"""What every feature extractor has in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.errors import MetricError
+
+# Images per pass through the network: more is no faster on a CPU and only costs memory.
+MAX_IMAGES_PER_PASS = 64
+
+
+@dataclass(frozen=True)
+class ExtractorSpec:
+    """Describe an extractor before its network is loaded."""
+
+    key: str
+    score_name: str
+    """What a Frechet distance between its features may be called."""
+    dim: int
+    load: Callable[[Path | None, torch.device], "Extractor"]
+
+
+@dataclass(frozen=True, eq=False)
+class Extractor:
+    """Turn uint8 images (B, C, H, W), C 1 or 3, into float32 features (B, dim) on the CPU."""
+
+    key: str
+    score_name: str
+    dim: int
+    network: nn.Module
+    """Maps uint8 (B, 3, H, W) on `device` to float features (B, dim)."""
+    device: torch.device
+    precision: str = "float32"
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Compute the features of the images; raises MetricError on anything but such images."""
+        if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] not in (1, 3):
+            raise MetricError(
+                f"Extractor {self.key}: found images of shape {tuple(images.shape)} and type"
+                f" {images.dtype}, expected (B, 1 or 3, H, W) of torch.uint8; convert them with"
+                " training.images.to_uint8."
+            )
+        with torch.inference_mode():
+            passes = [
+                self.network(part.to(self.device).expand(-1, 3, -1, -1)).float().cpu()
+                for part in images.split(MAX_IMAGES_PER_PASS)
+            ]
+        return torch.cat(passes)  # (B, dim)
+
+
+def load_state_dict_file(path: Path, key: str) -> dict[str, Tensor]:
+    """Read the tensors of a .pth file, running no code from it; MetricError if it is damaged."""
+    try:
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise MetricError(
+            f"Extractor {key}: there is no weights file at {path}; check the path, or leave it out"
+            " to use the usual places."
+        ) from error
+    except Exception as error:  # torch.load raises whatever the unpickler and the zip reader do
+        raise MetricError(
+            f"Extractor {key}: the weights file {path} cannot be read"
+            f" ({type(error).__name__}); expected a PyTorch state dict. Fetch it again."
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise MetricError(
+            f"Extractor {key}: the weights file {path} holds no state dict of tensors; expected the"
+            " published weights. Fetch them again."
+        )
+    return state

@@ -1,0 +1,109 @@
+"""The Frechet distance between two sets of features: pure functions of their statistics.
+
+Heusel et al. 2017 compare generated with real images by the squared Frechet (2-Wasserstein)
+distance between the Gaussians fitted to their features:
+
+    |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
+
+The product S1 S2 is not symmetric. Its eigenvalues are those of S1^(1/2) S2 S1^(1/2), which is
+symmetric and positive semi-definite, so everything here stays real and works on singular
+covariances too: small negative eigenvalues are rounding and count as 0.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import MetricError
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureStatistics:
+    """Hold mean (d,) and unbiased covariance (d, d), both float64, of `num_samples` features."""
+
+    mean: FloatArray
+    covariance: FloatArray
+    num_samples: int
+
+    @property
+    def dim(self) -> int:
+        """Return d, the number of features per sample."""
+        return int(self.mean.shape[0])
+
+    @cached_property
+    def covariance_root(self) -> FloatArray:
+        """Compute the symmetric square root (d, d) of the covariance, once."""
+        eigenvalues, vectors = np.linalg.eigh(self.covariance)
+        return (vectors * np.sqrt(eigenvalues.clip(min=0))) @ vectors.T
+
+
+def compute_statistics(features: NDArray[np.floating]) -> FeatureStatistics:
+    """Compute the statistics of features (N, d), N >= 2, in two float64 passes."""
+    _check_num_samples(len(features))
+    mean = features.mean(axis=0, dtype=np.float64)
+    centred = features - mean
+    return FeatureStatistics(mean, centred.T @ centred / (len(features) - 1), len(features))
+
+
+def compute_frechet_distance(samples: FeatureStatistics, reference: FeatureStatistics) -> float:
+    """Compute the squared Frechet distance; 0 for equal statistics, never negative.
+
+    The value is symmetric, the cost is not: the reference's covariance root is kept with it, so
+    many samples against one reference are cheap.
+    """
+    _check_dims(samples.dim, reference.dim)
+    root = reference.covariance_root
+    trace = _sum_roots(np.linalg.eigvalsh(root @ samples.covariance @ root))
+    return _combine(samples.mean, float(np.trace(samples.covariance)), reference, trace)
+
+
+def compute_frechet_distance_from_features(
+    features: NDArray[np.floating], reference: FeatureStatistics
+) -> float:
+    """Compute the squared Frechet distance of features (N, d), N >= 2, to a reference.
+
+    Below N = d the sample covariance A^T A, with A the centred features over sqrt(N - 1), has at
+    most N - 1 non-zero eigenvalues. A^T A S has the same ones as A S A^T, an (N, N) matrix, which
+    is quicker and needs no root of S. From N = d on this is `compute_frechet_distance`.
+    """
+    num_samples, dim = features.shape
+    if num_samples >= dim:
+        return compute_frechet_distance(compute_statistics(features), reference)
+    _check_num_samples(num_samples)
+    _check_dims(dim, reference.dim)
+    mean = features.mean(axis=0, dtype=np.float64)
+    scaled = (features - mean) / np.sqrt(num_samples - 1)  # (N, d)
+    trace = _sum_roots(np.linalg.eigvalsh(scaled @ reference.covariance @ scaled.T))  # of (N, N)
+    return _combine(mean, float(np.square(scaled).sum()), reference, trace)
+
+
+def _combine(
+    mean: FloatArray, variance: float, reference: FeatureStatistics, trace: float
+) -> float:
+    difference = mean - reference.mean
+    total = difference @ difference + variance + np.trace(reference.covariance) - 2 * trace
+    return max(0.0, float(total))
+
+
+def _sum_roots(eigenvalues: NDArray[np.floating]) -> float:
+    return float(np.sqrt(eigenvalues.clip(min=0)).sum())
+
+
+def _check_num_samples(num_samples: int) -> None:
+    if num_samples < 2:
+        raise MetricError(
+            f"Frechet distance: found {num_samples} sample(s), expected at least 2, since a"
+            " covariance needs them; ask for more samples."
+        )
+
+
+def _check_dims(found: int, expected: int) -> None:
+    if found != expected:
+        raise MetricError(
+            f"Frechet distance: the samples have {found} features each, the reference {expected};"
+            " both must come from the same extractor."
+        )

@@ -1,0 +1,121 @@
+"""Reference statistics: what the features of real images look like, and how well N can tell."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from training.datasets.types import ImageDataset
+from training.errors import MetricError
+from training.files import get_cache_dir
+from training.metrics.extractors import Extractor, get_extractor_spec, load_extractor
+from training.metrics.frechet import compute_statistics
+from training.metrics.noise_floor import measure_noise_floor
+from training.metrics.reference_files import (
+    ReferenceStatistics,
+    find_reference,
+    load_reference,
+    matches,
+    save_reference,
+)
+
+__all__ = [
+    "ReferenceStatistics",
+    "compute_reference",
+    "find_reference",
+    "get_reference",
+    "load_reference",
+    "save_reference",
+]
+
+MAX_IMAGES = 10_000
+MIN_IMAGES = 4
+
+
+def compute_reference(
+    dataset: ImageDataset,
+    extractor_key: str,
+    progress: bool = True,
+    weights: Path | None = None,
+    device: torch.device | str = "cpu",
+    max_images: int = MAX_IMAGES,
+) -> ReferenceStatistics:
+    """Compute a data set's statistics and noise floor from at most `max_images` of its images.
+
+    Of a larger data set every k-th image is taken, evenly over its whole length. 10,000 images
+    take minutes on a CPU; `progress` shows a bar on stderr. Raises MetricError below 4 images.
+    """
+    if len(dataset) < MIN_IMAGES:
+        raise MetricError(
+            f"Reference: the data set {dataset.name} has {len(dataset)} image(s), expected at least"
+            f" {MIN_IMAGES}; choose a larger one."
+        )
+    extractor = load_extractor(extractor_key, weights, device)
+    indices = choose_images(len(dataset), max_images)
+    features = extract_features(dataset, indices, extractor, progress)
+    details = {
+        "num_images_used": len(indices),
+        "num_images": len(dataset),
+        "selection": "all" if len(indices) == len(dataset) else "evenly spaced",
+        "precision": extractor.precision,
+    }
+    statistics = compute_statistics(features)
+    noise_floor = measure_noise_floor(features, statistics)
+    return ReferenceStatistics(dataset.describe(), extractor_key, statistics, noise_floor, details)
+
+
+def get_reference(
+    dataset: ImageDataset,
+    extractor_key: str,
+    cache_dir: Path | None = None,
+    progress: bool = True,
+    weights: Path | None = None,
+    device: torch.device | str = "cpu",
+    max_images: int = MAX_IMAGES,
+) -> ReferenceStatistics:
+    """Load a data set's reference from the cache, or compute it and keep it there.
+
+    A cached file that is damaged or belongs to something else is replaced.
+    """
+    get_extractor_spec(extractor_key)
+    folder = get_cache_dir(cache_dir) / "references"
+    path = folder / f"{dataset.fingerprint[:16]}-{extractor_key}-{max_images}.safetensors"
+    if path.is_file():
+        try:
+            reference = load_reference(path)
+        except MetricError:
+            pass  # damaged: computed again below, and the file replaced
+        else:
+            if matches(reference.dataset, reference.extractor, dataset.describe(), extractor_key):
+                return reference
+    reference = compute_reference(dataset, extractor_key, progress, weights, device, max_images)
+    save_reference(path, reference)
+    return reference
+
+
+def choose_images(num_images: int, max_images: int) -> NDArray[np.int64]:
+    """Choose at most `max_images` indices, evenly spaced and in order, without repeats."""
+    count = min(num_images, max_images)
+    return np.arange(count, dtype=np.int64) * num_images // count
+
+
+def extract_features(
+    dataset: ImageDataset,
+    indices: NDArray[np.int64],
+    extractor: Extractor,
+    progress: bool,
+    batch_size: int = 64,
+) -> NDArray[np.float32]:
+    """Compute the float32 features (N, d) of the chosen images."""
+    features = np.empty((len(indices), extractor.dim), dtype=np.float32)
+    with tqdm(
+        total=len(indices), desc=f"{dataset.name}: real features", unit="img", disable=not progress
+    ) as bar:
+        for start in range(0, len(indices), batch_size):
+            chosen = indices[start : start + batch_size]
+            images = torch.from_numpy(np.stack([dataset[int(i)] for i in chosen]))
+            features[start : start + len(chosen)] = extractor(images).numpy()
+            bar.update(len(chosen))
+    return features

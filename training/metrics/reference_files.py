@@ -1,0 +1,203 @@
+"""Reference statistics of real images: the record, and its file.
+
+A file is safetensors: the mean, and the upper triangle of the symmetric covariance, both float64;
+the rest is a JSON text in the metadata.
+"""
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from training.errors import MetricError
+from training.files import write_atomically
+from training.metrics.frechet import FeatureStatistics, FloatArray
+from training.metrics.noise_floor import NoiseFloor, interpolate_noise_floor
+
+FORMAT_VERSION = 1
+METADATA_KEY = "latent_explorer_reference"
+
+
+@dataclass(frozen=True, eq=False)
+class ReferenceStatistics:
+    """Hold the feature statistics of a real data set, and its noise floor.
+
+    `noise_floor` has (N, score) pairs of growing N: what N real images score against the others,
+    reduced to a reference of all `statistics.num_samples` images. `details` says how the
+    statistics were made: images used, precision of the extractor.
+    """
+
+    dataset: dict[str, Any]
+    extractor: str
+    statistics: FeatureStatistics
+    noise_floor: NoiseFloor
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Return the data set's name."""
+        return str(self.dataset.get("name", "unknown"))
+
+    def get_noise_floor(self, num_samples: int) -> float:
+        """Return what `num_samples` perfect samples are expected to score.
+
+        Interpolates between measured counts linearly in log N and log score. Outside of them it
+        scales the nearest one by (1/N + 1/M), M being the images of the reference: the first-order
+        law of the bias, so an estimate; see `is_noise_floor_measured`.
+        """
+        return interpolate_noise_floor(self.noise_floor, num_samples, self.statistics.num_samples)
+
+    def is_noise_floor_measured(self, num_samples: int) -> bool:
+        """Tell whether the noise floor at this count lies between measured ones.
+
+        If not, it is extrapolated, and should be shown as approximate ("~").
+        """
+        return self.noise_floor[0][0] <= num_samples <= self.noise_floor[-1][0]
+
+
+def save_reference(path: Path, reference: ReferenceStatistics) -> None:
+    """Write reference statistics to one file, atomically."""
+    statistics = reference.statistics
+    tensors = {
+        "mean": np.ascontiguousarray(statistics.mean),
+        "covariance_upper": statistics.covariance[np.triu_indices(statistics.dim)],
+    }
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "dataset": reference.dataset,
+        "extractor": reference.extractor,
+        "num_samples": statistics.num_samples,
+        "noise_floor": [list(pair) for pair in reference.noise_floor],
+        "details": reference.details,
+    }
+    metadata = {METADATA_KEY: json.dumps(facts)}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+
+
+def load_reference(path: Path) -> ReferenceStatistics:
+    """Read reference statistics; raises MetricError if the file is absent, damaged or not one."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            facts = _parse_facts(path, file.metadata())
+            tensors = {name: file.get_tensor(name) for name in ("mean", "covariance_upper")}
+    except (OSError, SafetensorError) as error:
+        raise _describe_damage(path, str(error)) from error
+    try:
+        noise_floor = tuple((int(count), float(score)) for count, score in facts["noise_floor"])
+        statistics = _build_statistics(path, tensors, int(facts["num_samples"]))
+        reference = ReferenceStatistics(
+            dict(facts["dataset"]),
+            str(facts["extractor"]),
+            statistics,
+            noise_floor,
+            dict(facts["details"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _describe_damage(path, f"its metadata lacks or misstates {error}") from error
+    _check_noise_floor(path, noise_floor)
+    return reference
+
+
+def find_reference(
+    dataset: dict[str, Any], extractor_key: str, folders: Sequence[Path]
+) -> ReferenceStatistics | None:
+    """Find the statistics of a data set (as `ImageDataset.describe` gives it) in some folders.
+
+    Fingerprint, resolution and extractor must match. Files that are not readable references are
+    passed over; None if nothing matches.
+    """
+    for folder in folders:
+        for path in sorted(folder.glob("*.safetensors")):
+            try:
+                with safe_open(path, framework="numpy") as file:
+                    facts = _parse_facts(path, file.metadata())
+            except (OSError, SafetensorError, MetricError):
+                continue
+            found = facts.get("dataset")
+            if isinstance(found, dict) and matches(
+                found, facts.get("extractor"), dataset, extractor_key
+            ):
+                return load_reference(path)
+    return None
+
+
+def matches(
+    found: dict[str, Any], found_extractor: Any, dataset: dict[str, Any], extractor_key: str
+) -> bool:
+    """Tell whether a reference's data set and extractor are the ones asked for."""
+    same_data = all(found.get(key) == dataset.get(key) for key in ("fingerprint", "resolution"))
+    return same_data and found_extractor == extractor_key
+
+
+def _parse_facts(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
+    text = (metadata or {}).get(METADATA_KEY)
+    if text is None:
+        raise MetricError(
+            f"Reference {path}: found a safetensors file without reference statistics; expected one"
+            " written by `python -m training reference`."
+        )
+    try:
+        facts = json.loads(text)
+    except ValueError as error:
+        raise _describe_damage(path, "its metadata is not JSON") from error
+    if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
+        version = facts.get("format_version") if isinstance(facts, dict) else None
+        raise MetricError(
+            f"Reference {path}: found format version {version}, expected {FORMAT_VERSION}; make it"
+            " anew with `python -m training reference`."
+        )
+    return facts
+
+
+def _build_statistics(
+    path: Path, tensors: dict[str, FloatArray], num_samples: int
+) -> FeatureStatistics:
+    mean, upper = tensors["mean"], tensors["covariance_upper"]
+    dim = mean.shape[0] if mean.ndim == 1 else 0
+    if dim == 0 or upper.shape != (dim * (dim + 1) // 2,) or num_samples < 2:
+        raise _describe_damage(
+            path,
+            f"mean {mean.shape}, covariance triangle {upper.shape} and {num_samples} samples do not"
+            " fit together",
+        )
+    if mean.dtype != np.float64 or upper.dtype != np.float64:
+        raise _describe_damage(path, f"it holds {mean.dtype} and {upper.dtype}, expected float64")
+    if not (np.isfinite(mean).all() and np.isfinite(upper).all()):
+        raise _describe_damage(path, "it holds numbers that are not finite")
+    covariance = np.zeros((dim, dim))
+    covariance[np.triu_indices(dim)] = upper
+    covariance += np.triu(covariance, 1).T
+    _check_positive(path, covariance)
+    return FeatureStatistics(mean, covariance, num_samples)
+
+
+def _check_positive(path: Path, covariance: FloatArray) -> None:
+    """Refuse what cannot be a covariance: Cholesky fails beyond rounding below 0."""
+    slack = 1e-9 * max(float(np.abs(np.diag(covariance)).max()), 1e-300) * len(covariance)
+    try:
+        np.linalg.cholesky(covariance + slack * np.eye(len(covariance)))
+    except np.linalg.LinAlgError as error:
+        raise _describe_damage(path, "its covariance has negative eigenvalues") from error
+
+
+def _check_noise_floor(path: Path, noise_floor: NoiseFloor) -> None:
+    counts = [count for count, _ in noise_floor]
+    is_growing = all(a < b for a, b in itertools.pairwise(counts))
+    is_sound = all(count > 0 and 0 <= score < float("inf") for count, score in noise_floor)
+    if not noise_floor or not is_growing or not is_sound:
+        raise _describe_damage(
+            path, "its noise floor is not a list of growing counts with finite scores"
+        )
+
+
+def _describe_damage(path: Path, what: str) -> MetricError:
+    return MetricError(
+        f"Reference {path}: cannot be used ({what}); expected a file written by"
+        " `python -m training reference`. Make it anew."
+    )
