@@ -1,0 +1,169 @@
+"""The recipe inside every image and animation: all that is needed to make it again, exactly."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+from explorer import __version__
+from explorer.latents import MAX_SEEDS, check_truncation
+from explorer.paths import check_method, check_num_frames
+from training.errors import ConfigError, ProjectError
+from training.latents import check_seed
+
+RECIPE_KEY = "latent-explorer"  # the PNG text chunk's keyword; the prefix of the GIF comment
+KINDS = ("sample", "grid", "interpolation")
+RESIZE_METHODS = ("lanczos", "nearest")
+MIN_SIZE, MAX_SIZE = 16, 1024
+MAX_FPS = 50
+
+
+class RecipeError(ProjectError):
+    """Report a file without a readable recipe, or a recipe that cannot be followed here."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Describe an image or animation completely; invalid values raise ConfigError.
+
+    ``kind`` is "sample" (one seed, one image), "grid" (any number of seeds, ``columns`` wide) or
+    "interpolation" (from the first of two seeds to the second). ``checkpoint`` is the BLAKE2b
+    hash of the checkpoint file. ``size`` is the edge of each image in pixels, 0 for the model's
+    own. ``labels`` has one class per seed, or is empty for a model without labels; a morph keeps
+    one class. ``method``, ``num_frames`` (first to last seed inclusive), ``fps`` and
+    ``is_ping_pong`` matter for interpolations only.
+    """
+
+    kind: str
+    model: str
+    checkpoint: str
+    seeds: tuple[int, ...]
+    truncation: float = 1.0
+    labels: tuple[int, ...] = ()
+    method: str = "slerp"
+    num_frames: int = 60
+    fps: float = 30.0
+    is_ping_pong: bool = False
+    columns: int = 8
+    size: int = 0
+    resize: str = "lanczos"
+    app_version: str = __version__
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ConfigError(f"Unknown kind {self.kind!r}: expected one of {', '.join(KINDS)}.")
+        self._check_seeds()
+        check_truncation(self.truncation)
+        check_method(self.method)
+        check_num_frames(self.num_frames)
+        check_fps(self.fps)
+        if self.columns < 1:
+            raise ConfigError(f"{self.columns} columns are out of range: choose at least 1.")
+        if self.size and not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise ConfigError(
+                f"Size {self.size} is out of range: choose {MIN_SIZE} to {MAX_SIZE} pixels, or 0 "
+                "for the model's own."
+            )
+        if self.resize not in RESIZE_METHODS:
+            raise ConfigError(
+                f"Unknown resize method {self.resize!r}: choose one of {', '.join(RESIZE_METHODS)}."
+            )
+
+    def _check_seeds(self) -> None:
+        low, high = {"sample": (1, 1), "grid": (1, MAX_SEEDS), "interpolation": (2, 2)}[self.kind]
+        if not low <= len(self.seeds) <= high:
+            expected = str(low) if low == high else f"{low} to {high}"
+            raise ConfigError(f"{self.kind} takes {expected} seeds, found {len(self.seeds)}.")
+        for seed in self.seeds:
+            check_seed(seed)
+        if self.labels and len(self.labels) != len(self.seeds):
+            raise ConfigError(
+                f"{len(self.seeds)} seeds need as many labels or none, found {len(self.labels)}."
+            )
+        if self.kind == "interpolation" and len(set(self.labels)) > 1:
+            raise ConfigError("A morph keeps one label: give both ends the same.")
+
+    def to_json(self) -> str:
+        """Return the recipe as one line of ASCII JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Recipe":
+        """Read the text of `to_json`, checking every value; raises RecipeError."""
+        try:
+            values = json.loads(text)
+            if not isinstance(values, dict):
+                raise ConfigError("expected a JSON object.")
+            return cls(**_check_types(values))
+        except (ValueError, TypeError, RecursionError, ConfigError) as error:
+            raise RecipeError(
+                f"The recipe is damaged or from another version of this program: {error}"
+            ) from error
+
+
+def check_fps(fps: float) -> float:
+    """Return the frame rate if it is in [1, 50], else raise ConfigError."""
+    if not 1 <= fps <= MAX_FPS:
+        raise ConfigError(
+            f"{fps} frames per second are out of range: choose 1 to {MAX_FPS} (browsers slow down "
+            "faster GIFs)."
+        )
+    return float(fps)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read the recipe out of a PNG or GIF that this program wrote; raises RecipeError."""
+    try:
+        with Image.open(path) as image:
+            text = _find_recipe_text(image)
+    except FileNotFoundError as error:
+        raise RecipeError(f"There is no file {path}: check the path.") from error
+    # Pillow reports damaged files with all of these.
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise RecipeError(
+            f"{Path(path).name} is not a readable PNG or GIF: choose a file saved by this program."
+        ) from error
+    if text is None:
+        raise RecipeError(
+            f"{Path(path).name} holds no recipe: it was not saved by this program, or another one "
+            "(an editor, a messenger) saved it again without it. Choose the original file."
+        )
+    return Recipe.from_json(text)
+
+
+def format_gif_comment(recipe: Recipe) -> bytes:
+    """Return the comment that carries a recipe in a GIF."""
+    return f"{RECIPE_KEY}:{recipe.to_json()}".encode("ascii")
+
+
+def _find_recipe_text(image: Image.Image) -> str | None:
+    if image.format == "PNG":
+        text = image.info.get(RECIPE_KEY)
+        return text if isinstance(text, str) else None
+    if image.format == "GIF":
+        comment = image.info.get("comment", b"").decode("ascii", errors="replace")
+        prefix, _, text = comment.partition(":")
+        return text if prefix == RECIPE_KEY else None
+    return None
+
+
+def _check_types(values: dict[str, Any]) -> dict[str, Any]:
+    """Return JSON values as the types of Recipe's fields; raises ConfigError."""
+    checkers = {field.name: field.type for field in fields(Recipe)}
+    unknown = sorted(set(values) - set(checkers))
+    if unknown:
+        raise ConfigError(f"unknown entries {', '.join(unknown)}.")
+    return {name: _check_type(name, value, checkers[name]) for name, value in values.items()}
+
+
+def _check_type(name: str, value: Any, expected: Any) -> Any:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    if expected == tuple[int, ...] and isinstance(value, list):
+        return tuple(_check_type(name, item, int) for item in value)
+    if expected is float and (is_integer or isinstance(value, float)):
+        return float(value)
+    if (expected is int and is_integer) or (expected in (str, bool) and type(value) is expected):
+        return value
+    raise ConfigError(f"{name} is {value!r}, which is of the wrong type.")

@@ -1,0 +1,87 @@
+"""From a recipe to its pixels: the one way in which images and animations are made."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from explorer.animation import resize_frames
+from explorer.images import make_grid
+from explorer.library import CheckpointLibrary
+from explorer.paths import build_interpolation, count_path_frames
+from explorer.recipe import Recipe, RecipeError
+from explorer.sampler import Sampler
+from training.errors import ConfigError
+
+MAX_PIXELS = 600 * 512 * 512  # of all images together: 472 MB in colour
+
+
+def render_recipe(recipe: Recipe, sampler: Sampler) -> np.ndarray:
+    """Make the images of a recipe, uint8 (N, H, W, C).
+
+    N is 1 for a sample or a grid, else the number of frames. The model is taken by name; use
+    `replay_recipe` for a recipe read from a file.
+    """
+    images = np.concatenate(list(iter_images(recipe, sampler)))
+    return make_grid(images, recipe.columns)[None] if recipe.kind == "grid" else images
+
+
+def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
+    """Make a recipe's single images in chunks, (B, H, W, C), resized; checks before it computes.
+
+    Lets a caller show progress and stop between chunks; `count_images` tells how many there are.
+    """
+    resolution = sampler.get_header(recipe.model).model.img_resolution
+    check_pixels(count_images(recipe), recipe.size or resolution)
+    latents = sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
+    if recipe.kind == "interpolation":
+        latents = build_interpolation(
+            latents[0], latents[1], recipe.num_frames, recipe.method, recipe.is_ping_pong
+        )
+    labels = recipe.labels[:1] * len(latents) if recipe.kind == "interpolation" else recipe.labels
+    chunks = sampler.iter_images(recipe.model, latents, labels or None)
+    return (resize_frames(chunk, recipe.size, recipe.resize) for chunk in chunks)
+
+
+def count_images(recipe: Recipe) -> int:
+    """Return how many images `iter_images` makes: one per seed, or one per frame."""
+    if recipe.kind == "interpolation":
+        return count_path_frames(recipe.num_frames, recipe.is_ping_pong)
+    return len(recipe.seeds)
+
+
+def replay_recipe(recipe: Recipe, sampler: Sampler) -> np.ndarray:
+    """Make the images of a recipe again, bit by bit as they were written (before GIF's palette).
+
+    The checkpoint is found by its hash, under whatever name it has now. Raises RecipeError if it
+    is not in the library, naming a file of the same name with other content.
+    """
+    return render_recipe(locate_model(recipe, sampler.library), sampler)
+
+
+def locate_model(recipe: Recipe, library: CheckpointLibrary) -> Recipe:
+    """Return the recipe with the name its checkpoint has in this library; raises RecipeError."""
+    names = sorted(library.names, key=lambda name: name != recipe.model)  # likeliest first
+    for name in names:
+        if library.get_fingerprint(name) == recipe.checkpoint:
+            return replace(recipe, model=name)
+    if recipe.model in names:
+        found = library.get_fingerprint(recipe.model)
+        raise RecipeError(
+            f"The recipe was made with another version of {recipe.model}: its checkpoint had hash "
+            f"{recipe.checkpoint}, the one in {library.folder} has {found}. Put the original file "
+            "there."
+        )
+    raise RecipeError(
+        f"The recipe needs model {recipe.model} (hash {recipe.checkpoint}), which is not in "
+        f"{library.folder}: copy its checkpoint there."
+    )
+
+
+def check_pixels(count: int, size: int) -> None:
+    """Raise ConfigError if that many square images of that edge would take too much memory."""
+    if count * size**2 > MAX_PIXELS:
+        raise ConfigError(
+            f"{count} images of {size} pixels are too many at once: choose at most "
+            f"{MAX_PIXELS // size**2} of this size, or make them smaller."
+        )
