@@ -66,9 +66,7 @@ def load_avatars(argument: str, options: DatasetOptions, progress: bool) -> Imag
     decoder = AvatarDecoder(
         style, options.max_images or DEFAULT_NUM_IMAGES, options.resolution, options.channels
     )
-    cached = load_or_decode(
-        f"avatars-{style}", get_identity(style), decoder, options, progress
-    )
+    cached = load_or_decode(f"avatars-{style}", get_identity(style), decoder, options, progress)
     columns = build_label_columns(style, cached.labels)
     kept = [i for i, column in enumerate(columns) if len(column.values) > 1]
     labels = encode_labels(cached.labels, columns)[:, kept]
@@ -95,10 +93,13 @@ def draw_avatar(style: str, seed: int, resolution: int) -> tuple[Image.Image, di
     import resvg
     from dicebear import Avatar
 
-    avatar = Avatar(_load_style(style), {"seed": str(seed), "size": resolution}).to_json()
+    red, green, blue = choose_background(seed)
+    options: dict[str, Any] = {"seed": str(seed), "size": resolution}
+    if not _varies_background(load_definition(style)):
+        options["backgroundColor"] = f"#{red:02x}{green:02x}{blue:02x}"
+    avatar = Avatar(_load_style(style), options).to_json()
     tree = resvg.usvg.Tree.from_str(avatar["svg"], resvg.usvg.Options.default())
-    background = (*choose_background(seed), 255)
-    png = resvg.render(tree, (1, 0, 0, 0, 1, 0), bg_color=background)
+    png = resvg.render(tree, (1, 0, 0, 0, 1, 0), bg_color=(red, green, blue, 255))
     with Image.open(io.BytesIO(png)) as image:
         image.load()
     return image, avatar["options"]
@@ -116,6 +117,11 @@ def choose_background(seed: int) -> tuple[int, int, int]:
     return round(255 * red), round(255 * green), round(255 * blue)
 
 
+def _varies_background(definition: dict[str, Any]) -> bool:
+    """Say whether a style chooses among backgrounds of its own, which are part of its look."""
+    return len(definition.get("colors", {}).get("background", {}).get("values", [])) > 1
+
+
 def list_styles() -> list[str]:
     """Name the styles that are installed, sorted."""
     return sorted(path.stem for path in _get_styles_dir().glob("*.json"))
@@ -131,14 +137,26 @@ def load_definition(style: str) -> dict[str, Any]:
         raise DatasetError(
             f"There is no avatar style {style!r}. {hint}All styles: {', '.join(styles)}."
         )
-    definition: dict[str, Any] = json.loads(
-        (_get_styles_dir() / f"{style}.json").read_text(encoding="utf-8")
-    )
+    text = (_get_styles_dir() / f"{style}.json").read_text(encoding="utf-8")
+    definition: dict[str, Any] = json.loads(text)
+    if _has_text(definition["canvas"]) or _has_text(definition["components"]):
+        raise DatasetError(
+            f"Avatar style {style!r} writes letters, which look different with the fonts of each "
+            f"machine: choose another, such as {DEFAULT_STYLE}."
+        )
     return definition
 
 
+def _has_text(node: Any) -> bool:
+    """Say whether a part of a definition draws an SVG text."""
+    if isinstance(node, dict):
+        is_text = node.get("type") == "element" and node.get("name") == "text"
+        return is_text or any(map(_has_text, node.values()))
+    return isinstance(node, list) and any(map(_has_text, node))
+
+
 @lru_cache(maxsize=4)
-def _load_style(style: str) -> Any:  # noqa: ANN401 - dicebear is imported only where it is used
+def _load_style(style: str) -> Any:
     from dicebear import Style
 
     return Style(load_definition(style))
@@ -183,7 +201,11 @@ def get_option_names(style: str) -> tuple[str, ...]:
     """Name the options of a style that can be labels, as DiceBear names them."""
     definition = load_definition(style)
     components = [f"{name}Variant" for name in definition.get("components", {})]
-    colors = [f"{name}Color" for name in definition.get("colors", {})]
+    colors = [
+        f"{name}Color"
+        for name in definition.get("colors", {})
+        if name != "background" or _varies_background(definition)
+    ]
     return tuple(components + colors)
 
 
@@ -195,9 +217,7 @@ def read_option(options: dict[str, Any], name: str) -> str:
     return str(value) if value else NONE
 
 
-def build_label_columns(
-    style: str, texts: tuple[tuple[str, ...], ...]
-) -> tuple[LabelColumn, ...]:
+def build_label_columns(style: str, texts: tuple[tuple[str, ...], ...]) -> tuple[LabelColumn, ...]:
     """Build one column for each option: the values of the definition, then others as drawn."""
     columns = []
     for position, name in enumerate(get_option_names(style)):
@@ -225,4 +245,4 @@ def _get_defined_values(definition: dict[str, Any], option: str) -> list[str]:
     component = components[option.removesuffix("Variant")]
     component = components[component["extends"]] if "extends" in component else component
     values = list(component.get("variants", {}))
-    return values + [NONE] if component.get("probability", 100) < 100 else values
+    return [*values, NONE] if component.get("probability", 100) < 100 else values

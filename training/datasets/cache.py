@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -15,7 +16,7 @@ from tqdm import tqdm
 from training.datasets.pool import Chunk, Decoder, decode_chunks
 from training.datasets.types import DatasetOptions, LabelColumn
 from training.errors import DatasetError
-from training.files import get_cache_dir, write_atomically
+from training.files import get_cache_dir, write_atomically, write_text
 
 FORMAT_VERSION = 1
 HASH_BYTES = 8
@@ -85,12 +86,17 @@ def load_or_decode(
     cached = read_cache(path, key)
     if cached is not None:
         return cached
-    path.with_suffix(".json").unlink(missing_ok=True)
-    parts = _decode_to_file(path, decoder, progress, num_workers, slug)
-    sidecar = {"key": key, **parts}
-    sidecar["checksum"] = hash_text(json.dumps(sidecar, sort_keys=True))
-    text = json.dumps(sidecar)
-    write_atomically(path.with_suffix(".json"), lambda file: _write_text(file, text))
+    try:
+        path.with_suffix(".json").unlink(missing_ok=True)
+        parts = _decode_to_file(path, decoder, progress, num_workers, slug)
+        sidecar = {"key": key, **parts}
+        sidecar["checksum"] = hash_text(json.dumps(sidecar, sort_keys=True))
+        write_text(path.with_suffix(".json"), json.dumps(sidecar))
+    except OSError as error:
+        raise DatasetError(
+            f"The cache {path} cannot be written ({error.strerror or error}): "
+            "choose a folder of yours with --cache-dir."
+        ) from error
     images = np.load(path, mmap_mode="r")
     return _build_cached(images, parts)
 
@@ -148,10 +154,6 @@ def _build_cached(images: NDArray[np.uint8], parts: dict[str, Any]) -> CachedIma
     )
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
-
-
 @dataclass
 class _Parts:
     fingerprint: str
@@ -167,8 +169,8 @@ def _decode_to_file(
     parts = _Parts("", [], [], [])
 
     def write(temporary: Path) -> None:
-        chunks = decode_chunks(decoder, num_workers)
-        with temporary.open("wb") as file:
+        # Closed at once when writing fails, so that no worker is left behind.
+        with closing(decode_chunks(decoder, num_workers)) as chunks, temporary.open("wb") as file:
             _write_array(file, decoder, _show_progress(chunks, decoder, progress, title), parts)
 
     write_atomically(path, write)
@@ -186,9 +188,7 @@ def _show_progress(
             bar.update(len(chunk.indices) + len(chunk.failures))
 
 
-def _write_array(
-    file: IO[bytes], decoder: Decoder, chunks: Iterator[Chunk], parts: _Parts
-) -> None:
+def _write_array(file: IO[bytes], decoder: Decoder, chunks: Iterator[Chunk], parts: _Parts) -> None:
     """Stream chunks into a .npy file; its header is written again once their number is known."""
     digest = hashlib.blake2b(digest_size=HASH_BYTES)
     header_end = _write_header(file, (decoder.num_items, *decoder.image_shape))

@@ -12,16 +12,23 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from training.datasets.cache import describe_failures, encode_labels, load_or_decode
+from training.datasets.cache import (
+    CachedImages,
+    describe_failures,
+    encode_labels,
+    load_or_decode,
+)
 from training.datasets.decode import decode_image
 from training.datasets.labels import LABELS_FILE, LabelTable, build_columns, parse_labels
 from training.datasets.pool import Chunk
-from training.datasets.types import DatasetOptions, ImageDataset
+from training.datasets.types import DatasetOptions, ImageDataset, LabelColumn
 from training.errors import DatasetError
 
 IMAGE_SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .gif .tif .tiff .ppm .pgm .pbm .pnm .jp2 .tga .avif"
-    .split()
+    (
+        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".dib"),
+        *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".tga"),
+    )
 )
 DEFAULT_TERMS = "not stated; ask where the images come from"
 UNDECODABLE = (
@@ -75,9 +82,7 @@ class FolderDecoder:
             name = self.names[index]
             try:
                 data = read_bytes(self.path, name)
-                images.append(
-                    decode_image(data, name, self.resolution, self.channels, self.crop)
-                )
+                images.append(decode_image(data, name, self.resolution, self.channels, self.crop))
                 kept.append(index)
             except UNDECODABLE as error:
                 failures.append((name, str(error) or type(error).__name__))
@@ -93,26 +98,35 @@ def load_folder(argument: str, options: DatasetOptions, progress: bool) -> Image
     """
     path = Path(argument).expanduser()
     entries = list_files(path)
-    images = [e for e in entries if PurePosixPath(e.name).suffix.lower() in IMAGE_SUFFIXES]
+    images = select_images(entries)
     if not images:
         raise DatasetError(
             f"No image was found in {path}: expected files such as .jpg, .png or .webp, in the "
             f"folder itself or in folders below it; found {len(entries)} other files."
         )
-    images = images[: options.max_images]
-    names = tuple(entry.name for entry in images)
-    decoder = FolderDecoder(
-        path, names, options.resolution, options.channels, options.crop
-    )
+    try:
+        return _load_images(path, entries, images[: options.max_images], options, progress)
+    finally:
+        close_zip()
+
+
+def _load_images(
+    path: Path,
+    entries: list[FileEntry],
+    images: list[FileEntry],
+    options: DatasetOptions,
+    progress: bool,
+) -> ImageDataset:
     table = load_labels(path, entries)
-    cached = load_or_decode(path.stem, get_identity(path, images), decoder, options, progress)
+    cached = decode_files(path, images, path.stem, options, progress)
     notes = describe_failures(cached.failures)
-    columns, rows, label_notes = (), (), ()
+    columns: tuple[LabelColumn, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
     if table is not None:
-        kept = tuple(names[i] for i in cached.indices)
+        names = tuple(images[i].name for i in cached.indices)
         known = frozenset(entry.name for entry in entries)
-        columns, rows, label_notes = build_columns(table, kept, known)
-    notes += label_notes
+        columns, rows, label_notes = build_columns(table, names, known)
+        notes += label_notes
     for note in notes if progress else ():
         print(f"{path.name}: {note}", file=sys.stderr)
     return ImageDataset(
@@ -127,7 +141,21 @@ def load_folder(argument: str, options: DatasetOptions, progress: bool) -> Image
     )
 
 
-def find_folder(options: DatasetOptions) -> str:
+def decode_files(
+    path: Path, files: list[FileEntry], slug: str, options: DatasetOptions, progress: bool
+) -> CachedImages:
+    """Decode files of a folder or zip, or read them from the cache."""
+    names = tuple(entry.name for entry in files)
+    decoder = FolderDecoder(path, names, options.resolution, options.channels, options.crop)
+    return load_or_decode(slug, get_identity(path, files), decoder, options, progress)
+
+
+def select_images(entries: list[FileEntry]) -> list[FileEntry]:
+    """Keep the files that are images by their suffix."""
+    return [e for e in entries if PurePosixPath(e.name).suffix.lower() in IMAGE_SUFFIXES]
+
+
+def find_folder(_options: DatasetOptions) -> str:
     """Say what to give; whether a folder is here depends on its path."""
     return "give a path"
 
@@ -184,6 +212,8 @@ def _is_visible(name: str) -> bool:
     return not name.startswith(".") and name != "__MACOSX"
 
 
+# Kept open: listing a large zip takes longer than decoding an image. Size and time tell apart
+# a file that was replaced.
 @lru_cache(maxsize=2)
 def _open_zip_version(path: Path, size: int, modified: int) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
@@ -192,6 +222,11 @@ def _open_zip_version(path: Path, size: int, modified: int) -> zipfile.ZipFile:
 def _open_zip(path: Path) -> zipfile.ZipFile:
     stat = path.stat()
     return _open_zip_version(path, stat.st_size, stat.st_mtime_ns)
+
+
+def close_zip() -> None:
+    """Close the zip files that this process keeps open between reads."""
+    _open_zip_version.cache_clear()
 
 
 def read_bytes(path: Path, name: str) -> bytes:

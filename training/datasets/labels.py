@@ -131,9 +131,7 @@ def _describe_mismatch(
     if missing:
         more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
         files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
-        notes.append(
-            f"{table.place} names {files} not there: {', '.join(missing[:10])}{more}"
-        )
+        notes.append(f"{table.place} names {files} not there: {', '.join(missing[:10])}{more}")
     if num_unlabelled:
         images = "1 image" if num_unlabelled == 1 else f"{num_unlabelled} images"
         notes.append(f"{images} without a line in {table.place}: labelled {UNKNOWN!r}")

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -54,7 +54,7 @@ _decoder: Decoder | None = None
 
 
 def _start_worker(decoder: Decoder) -> None:
-    global _decoder  # noqa: PLW0603 - the state of a worker process, set once when it starts
+    global _decoder
     _decoder = decoder
     # Ctrl-C is answered by the parent, which ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -78,7 +78,7 @@ def choose_num_workers(num_items: int) -> int:
     return max(1, min(cores or 1, num_items // IMAGES_PER_WORKER))
 
 
-def decode_chunks(decoder: Decoder, num_workers: int | None = None) -> Iterator[Chunk]:
+def decode_chunks(decoder: Decoder, num_workers: int | None = None) -> Generator[Chunk, None, None]:
     """Yield all chunks in order, decoded by ``num_workers`` processes (1: by this one).
 
     Raises DatasetError if a worker dies, and whatever the decoder raises.

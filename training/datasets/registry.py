@@ -1,7 +1,9 @@
 """The data sets by name."""
 
 from training.datasets.avatars import DEFAULT_STYLE, find_avatars, load_avatars
+from training.datasets.celeba import TERMS, TITLE, find_celeba, load_celeba
 from training.datasets.folder import DEFAULT_TERMS, find_folder, load_folder
+from training.datasets.torchvision_sets import TORCHVISION_SETS, build_source
 from training.datasets.types import DatasetOptions, DatasetSource, ImageDataset
 from training.errors import DatasetError
 
@@ -25,6 +27,16 @@ DATASETS: dict[str, DatasetSource] = {
             argument=":PATH",
             load=load_folder,
             find=find_folder,
+        ),
+        *(build_source(source) for source in TORCHVISION_SETS),
+        DatasetSource(
+            key="celeba",
+            title=TITLE,
+            terms=TERMS,
+            size="202,599 of 178x218, 1.4 GB",
+            argument="",
+            load=load_celeba,
+            find=find_celeba,
         ),
     )
 }

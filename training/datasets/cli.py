@@ -1,0 +1,143 @@
+"""Command-line options of data sets, and `python -m training datasets`."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from training.datasets.registry import DATASETS, load_dataset
+from training.datasets.types import (
+    MAX_RESOLUTION,
+    MIN_RESOLUTION,
+    DatasetOptions,
+    ImageDataset,
+    check_crop,
+)
+from training.errors import DatasetError
+
+DESCRIPTION = "List the data sets; with a name, decode that one and show what is in it."
+MAX_SHOWN_VALUES = 8
+
+
+def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a data set is decoded."""
+    defaults = DatasetOptions()
+    group = parser.add_argument_group("data set")
+    group.add_argument(
+        "--resolution",
+        type=int,
+        default=defaults.resolution,
+        help=f"height and width in pixels, {MIN_RESOLUTION} to {MAX_RESOLUTION} "
+        "(default: %(default)s)",
+    )
+    group.add_argument(
+        "--channels",
+        type=int,
+        choices=(1, 3),
+        default=defaults.channels,
+        help="3 for colour, 1 for grey (default: %(default)s)",
+    )
+    group.add_argument(
+        "--crop",
+        type=parse_crop,
+        metavar="L,T,R,B",
+        help="cut this square out of every image: left,top,right,bottom in pixels "
+        "(default: the centred square)",
+    )
+    group.add_argument(
+        "--data-root", type=Path, help="where mnist, fashion-mnist, cifar10 and celeba lie"
+    )
+    group.add_argument("--cache-dir", type=Path, help="where decoded images are kept")
+    group.add_argument("--max-images", type=int, help="use only the first so many images")
+    group.add_argument("--terms", help="terms of use of your images, noted in what is made of them")
+
+
+def get_dataset_options(args: argparse.Namespace) -> DatasetOptions:
+    """Collect the options that add_dataset_arguments added; raise DatasetError if out of range."""
+    return DatasetOptions(
+        resolution=args.resolution,
+        channels=args.channels,
+        crop=args.crop,
+        data_root=args.data_root,
+        cache_dir=args.cache_dir,
+        max_images=args.max_images,
+        terms=args.terms,
+    )
+
+
+def parse_crop(text: str) -> tuple[int, int, int, int]:
+    """Parse left,top,right,bottom; raise ArgumentTypeError saying what is wrong."""
+    try:
+        left, top, right, bottom = (int(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not four whole numbers left,top,right,bottom, such as 0,10,89,99"
+        ) from None
+    crop = (left, top, right, bottom)
+    try:
+        check_crop(crop)
+    except DatasetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return crop
+
+
+def add_datasets_parser(subparsers: Any) -> None:
+    """Add the subcommand `datasets`."""
+    parser = subparsers.add_parser("datasets", help="list data sets", description=DESCRIPTION)
+    parser.add_argument(
+        "name", nargs="?", help="avatars, avatars:STYLE, folder:PATH, mnist, ... (default: list)"
+    )
+    add_dataset_arguments(parser)
+    parser.set_defaults(run=run_datasets)
+
+
+def run_datasets(args: argparse.Namespace) -> int:
+    """Print the list of data sets, or what is in the named one; return the exit status."""
+    options = get_dataset_options(args)
+    if args.name is None:
+        print(format_table(list_datasets(options)))
+    else:
+        print(format_dataset(load_dataset(args.name, options)))
+    return 0
+
+
+def list_datasets(options: DatasetOptions) -> list[tuple[str, ...]]:
+    """Return the table of data sets, its first row being the header."""
+    rows = [
+        (
+            source.key + source.argument,
+            source.title,
+            source.size,
+            source.terms,
+            source.find(options),
+        )
+        for source in DATASETS.values()
+    ]
+    return [("NAME", "TITLE", "SIZE", "LICENCE OR TERMS", "HERE"), *rows]
+
+
+def format_table(rows: list[tuple[str, ...]]) -> str:
+    """Align the columns of a table with spaces."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def format_dataset(dataset: ImageDataset) -> str:
+    """Describe one data set, a fact a line."""
+    size = f"{dataset.resolution}x{dataset.resolution}x{dataset.channels}"
+    facts = [
+        ("name", dataset.name),
+        ("title", dataset.title),
+        ("terms", dataset.terms),
+        ("images", f"{len(dataset):,} of {size}"),
+        ("fingerprint", dataset.fingerprint),
+    ]
+    for column in dataset.label_columns:
+        shown = ", ".join(column.values[:MAX_SHOWN_VALUES])
+        more = ", ..." if len(column.values) > MAX_SHOWN_VALUES else ""
+        facts.append(("label", f"{column.name}, {len(column.values)} values: {shown}{more}"))
+    facts += [("note", note) for note in dataset.notes]
+    return format_table([(f"{name}:", text) for name, text in facts])
