@@ -109,30 +109,31 @@ def find_reference(
 ) -> ReferenceStatistics | None:
     """Find the statistics of a data set (as `ImageDataset.describe` gives it) in some folders.
 
-    Fingerprint, resolution and extractor must match. Files that are not readable references are
-    passed over; None if nothing matches.
+    Fingerprint, resolution and extractor must match. The first folder with a match decides, and in
+    it the statistics of the most images. Files that are not readable references are passed over;
+    None if nothing matches.
     """
     for folder in folders:
+        found: list[tuple[int, Path]] = []
         for path in sorted(folder.glob("*.safetensors")):
             try:
                 with safe_open(path, framework="numpy") as file:
                     facts = _parse_facts(path, file.metadata())
             except (OSError, SafetensorError, MetricError):
                 continue
-            found = facts.get("dataset")
-            if isinstance(found, dict) and matches(
-                found, facts.get("extractor"), dataset, extractor_key
-            ):
-                return load_reference(path)
+            if matches(facts.get("dataset"), facts.get("extractor"), dataset, extractor_key):
+                num_samples = facts.get("num_samples")
+                found.append((num_samples if isinstance(num_samples, int) else 0, path))
+        if found:
+            return load_reference(max(found)[1])
     return None
 
 
-def matches(
-    found: dict[str, Any], found_extractor: Any, dataset: dict[str, Any], extractor_key: str
-) -> bool:
+def matches(found: Any, found_extractor: Any, dataset: dict[str, Any], extractor_key: str) -> bool:
     """Tell whether a reference's data set and extractor are the ones asked for."""
-    same_data = all(found.get(key) == dataset.get(key) for key in ("fingerprint", "resolution"))
-    return same_data and found_extractor == extractor_key
+    if not isinstance(found, dict) or found_extractor != extractor_key:
+        return False
+    return all(found.get(key) == dataset.get(key) for key in ("fingerprint", "resolution"))
 
 
 def _parse_facts(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def compute_score(
     extractor: Extractor,
     num_samples: int,
     batch_size: int = 64,
-    on_batch: Callable[[int], None] | None = None,
+    on_batch: Callable[[int], object] | None = None,
 ) -> Score:
     """Compute the score of `num_samples` samples; `on_batch` hears how many each batch added."""
     _check_request(reference, extractor, num_samples, batch_size)
