@@ -1,0 +1,35 @@
+"""Register the benchmarks: one file each, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from benchmarks.animation import run_animation
+from benchmarks.measurement import Context, Measurement
+from benchmarks.memory import run_memory
+from benchmarks.sampling import run_sampling
+from benchmarks.slider import run_slider
+from benchmarks.startup import run_startup
+from benchmarks.train import run_training
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Hold a benchmark's title and the function that yields its measurements.
+
+    The function raises UnavailableError where the machine lacks what it needs.
+    """
+
+    title: str
+    run: Callable[[Context], Iterator[Measurement]]
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "startup": Benchmark("start to the first sample on the page", run_startup),
+    "memory": Benchmark("memory of the app after the first sample", run_memory),
+    "slider": Benchmark("slider to pixels in a browser", run_slider),
+    "sampling": Benchmark("seeds to images", run_sampling),
+    "animation": Benchmark("a morph from latents to a GIF file", run_animation),
+    "training": Benchmark("training images per second", run_training),
+}
