@@ -180,6 +180,7 @@ def get_identity(style: str) -> dict[str, Any]:
     packages = ("dicebear-core", "resvg")
     return {
         "style": hash_text(json.dumps(load_definition(style), sort_keys=True)),
+        "options": get_option_names(style),
         "versions": [importlib.metadata.version(package) for package in packages],
     }
 
@@ -201,11 +202,9 @@ def get_option_names(style: str) -> tuple[str, ...]:
     """Name the options of a style that can be labels, as DiceBear names them."""
     definition = load_definition(style)
     components = [f"{name}Variant" for name in definition.get("components", {})]
-    colors = [
-        f"{name}Color"
-        for name in definition.get("colors", {})
-        if name != "background" or _varies_background(definition)
-    ]
+    # A palette of one says nothing that the component it paints does not.
+    palettes = definition.get("colors", {})
+    colors = [f"{name}Color" for name, color in palettes.items() if len(color["values"]) > 1]
     return tuple(components + colors)
 
 
@@ -239,7 +238,7 @@ def _get_label_name(option: str) -> str:
 
 def _get_defined_values(definition: dict[str, Any], option: str) -> list[str]:
     if option.endswith("Color"):
-        values = definition["colors"][option.removesuffix("Color")].get("values", [])
+        values = definition["colors"][option.removesuffix("Color")]["values"]
         return list(dict.fromkeys(value.lower() for value in values))
     components = definition["components"]
     component = components[option.removesuffix("Variant")]

@@ -1,7 +1,9 @@
 """Keep decoded data sets on disk: pixels in a .npy file, the rest in a JSON file beside it."""
 
 import hashlib
+import io
 import json
+import math
 import re
 from collections.abc import Iterator
 from contextlib import closing
@@ -97,7 +99,9 @@ def load_or_decode(
             f"The cache {path} cannot be written ({error.strerror or error}): "
             "choose a folder of yours with --cache-dir."
         ) from error
-    images = np.load(path, mmap_mode="r")
+    images = map_images(path, parts["shape"])
+    if images is None:
+        raise DatasetError(f"The cache {path} changed while it was written: run the command again.")
     return _build_cached(images, parts)
 
 
@@ -108,13 +112,24 @@ def read_cache(path: Path, key: str) -> CachedImages | None:
         checksum = sidecar.pop("checksum")
         if sidecar["key"] != key or checksum != hash_text(json.dumps(sidecar, sort_keys=True)):
             return None
-        images = np.load(path, mmap_mode="r")
-        cached = _build_cached(images, sidecar)
+        images = map_images(path, sidecar["shape"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if images.dtype != np.uint8 or compute_fingerprint(images) != cached.fingerprint:
+    if images is None or compute_fingerprint(images) != sidecar["fingerprint"]:
         return None
-    return cached
+    return _build_cached(images, sidecar)
+
+
+def map_images(path: Path, shape: list[int]) -> NDArray[np.uint8] | None:
+    """Map the pixels of a .npy file, read-only, or return None if it is not what was written."""
+    header = io.BytesIO()
+    offset = _write_header(header, tuple(shape))
+    with path.open("rb") as file:
+        has_header = file.read(offset) == header.getvalue()
+        size = file.seek(0, io.SEEK_END)
+    if not has_header or size != offset + math.prod(shape):
+        return None
+    return np.memmap(path, dtype=np.uint8, mode="r", offset=offset, shape=tuple(shape))
 
 
 def has_cache(slug: str, identity: dict[str, Any], options: DatasetOptions) -> bool:
@@ -157,6 +172,7 @@ def _build_cached(images: NDArray[np.uint8], parts: dict[str, Any]) -> CachedIma
 @dataclass
 class _Parts:
     fingerprint: str
+    shape: list[int]
     indices: list[int]
     labels: list[tuple[str, ...]]
     failures: list[tuple[str, str]]
@@ -166,7 +182,7 @@ def _decode_to_file(
     path: Path, decoder: Decoder, progress: bool, num_workers: int | None, title: str
 ) -> dict[str, Any]:
     """Decode everything into a .npy file and return the rest of the data."""
-    parts = _Parts("", [], [], [])
+    parts = _Parts("", [], [], [], [])
 
     def write(temporary: Path) -> None:
         # Closed at once when writing fails, so that no worker is left behind.
@@ -208,6 +224,7 @@ def _write_array(file: IO[bytes], decoder: Decoder, chunks: Iterator[Chunk], par
     shape = (len(parts.indices), *decoder.image_shape)
     digest.update(str(shape).encode())
     parts.fingerprint = digest.hexdigest()
+    parts.shape = list(shape)
     file.seek(0)
     # NumPy pads headers so that the first axis can grow in place.
     assert _write_header(file, shape) == header_end

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from training.datasets.cache import (
     CachedImages,
@@ -84,6 +84,8 @@ class FolderDecoder:
                 data = read_bytes(self.path, name)
                 images.append(decode_image(data, name, self.resolution, self.channels, self.crop))
                 kept.append(index)
+            except UnidentifiedImageError:
+                failures.append((name, "not an image of a known format"))
             except UNDECODABLE as error:
                 failures.append((name, str(error) or type(error).__name__))
         pixels = np.array(images, dtype=np.uint8).reshape(-1, *self.image_shape)

@@ -1,6 +1,6 @@
 """The data sets by name."""
 
-from training.datasets.avatars import DEFAULT_STYLE, find_avatars, load_avatars
+from training.datasets.avatars import find_avatars, load_avatars
 from training.datasets.celeba import TERMS, TITLE, find_celeba, load_celeba
 from training.datasets.folder import DEFAULT_TERMS, find_folder, load_folder
 from training.datasets.torchvision_sets import TORCHVISION_SETS, build_source
@@ -12,10 +12,10 @@ DATASETS: dict[str, DatasetSource] = {
     for source in (
         DatasetSource(
             key="avatars",
-            title="Vector avatars drawn by DiceBear",
-            terms="by style; toon-head: CC BY 4.0",
-            size="20,000 or as many as wanted, any resolution",
-            argument=f"[:STYLE] (default {DEFAULT_STYLE})",
+            title="Vector faces; toon-head and other styles",
+            terms="CC BY 4.0 (toon-head), others by style",
+            size="20,000 or more, any resolution",
+            argument="[:STYLE]",
             load=load_avatars,
             find=find_avatars,
         ),

@@ -1,0 +1,91 @@
+"""labels.csv beside the images."""
+
+import pytest
+
+from training.datasets import LabelColumn, load_dataset
+from training.errors import DatasetError
+
+
+@pytest.fixture
+def folder(tmp_path, write_solid):
+    path = tmp_path / "faces"
+    for i, name in enumerate(("images/a.png", "images/b.png", "images/c.png")):
+        write_solid(path / name, 10 * i)
+    return path
+
+
+@pytest.fixture
+def load(folder, make_options):
+    """Load the folder with the given labels.csv."""
+
+    def load(text: str | bytes, **options):
+        data = text.encode() if isinstance(text, str) else text
+        (folder / "labels.csv").write_bytes(data)
+        return load_dataset(f"folder:{folder}", make_options(**options), progress=False)
+
+    return load
+
+
+def test_numbers_are_sorted_as_numbers_and_texts_as_texts(load):
+    dataset = load("file,age,mood\nimages/b.png,9,sad\nimages/a.png,100,glad\nimages/c.png,9,sad\n")
+    assert dataset.label_columns == (
+        LabelColumn("age", ("9", "100")),
+        LabelColumn("mood", ("glad", "sad")),
+    )
+    assert dataset.labels.tolist() == [[1, 0], [0, 1], [0, 1]]
+    assert dataset.labels.dtype == "int64"
+    assert dataset.notes == ()
+
+
+@pytest.mark.parametrize("prefix", ["", "./images/", "images\\"])
+def test_files_may_be_named_by_path_or_bare(load, prefix):
+    dataset = load("\ufefffile,age\r\n" + "".join(f"{prefix}{n}.png,{n}\r\n" for n in "cab"))
+    assert dataset.labels.tolist() == [[0], [1], [2]]
+    assert dataset.label_columns[0].values == ("a", "b", "c")
+
+
+def test_labels_follow_the_images_that_are_left(load, folder):
+    (folder / "images" / "b.png").write_bytes(b"no picture")
+    dataset = load("file,age\na.png,1\nb.png,2\nc.png,3\n")
+    assert dataset.labels.tolist() == [[0], [1]]
+    assert dataset.label_columns[0].values == ("1", "3")
+    assert dataset.notes == ("skipped 1 file that cannot be decoded: images/b.png",)
+
+
+def test_lines_of_missing_files_are_counted_and_named(load):
+    dataset = load("file,age\na.png,1\nb.png,2\nc.png,3\nd.png,4\ne.png,5\n")
+    assert len(dataset.notes) == 1
+    assert dataset.notes[0].endswith("names 2 files not there: d.png, e.png")
+    assert dataset.label_columns[0].values == ("1", "2", "3")
+
+
+def test_images_without_a_line_are_labelled_unknown(load):
+    dataset = load("file,age\na.png,7\nb.png,\n")
+    assert dataset.label_columns[0].values == ("7", "unknown")
+    assert dataset.labels.tolist() == [[0], [1], [1]]
+    assert "1 image without a line" in dataset.notes[0]
+
+
+def test_lines_of_images_left_out_by_max_images_are_no_mistake(load):
+    dataset = load("file,age\na.png,1\nb.png,2\nc.png,3\n", max_images=1)
+    assert dataset.notes == ()
+    assert dataset.labels.tolist() == [[0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name,age\na.png,1\n", "first column .* has to be `file`.*'name'"),
+        ("", "first column .* an empty file"),
+        ("file\na.png\n", "no label column"),
+        ("file,age,age\na.png,1,2\n", "give each its own name"),
+        ("file,age\na.png,1\nb.png\n", "Line 3 .* has 1 columns"),
+        ("file,age\na.png,1\na.png,2\n", "Line 3 .* a second time"),
+        ("file,age\nz.png,1\n", "names none of the 3 images.*z.png"),
+        (b"file,age\na.png,\xff\xfe\n", "UTF-8"),
+    ],
+)
+def test_unusable_tables_are_refused(load, text, message):
+    with pytest.raises(DatasetError, match=message) as caught:
+        load(text)
+    assert "labels.csv" in str(caught.value)
