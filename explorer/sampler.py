@@ -1,9 +1,11 @@
 """The one place where generators run: (model, latents, labels) -> uint8 images."""
 
+import os
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,29 +17,33 @@ from training.checkpoint import CheckpointHeader
 from training.errors import ConfigError
 from training.images import to_uint8
 
-CHUNK_SIZE = 8
+CHUNK_SIZE = 4  # images a worker makes at once; small, so that nobody waits long for a worker
+CHUNK_SIZE_GPU = 64
+MAX_WORKERS = 8
 
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """Hold a generator in memory, the header it came with, and the lock its users take."""
+    """Hold a generator in memory, the header it came with, and the state of its file then."""
 
     generator: nn.Module
     header: CheckpointHeader
     stamp: FileStamp
-    lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Sampler:
     """Make images, keeping the ``max_loaded`` generators used last in memory.
 
     One latent gives the same bytes whatever stands beside it in the batch, whatever the batch
-    size and the number of threads. Float32 does not: kernels chosen by shape add in different
-    orders, and differences of 1e-7 flip the rounding of single bytes. So generators run in
-    float64, where they are 1e-16 and reach no byte. That costs about twice the time of float32.
-    (Metal has no float64; there generators run in float32 and this promise does not hold.)
+    size, the number of cores and the processor's vector instructions. Float32 does not: kernels
+    chosen by shape add in different orders, and differences of 1e-7 flip the rounding of single
+    bytes. So generators run in float64, where they are 1e-16 and reach no byte. That costs about
+    twice the time of float32. (Metal has no float64; there generators run in float32 and this
+    promise does not hold.)
 
-    Safe to use from several threads: a generator runs one chunk of a batch at a time, so a
+    Safe to use from several threads. On a CPU each core has a worker that computes on one thread:
+    PyTorch's own threads wait for one another at every layer, and where other work keeps a core
+    busy that took up to ten times as long. Workers take chunks of 4 images in turn, so that a
     slider is not kept waiting by a long animation.
     """
 
@@ -52,7 +58,11 @@ class Sampler:
         self.library = library
         self.device = torch.device(device)
         self.max_loaded = max_loaded
+        is_cpu = self.device.type == "cpu"
         self._dtype = torch.float32 if self.device.type == "mps" else torch.float64
+        self._chunk_size = CHUNK_SIZE if is_cpu else CHUNK_SIZE_GPU
+        self._num_workers = min(MAX_WORKERS, os.cpu_count() or 1) if is_cpu else 1
+        self._workers = _start_workers(self._num_workers)
         self._lock = threading.Lock()
         self._load_locks: dict[str, threading.Lock] = {}
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
@@ -83,7 +93,7 @@ class Sampler:
     def iter_images(
         self, name: str, latents: Tensor, labels: Sequence[int] | None = None
     ) -> Iterator[np.ndarray]:
-        """Make the images of `sample_images` in chunks of up to 8, for progress and cancelling."""
+        """Make the images of `sample_images` in small chunks, for progress and cancelling."""
         return self._iter_model(name, self._get_model(name), latents, labels)
 
     def sample_seeds(
@@ -116,14 +126,32 @@ class Sampler:
     def _run_chunks(
         self, model: LoadedModel, latents: Tensor, classes: Tensor | None
     ) -> Iterator[np.ndarray]:
-        for start in range(0, len(latents), CHUNK_SIZE):
-            rows = slice(start, start + CHUNK_SIZE)
-            with model.lock, torch.inference_mode():
-                z = latents[rows].to(self.device, self._dtype)
-                chosen = None if classes is None else classes[rows].to(self.device)
-                images = to_uint8(model.generator(z, chosen))  # (B, C, H, W)
-                pixels = images.permute(0, 2, 3, 1).contiguous().cpu().numpy()  # (B, H, W, C)
-            yield pixels
+        """Yield the chunks in order, with as many under way as there are workers and one more."""
+        under_way: deque[Future[np.ndarray]] = deque()
+        try:
+            for start in range(0, len(latents), self._chunk_size):
+                rows = slice(start, start + self._chunk_size)
+                chosen = None if classes is None else classes[rows]
+                under_way.append(
+                    self._workers.submit(self._run_generator, model, latents[rows], chosen)
+                )
+                if len(under_way) > self._num_workers:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            for future in under_way:
+                future.cancel()
+
+    def _run_generator(
+        self, model: LoadedModel, latents: Tensor, classes: Tensor | None
+    ) -> np.ndarray:
+        """Turn (B, z_dim) latents into uint8 (B, H, W, C) pixels, on the calling worker."""
+        with torch.inference_mode():
+            z = latents.to(self.device, self._dtype)
+            images = model.generator(z, None if classes is None else classes.to(self.device))
+            pixels: np.ndarray = to_uint8(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return pixels
 
     def _get_model(self, name: str) -> LoadedModel:
         """Return a generator, from memory unless its file has changed."""
@@ -157,3 +185,21 @@ def _check_labels(
     if any(not 0 <= label < num_classes for label in labels):
         raise ConfigError(f"{name} takes labels from 0 to {num_classes - 1}, found {list(labels)}.")
     return torch.tensor(labels, dtype=torch.long)
+
+
+def _start_workers(count: int) -> ThreadPoolExecutor:
+    """Start threads on which PyTorch computes without starting more."""
+    num_threads = torch.get_num_threads()
+    workers = ThreadPoolExecutor(count, "sampler", initializer=_use_one_thread)
+    everyone = threading.Barrier(count + 1)
+    for _ in range(count):
+        workers.submit(everyone.wait)
+    everyone.wait()
+    # The workers' setting has also become that of threads not yet started: put the old one back.
+    torch.set_num_threads(num_threads)
+    return workers
+
+
+def _use_one_thread() -> None:
+    torch.get_num_threads()  # until its first use in a thread, PyTorch would undo the next line
+    torch.set_num_threads(1)
