@@ -6,10 +6,17 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from functools import cache
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+import explorer
+import training
+from training.models import MODELS
 
 MAX_FILE_BYTES = 20_000_000
 MAX_GENERATOR_BYTES = 60_000_000
@@ -102,11 +109,16 @@ def find_unknown_words(command: list[str], targets: set[str]) -> list[str]:
         program, rest = command[1:2], command[2:]
     else:
         return []
-    if len(program) == 3 and f"{program[2]}" not in read_help(*program[:2]):
+    if len(program) == 3 and not has_word(read_help(*program[:2]), program[2]):
         return [program[2]]
     text = read_help(*program)
     flags = [word.partition("=")[0] for word in rest if word.startswith("--")]
-    return [flag for flag in flags if not re.search(rf"(?<![\w-]){re.escape(flag)}(?![\w-])", text)]
+    return [flag for flag in flags if not has_word(text, flag)]
+
+
+def has_word(text: str, word: str) -> bool:
+    """Tell whether a word stands in a text, not as a part of a longer word or flag."""
+    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=DOCUMENT_IDS)
@@ -125,6 +137,24 @@ def test_the_readme_shows_the_two_commands() -> None:
     commands = list_commands((ROOT / "README.md").read_text(encoding="utf-8"))
     assert ["make", "app"] in commands
     assert ["make", "test"] in commands
+
+
+def test_the_readme_names_every_model() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [key for key in MODELS if f"| `{key}` |" not in readme] == []
+
+
+def test_the_hosted_space_runs_what_is_tested() -> None:
+    block = FENCE.findall((ROOT / "docs/HOSTED_SPACE.md").read_text(encoding="utf-8"))[0][1]
+    values = dict(re.findall(r'^(\w+): "?([^"\n]*)"?$', block, re.MULTILINE))
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    gradio = next(Requirement(x.partition("#")[0]) for x in lines if x.startswith("gradio"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert values["sdk"] == "gradio"
+    assert gradio.specifier.contains(values["sdk_version"])
+    assert SpecifierSet(project["requires-python"]).contains(values["python_version"])
+    assert (ROOT / values["app_file"]).is_file()
+    assert project["version"] == training.__version__ == explorer.__version__
 
 
 def test_no_file_is_too_large_to_clone() -> None:
