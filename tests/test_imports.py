@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 PACKAGES = ("training", "explorer")
-OPTIONAL = ("gradio", "dicebear", "dicebear_styles", "resvg", "torch_fidelity", "timm")
+OPTIONAL = (
+    *("gradio", "dicebear", "dicebear_styles", "resvg", "torch_fidelity", "timm"),
+    *("playwright", "psutil"),
+)
 
 BLOCK_AND_IMPORT = """
 import sys
@@ -111,8 +114,12 @@ def test_the_walk_accepts_a_right_import(tmp_path: Path, path: str, source: str)
     assert find_violations(tmp_path) == []
 
 
-@pytest.mark.parametrize("modules", ["training.trainer", "training.__main__"])
-def test_training_needs_no_optional_package(repository: Path, modules: str) -> None:
+@pytest.mark.parametrize(
+    "modules", ["training.trainer", "training.__main__", "benchmarks.__main__"]
+)
+def test_training_and_its_benchmark_need_no_optional_package(
+    repository: Path, modules: str
+) -> None:
     script = BLOCK_AND_IMPORT.format(blocked=OPTIONAL, modules=modules)
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=repository, capture_output=True, text=True, check=False
