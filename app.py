@@ -1,0 +1,55 @@
+"""Serve Latent Explorer: python app.py [--checkpoints DIR] [--port 7860]. Also what a Space runs."""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+# Before Gradio is imported: nothing is reported to anyone.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Parse the command line; GRADIO_SERVER_NAME and GRADIO_SERVER_PORT set the defaults."""
+    parser = argparse.ArgumentParser(description="Look into the latent space of GANs.")
+    here = Path(__file__).resolve().parent
+    parser.add_argument(
+        "--checkpoints", type=Path, default=here / "checkpoints", metavar="DIR",
+        help="folder with *.safetensors generators (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        help="address to listen on; 0.0.0.0 lets others on the network in (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        help="port to listen on (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--share", action="store_true", help="make a public gradio.live link")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Build the page and serve it until interrupted."""
+    arguments = parse_arguments()
+    # Imported here so that --help answers at once.
+    from explorer.library import CheckpointLibrary
+    from explorer.sampler import Sampler
+    from explorer.ui.app import build_app, get_launch_options
+    from training.devices import select_device
+
+    library = CheckpointLibrary(arguments.checkpoints)
+    sampler = Sampler(library, select_device(arguments.device))
+    with tempfile.TemporaryDirectory(prefix="latent-explorer-") as exports:
+        demo = build_app(library, sampler, Path(exports))
+        demo.launch(
+            server_name=arguments.host,
+            server_port=arguments.port,
+            share=arguments.share,
+            **get_launch_options(),
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,128 @@
+"""The public endpoints: the same as the page, for programs (`gradio_client`, curl)."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio import FileData
+
+from explorer.images import save_png
+from explorer.latents import parse_seeds
+from explorer.recipe import Recipe
+from explorer.replay import render_recipe
+from explorer.ui.components.model_cards import describe_card
+from explorer.ui.context import COMPUTE, AppContext
+from explorer.ui.errors import check_whole, show_project_errors
+from explorer.ui.morph import build_recipe, export_gif, render_position, set_export
+from explorer.ui.tabs.compare import check_models
+
+File = dict[str, Any]
+
+
+def build_endpoints(context: AppContext) -> None:
+    """Register every public endpoint of the app."""
+    build_sampling_endpoints(context)
+    build_morph_endpoints(context)
+    build_library_endpoints(context)
+
+
+def build_sampling_endpoints(context: AppContext) -> None:
+    """Register sample and compare."""
+
+    def save_grid(model: str, seeds: str, truncation: float, columns: int, size: int) -> File:
+        recipe = Recipe(
+            kind="grid",
+            model=model,
+            checkpoint=context.library.get_fingerprint(model),
+            seeds=tuple(parse_seeds(seeds)),
+            truncation=truncation,
+            columns=check_whole(columns, "The number of columns"),
+            size=check_whole(size, "The size"),
+        )
+        path = context.make_export_path(f"{model}-grid", ".png")
+        save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
+        return describe_file(path)
+
+    @show_project_errors
+    def sample(
+        model: str, seeds: str = "0-15", truncation: float = 1.0, columns: int = 4, size: int = 0
+    ) -> FileData:
+        """Make a grid of samples as a PNG; seeds are numbers and ranges such as "0-15, 42"."""
+        return save_grid(model, seeds, truncation, columns, size)
+
+    @show_project_errors
+    def compare(
+        models: list[str], seeds: str = "0-15", truncation: float = 1.0, columns: int = 4
+    ) -> list[FileData]:
+        """Make one grid per model, all from the same seeds in the same order."""
+        return [save_grid(name, seeds, truncation, columns, 0) for name in check_models(models)]
+
+    gr.api(sample, api_name="sample", concurrency_id="sample", concurrency_limit=2)
+    gr.api(compare, api_name="compare", concurrency_id="sample", concurrency_limit=2)
+
+
+def build_morph_endpoints(context: AppContext) -> None:
+    """Register interpolate_frame and export_gif."""
+
+    @show_project_errors
+    def interpolate_frame(
+        model: str,
+        seed_a: int,
+        seed_b: int,
+        t: float = 0.5,
+        method: str = "slerp",
+        truncation: float = 1.0,
+    ) -> FileData:
+        """Make the image at position t in [0, 1] between two seeds, as a PNG of native size."""
+        recipe = build_recipe(context, model, seed_a, seed_b, method, truncation)
+        path = context.make_export_path(f"{model}-{seed_a}-to-{seed_b}-at-{t}", ".png")
+        save_png(path, render_position(context, recipe, t))
+        return describe_file(path)
+
+    @show_project_errors
+    def export_morph(
+        model: str,
+        seed_a: int,
+        seed_b: int,
+        num_frames: int = 60,
+        fps: int = 25,
+        size: int = 256,
+        resize: str = "lanczos",
+        is_ping_pong: bool = True,
+        method: str = "slerp",
+        truncation: float = 1.0,
+    ) -> FileData:
+        """Make a GIF from one seed to another; its recipe is in its comment."""
+        recipe = build_recipe(context, model, seed_a, seed_b, method, truncation)
+        recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong)
+        *_, last = export_gif(context, recipe)
+        assert last.path is not None
+        return describe_file(last.path)
+
+    gr.api(interpolate_frame, api_name="interpolate_frame", concurrency_id="morph")
+    gr.api(export_morph, api_name="export_gif", concurrency_id=COMPUTE, concurrency_limit=1)
+
+
+def build_library_endpoints(context: AppContext) -> None:
+    """Register list_models and rescan."""
+
+    def list_models() -> list[dict[str, Any]]:
+        """List every checkpoint with its facts and score, damaged ones with the reason."""
+        return [describe_card(entry) for entry in context.library.entries]
+
+    def rescan() -> dict[str, list[str]]:
+        """Look at the checkpoint folder again and list what was added, removed or changed."""
+        change = context.library.rescan()
+        return {
+            "added": list(change.added),
+            "removed": list(change.removed),
+            "changed": list(change.changed),
+        }
+
+    gr.api(list_models, api_name="list_models")
+    gr.api(rescan, api_name="rescan")
+
+
+def describe_file(path: Path) -> File:
+    """Describe a file so that Gradio serves it and its client downloads it."""
+    return FileData(path=str(path), orig_name=path.name).model_dump()

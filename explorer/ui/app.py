@@ -1,0 +1,60 @@
+"""The page as a whole: header, notice, one tab per file, public endpoints."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from explorer.library import CheckpointLibrary
+from explorer.sampler import Sampler
+from explorer.ui.api import build_endpoints
+from explorer.ui.components.empty_notice import build_empty_notice
+from explorer.ui.components.header import build_header
+from explorer.ui.context import AppContext, Page
+from explorer.ui.tabs import TABS
+from explorer.ui.theme import STYLE_SHEETS, build_head, build_theme
+
+TITLE = "Latent Explorer"
+QUEUE_SIZE = 64
+CACHE_SECONDS = 3600
+
+
+def build_app(library: CheckpointLibrary, sampler: Sampler, exports: Path) -> gr.Blocks:
+    """Build the page over a library and a sampler; files to download are left in ``exports``."""
+    context = AppContext(library, sampler, exports)
+    with gr.Blocks(
+        title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)
+    ) as demo:
+        build_header()
+        notice = build_empty_notice(library.message)
+        with gr.Tabs() as tabs:
+            page = Page(library, tabs, notice)
+            for key, tab in TABS.items():
+                with gr.Tab(tab.title, id=key, elem_id=f"tab-{key}"):
+                    tab.build(context, page)
+        build_endpoints(context)
+        connect_load(demo, page)
+    demo.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
+    return demo
+
+
+def connect_load(demo: gr.Blocks, page: Page) -> None:
+    """When the page opens, show what is in the folder by then, and fill every tab."""
+    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    for function, inputs, outputs in page.loaders:
+        demo.load(function, inputs, outputs, concurrency_id="load", concurrency_limit=2, **private)
+
+
+def get_launch_options() -> dict[str, Any]:
+    """Return what `launch` needs to show this page: looks, limits, nothing sent or kept."""
+    return {
+        "theme": build_theme(),
+        "css_paths": STYLE_SHEETS,
+        "head": build_head(),
+        "footer_links": ["api"],
+        "run_history": False,
+        "show_error": False,
+        "enable_monitoring": False,
+        "ssr_mode": False,
+        "max_file_size": "1mb",
+    }

@@ -1,0 +1,88 @@
+// Models tab: one card per file. Samples and the layer table are fetched when a card is first looked at.
+LX.modelCards = (element, context) => {
+  const { el } = LX;
+  const root = element.querySelector(".lx-cards");
+
+  async function fillStrip(strip, name) {
+    const answer = await context.server.preview_model(name).catch(() => null);
+    if (!answer || !answer.frames) {
+      strip.replaceChildren(el("p", { class: "lx-notice", text: (answer && answer.error) || "No preview." }));
+      return;
+    }
+    strip.replaceChildren(...answer.frames.map((src, seed) =>
+      el("img", { src, alt: `${name}, seed ${seed}`, class: "is-crisp", draggable: "false" })));
+  }
+
+  async function fillLayers(holder, name) {
+    const answer = await context.server.describe_layers(name).catch(() => null);
+    if (!answer || !answer.networks) {
+      holder.replaceChildren(el("p", { class: "lx-notice", text: (answer && answer.error) || "No layer table." }));
+      return;
+    }
+    const number = (text) => el("td", { class: "lx-number", text });
+    const drawNetwork = (network) => el("div", { class: "lx-scroll" }, el("table", { class: "lx-table lx-layers" },
+      el("caption", { text: network.name }),
+      el("thead", {}, el("tr", {}, ["Layer", "Kind", "Output shape", "Parameters"]
+        .map((text, column) => el("th", { scope: "col", text, class: column > 1 ? "lx-number" : null })))),
+      el("tbody", {}, network.rows.map((row) => el("tr", {}, el("th", { scope: "row", text: row.name }),
+        el("td", { text: row.kind }), number(row.shape), number(LX.formatCount(row.parameters))))),
+      el("tfoot", {}, el("tr", {}, el("th", { scope: "row", text: "Total" }), el("td", {}), el("td", {}),
+        number(LX.formatCount(network.total))))));
+    holder.replaceChildren(el("div", { class: "lx-networks" }, answer.networks.map(drawNetwork)));
+  }
+
+  function drawCurves(holder, card) {
+    const scores = el("div", { class: "lx-chart" });
+    const losses = el("div", { class: "lx-chart" });
+    holder.replaceChildren(scores, losses);
+    LX.chart(scores, { title: `${card.score_name || "Score"} over training (lower is better)`, xLabel: "images seen", height: 200,
+      fromZero: true, empty: "No score was taken during training.",
+      series: [{ name: card.score_name || "Score", points: card.curve.score, floor: card.noise_floor }] });
+    LX.chart(losses, { title: "Losses", xLabel: "images seen", height: 200, empty: "No losses were kept.",
+      series: [{ name: "generator", points: card.curve.loss_g }, { name: "discriminator", points: card.curve.loss_d }] });
+  }
+
+  function unfold(summary, draw) {
+    const holder = el("div", { class: "lx-fold" });
+    return el("details", { ontoggle: (event) => {
+      if (event.target.open) draw(holder);
+    } }, el("summary", { text: summary }), holder);
+  }
+
+  function drawCard(card) {
+    if (card.error) {
+      return el("article", { class: "lx-card is-damaged", "data-model": card.name },
+        el("h3", { text: card.name }), el("p", { class: "lx-damage", text: "Cannot be read" }),
+        el("p", { text: card.error }));
+    }
+    const strip = el("div", { class: "lx-film lx-preview" });
+    seen.observe(strip);
+    strip.dataset.model = card.name;
+    const score = card.score === null ? el("p", { class: "lx-big-number is-none", text: "not scored" })
+      : el("p", { class: "lx-big-number" }, el("b", { text: LX.formatScore(card.score) }),
+        el("span", { text: card.score_line }));
+    return el("article", { class: "lx-card", "data-model": card.name },
+      el("header", {}, el("div", {}, el("h3", { text: card.name }), el("p", { class: "lx-of", text: card.subtitle })), score),
+      strip,
+      el("dl", {}, card.facts.map(([term, text]) => el("div", {}, el("dt", { text: term }), el("dd", { text })))),
+      unfold("Layers and parameters", (holder) => { if (!holder.firstChild) fillLayers(holder, card.name); }),
+      unfold("Training curve", (holder) => drawCurves(holder, card)));
+  }
+
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      seen.unobserve(entry.target);
+      fillStrip(entry.target, entry.target.dataset.model);
+    }
+  });
+
+  const render = () => {
+    const data = context.props.value;
+    if (!data || !data.cards) return LX.showNotice(root, "Looking for checkpoints…");
+    if (!data.cards.length) return LX.showNotice(root, data.message);
+    return root.replaceChildren(...data.cards.map(drawCard));
+  };
+  context.watch("value", render);
+  render();
+};

@@ -1,0 +1,134 @@
+// Interpolate tab: the path is rendered once into a sprite, so the hand is followed without a request;
+// as soon as the hand rests, the exact frame for that t is fetched and replaces the nearest in-between.
+LX.scrubber = (element, context) => {
+  const { el } = LX;
+  const REST_MS = 70;
+  const root = element.querySelector(".lx-morph");
+  const stage = root.querySelector("canvas.lx-stage");
+  const range = root.querySelector("input[type=range]");
+  const readout = root.querySelector("output");
+  const strip = root.querySelector(".lx-strip");
+  const ends = [...root.querySelectorAll(".lx-end")];
+  const play = root.querySelector(".lx-play");
+  const notice = root.querySelector(".lx-notice");
+  let data = null;
+  let sprite = null;
+  let request = 0;
+  let timer = 0;
+  let animation = 0;
+
+  const t = () => Number(range.value);
+
+  function drawFromSprite(canvas, position) {
+    const [width, height] = data.size;
+    const index = Math.round(position * (data.count - 1));
+    if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+    canvas.getContext("2d").drawImage(sprite, (index % data.columns) * width,
+      Math.floor(index / data.columns) * height, width, height, 0, 0, width, height);
+  }
+
+  function follow() {
+    readout.textContent = t().toFixed(3);
+    range.setAttribute("aria-valuetext", `${Math.round(t() * 100)} percent of the way from A to B`);
+    for (const frame of strip.children) {
+      frame.setAttribute("aria-current", String(Math.abs(Number(frame.dataset.t) - t()) < 0.0005));
+    }
+    if (!sprite) return;
+    root.dataset.exact = "";
+    drawFromSprite(stage, t());
+  }
+
+  // The last position always wins: every move cancels the timer, and only the newest answer is drawn.
+  function settle() {
+    clearTimeout(timer);
+    const mine = ++request;
+    timer = setTimeout(async () => {
+      if (!data || !sprite) return;
+      const position = t();
+      const answer = await context.server.render_frame({ ...data.request, t: position }).catch(() => null);
+      if (!answer || !answer.src || mine !== request) return;
+      const image = new Image();
+      image.src = answer.src;
+      await image.decode();
+      if (mine !== request) return;
+      stage.getContext("2d").drawImage(image, 0, 0);
+      root.dataset.exact = position.toFixed(3);
+    }, REST_MS);
+  }
+
+  function moveTo(position) {
+    range.value = position;
+    follow();
+    settle();
+  }
+
+  function stop() {
+    cancelAnimationFrame(animation);
+    animation = 0;
+    play.textContent = "Play";
+    play.setAttribute("aria-pressed", "false");
+  }
+
+  function start() {
+    const begin = performance.now() - Math.acos(1 - 2 * t()) * 1000;
+    play.textContent = "Pause";
+    play.setAttribute("aria-pressed", "true");
+    const step = (now) => {
+      range.value = (1 - Math.cos((now - begin) / 1000)) / 2;
+      follow();
+      animation = requestAnimationFrame(step);
+    };
+    animation = requestAnimationFrame(step);
+  }
+
+  function drawStrip() {
+    const isNarrow = element.clientWidth < 560;
+    const count = isNarrow ? 7 : 11;
+    strip.replaceChildren(...Array.from({ length: count }, (_, index) => {
+      const position = index / (count - 1);
+      const canvas = el("canvas", { "aria-hidden": "true" });
+      drawFromSprite(canvas, position);
+      return el("button", { type: "button", class: "lx-frame", "data-t": position,
+        "aria-label": `Go to t = ${position.toFixed(2)}`, onclick: () => { stop(); moveTo(position); } },
+      canvas, el("span", { class: "lx-edge", text: position.toFixed(2).replace(/^0/, "") }));
+    }));
+  }
+
+  function drawAll() {
+    const isCrisp = LX.isCrisp(stage.clientWidth || 256, data.size[0]);
+    root.classList.toggle("is-crisp", isCrisp);
+    ends.forEach((end, index) => {
+      drawFromSprite(end.querySelector("canvas"), index);
+      end.querySelector("b").textContent = String(data.seeds[index]);
+    });
+    drawStrip();
+    follow();
+  }
+
+  async function load(value) {
+    const isReady = Boolean(value && value.sprite);
+    root.classList.toggle("is-empty", !isReady);
+    if (!isReady) {
+      notice.textContent = (value && value.message) || "Developing…";
+      return;
+    }
+    const image = new Image();
+    image.src = value.sprite;
+    await image.decode();
+    if (context.props.value.sprite !== value.sprite) return;
+    [data, sprite] = [value, image];
+    drawAll();
+    settle();
+  }
+
+  range.addEventListener("input", () => { stop(); follow(); settle(); });
+  range.addEventListener("change", settle);
+  play.addEventListener("click", () => { if (animation) { stop(); settle(); } else if (sprite) start(); });
+
+  let isLoaded = null;
+  LX.keepRendered(element, context, (value) => {
+    if (value && value.sprite && value.sprite === isLoaded && data) drawAll();
+    else load(value);
+    isLoaded = value && value.sprite;
+  });
+};

@@ -1,0 +1,118 @@
+"""A card per checkpoint file: what it is, how good, how it got here, and its layers on demand."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from explorer.library import CheckpointEntry
+from training.checkpoint import CheckpointHeader
+from training.models import MODELS
+
+CURVE_POINTS = 400
+
+
+def build_model_cards(
+    preview_model: Callable[[str], dict[str, Any]],
+    describe_layers: Callable[[str], dict[str, Any]],
+) -> gr.HTML:
+    """Build the cards; both functions are called by the page when a card is looked at."""
+    return gr.HTML(
+        value={},
+        html_template='<div class="lx-cards"></div>',
+        js_on_load="LX.modelCards(element, {props, server, watch});",
+        server_functions=[preview_model, describe_layers],
+        apply_default_css=False,
+    )
+
+
+def describe_card(entry: CheckpointEntry) -> dict[str, Any]:
+    """Describe a checkpoint as plain JSON values: a readable one, or its name and the reason."""
+    if entry.header is None:
+        return {"name": entry.name, "error": entry.error}
+    header = entry.header
+    best = header.best_score or {}
+    return {
+        "name": entry.name,
+        "error": None,
+        "subtitle": describe_model(header),
+        "facts": _list_facts(header),
+        "score": _read_number(best.get("score")),
+        "score_name": str(best.get("score_name") or "Score"),
+        "score_line": _describe_score(best),
+        "noise_floor": _read_number(best.get("noise_floor")),
+        "curve": {key: _read_curve(header, key) for key in ("score", "loss_d", "loss_g")},
+    }
+
+
+def describe_model(header: CheckpointHeader) -> str:
+    """Say in a line what a checkpoint is: model, resolution, data set."""
+    config = header.model
+    spec = MODELS.get(config.model)
+    size = f"{config.img_resolution} × {config.img_resolution}"
+    data = header.dataset.get("title") or header.dataset.get("name") or "unknown data"
+    return f"{spec.title if spec else config.model}, {size}, {data}"
+
+
+def _list_facts(header: CheckpointHeader) -> list[tuple[str, str]]:
+    data, training = header.dataset, header.training
+    facts = [
+        ("Data", _join(data.get("title"), _count(data.get("num_images"), "images"))),
+        ("Terms of the data", data.get("terms")),
+        ("Images seen", _count(training.get("images_seen"))),
+        ("Steps", _count(training.get("steps"))),
+        ("Training time", _format_seconds(training.get("seconds"))),
+        ("Device", training.get("device")),
+        ("Batch size", _count(training.get("batch_size"))),
+        ("Training seed", training.get("seed")),
+        ("Latent size", header.model.z_dim),
+        ("Command", training.get("command")),
+    ]
+    return [(term, str(value)) for term, value in facts if value not in (None, "")]
+
+
+def _describe_score(row: dict[str, Any]) -> str:
+    """Say what a score is worth: name, samples, reference, noise floor."""
+    parts = [str(row.get("score_name") or "Score")]
+    if row.get("num_samples"):
+        parts.append(f"{_count(row['num_samples'])} samples")
+    floor = _read_number(row.get("noise_floor"))
+    parts.append("noise floor unknown" if floor is None else f"noise floor {floor:.3g}")
+    return ", ".join(parts)
+
+
+def _read_curve(header: CheckpointHeader, key: str) -> list[tuple[float, float]]:
+    points = []
+    for row in header.history:
+        x, y = _read_number(row.get("images_seen")), _read_number(row.get(key))
+        if x is not None and y is not None:
+            points.append((x, y))
+    stride = math.ceil(len(points) / CURVE_POINTS) or 1
+    return points[::stride] + (points[-1:] if (len(points) - 1) % stride else [])
+
+
+def _read_number(value: Any) -> float | None:
+    """Return a finite number, None for anything else a header may hold."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def _count(value: Any, unit: str = "") -> str | None:
+    number = _read_number(value)
+    return None if number is None else f"{number:,.0f} {unit}".strip()
+
+
+def _join(*parts: Any) -> str:
+    return ", ".join(str(part) for part in parts if part)
+
+
+def _format_seconds(value: Any) -> str | None:
+    seconds = _read_number(value)
+    if seconds is None:
+        return None
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

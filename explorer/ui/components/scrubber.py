@@ -1,0 +1,54 @@
+"""The morph: both ends, a stage, a slider that follows the hand, and a film strip."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from explorer.ui.encoding import SPRITE_COLUMNS, encode_sprite
+
+TEMPLATE = """
+<div class="lx-morph is-empty">
+  <p class="lx-notice" role="status"></p>
+  <div class="lx-ends">
+    <figure class="lx-end"><canvas aria-hidden="true"></canvas>
+      <figcaption>A, seed <b></b></figcaption></figure>
+    <div class="lx-stage-holder">
+      <canvas class="lx-stage" role="img" aria-label="The image at position t"></canvas></div>
+    <figure class="lx-end"><canvas aria-hidden="true"></canvas>
+      <figcaption>B, seed <b></b></figcaption></figure>
+  </div>
+  <div class="lx-scrub">
+    <button type="button" class="lx-button lx-play" aria-pressed="false">Play</button>
+    <input type="range" min="0" max="1" step="0.001" value="0.5"
+           aria-label="Position t between A and B">
+    <output aria-live="off">0.500</output>
+  </div>
+  <div class="lx-strip lx-film" role="group" aria-label="In-betweens"></div>
+</div>
+"""
+
+
+def build_scrubber(render_frame: Callable[[dict[str, Any]], dict[str, Any]]) -> gr.HTML:
+    """Build the morph; ``render_frame`` gives the exact frame when the slider rests."""
+    return gr.HTML(
+        value={},
+        html_template=TEMPLATE,
+        js_on_load="LX.scrubber(element, {props, server, watch});",
+        server_functions=[render_frame],
+        apply_default_css=False,
+    )
+
+
+def describe_morph(request: dict[str, Any], frames: np.ndarray) -> dict[str, Any]:
+    """Describe a rendered path, uint8 (T, H, W, C), and the request that made it."""
+    count, height, width = frames.shape[:3]
+    return {
+        "request": request,
+        "seeds": [request["seed_a"], request["seed_b"]],
+        "size": [width, height],
+        "count": count,
+        "columns": SPRITE_COLUMNS,
+        "sprite": encode_sprite(frames),
+    }

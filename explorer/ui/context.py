@@ -1,0 +1,119 @@
+"""What every tab is given: the core to compute with, and the widgets that tabs share."""
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from explorer.library import CheckpointLibrary
+from explorer.sampler import Sampler
+from training.errors import ConfigError
+
+# Heavy jobs (scores, animations) run one at a time; two at once starve everything else.
+COMPUTE = "compute"
+EXPORTS_KEPT_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """Hold what the page computes with, and the folder in which it leaves files to download."""
+
+    library: CheckpointLibrary
+    sampler: Sampler
+    exports: Path
+    # Calls that bypass Gradio's queue are bounded here.
+    frame_slots: threading.BoundedSemaphore = field(
+        default_factory=lambda: threading.BoundedSemaphore(2)
+    )
+
+    def make_export_path(self, name: str, suffix: str) -> Path:
+        """Return a new path for a file to download; files of an hour ago are removed."""
+        self.exports.mkdir(parents=True, exist_ok=True)
+        for folder in self.exports.iterdir():
+            if time.time() - folder.stat().st_mtime > EXPORTS_KEPT_SECONDS:
+                for path in folder.iterdir():
+                    path.unlink(missing_ok=True)
+                folder.rmdir()
+        safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:80]
+        folder = self.exports / secrets.token_hex(8)
+        folder.mkdir()
+        return folder / f"{safe}{suffix}"
+
+    @contextmanager
+    def take_frame_slot(self) -> Iterator[None]:
+        """Wait for one of the slots for images outside the queue; raises ConfigError if busy."""
+        if not self.frame_slots.acquire(timeout=5):
+            raise ConfigError("The server is busy: move the slider again in a moment.")
+        try:
+            yield
+        finally:
+            self.frame_slots.release()
+
+
+@dataclass
+class Page:
+    """Hold the widgets that tabs share; they are made first and placed by the tab they are in."""
+
+    library: CheckpointLibrary
+    tabs: gr.Tabs
+    empty_notice: gr.HTML
+    model_dropdowns: list[gr.Dropdown] = field(default_factory=list)
+    loaders: list[tuple[Callable[..., Any], list[Any], Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Make the widgets of Interpolate that Sample fills, placed there later."""
+        self.morph_model = self.build_model_dropdown(render=False)
+        self.morph_seed_a = gr.Number(0, label="Seed A", precision=0, min_width=100, render=False)
+        self.morph_seed_b = gr.Number(1, label="Seed B", precision=0, min_width=100, render=False)
+        self.morph_truncation = gr.Slider(
+            0, 1, value=1, step=0.01, label="Truncation", render=False
+        )
+
+    def build_model_dropdown(self, num_models: int = 1, render: bool = True) -> gr.Dropdown:
+        """Build a dropdown of the readable checkpoints, for up to so many, that follows rescans."""
+        is_several = num_models > 1
+        dropdown = gr.Dropdown(
+            self.library.names,
+            value=choose_models(self.library.names, None, is_several),
+            label="Models" if is_several else "Model",
+            multiselect=is_several,
+            max_choices=num_models if is_several else None,
+            interactive=True,
+            render=render,
+        )
+        self.model_dropdowns.append(dropdown)
+        return dropdown
+
+    def on_load(self, function: Callable[..., Any], inputs: list[Any], outputs: Any) -> None:
+        """Ask for an event when the page opens; inputs are the widgets' values by then."""
+        self.loaders.append((function, inputs, outputs))
+
+    @property
+    def library_outputs(self) -> list[Any]:
+        """Return the widgets that `list_library_updates` changes."""
+        return [self.empty_notice, *self.model_dropdowns]
+
+    def list_library_updates(self, *chosen: Any) -> list[Any]:
+        """List the updates after a rescan, keeping what is ``chosen`` in each dropdown."""
+        names, message = self.library.names, self.library.message
+        return [
+            gr.HTML(value=message or "", visible=message is not None),
+            *(
+                gr.Dropdown(names, value=choose_models(names, value, bool(dropdown.multiselect)))
+                for dropdown, value in zip(self.model_dropdowns, chosen, strict=True)
+            ),
+        ]
+
+
+def choose_models(names: list[str], chosen: Any, is_several: bool) -> Any:
+    """Keep the chosen names that are still there, else choose the first one (or two)."""
+    if is_several:
+        kept = [name for name in chosen or [] if name in names]
+        return kept or names[:3]
+    return chosen if chosen in names else next(iter(names), None)

@@ -1,0 +1,36 @@
+"""One click makes a file and saves it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+SAVE_SCRIPT = """
+(file) => {
+  if (!file) return;
+  const link = document.createElement("a");
+  link.href = file.url;
+  link.download = file.orig_name || "";
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+"""
+
+
+def connect_download(
+    button: gr.Button,
+    make_file: Callable[..., str],
+    inputs: Sequence[Any],
+    concurrency_id: str,
+) -> None:
+    """Let a button make a file with ``make_file(*inputs)`` and hand it to the browser."""
+    made = gr.File(visible="hidden", show_label=False)
+    button.click(
+        make_file,
+        list(inputs),
+        made,
+        api_visibility="private",
+        concurrency_id=concurrency_id,
+        show_progress="hidden",
+    ).success(None, made, js=SAVE_SCRIPT, api_visibility="private")

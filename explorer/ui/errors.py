@@ -1,0 +1,60 @@
+"""Expected failures become one sentence on the page; bugs keep their traceback on the server."""
+
+import html
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+
+from training.errors import ConfigError, ProjectError
+
+
+def show_project_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the ProjectErrors of an event's function or generator into a toast."""
+    if inspect.isgeneratorfunction(function):
+
+        @wraps(function)
+        def generate(*args: Any, **kwargs: Any) -> Any:
+            try:
+                yield from function(*args, **kwargs)
+            except ProjectError as error:
+                raise build_toast(error) from error
+
+        return generate
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except ProjectError as error:
+            raise build_toast(error) from error
+
+    return call
+
+
+def answer_project_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Turn the ProjectErrors of a function that the page calls itself into {"error": sentence}."""
+
+    @wraps(function)
+    def call(*args: Any) -> dict[str, Any]:
+        try:
+            return function(*args)
+        except ProjectError as error:
+            return {"error": str(error)}
+
+    return call
+
+
+def build_toast(error: ProjectError) -> gr.Error:
+    """Build a toast from an error; its text is escaped, since toasts render HTML."""
+    text = html.escape(str(error), quote=False)
+    return gr.Error(text, duration=12, title="That did not work", print_exception=False)
+
+
+def check_whole(value: float | None, name: str) -> int:
+    """Return a number field's value as an int; raises ConfigError if empty or fractional."""
+    if value is None or isinstance(value, str) or not float(value).is_integer():
+        raise ConfigError(f"{name} is {value!r}: type a whole number.")
+    return int(value)

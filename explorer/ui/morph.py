@@ -1,0 +1,91 @@
+"""What the Interpolate tab and the public endpoints both do: one frame, a preview, a GIF."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from explorer.animation import get_real_fps, save_gif
+from explorer.latents import INTERPOLATIONS
+from explorer.paths import check_method
+from explorer.recipe import Recipe
+from explorer.replay import count_images, iter_images
+from explorer.ui.context import AppContext
+from explorer.ui.errors import check_whole
+from training.errors import ConfigError
+
+PREVIEW_FRAMES = 61
+
+
+@dataclass(frozen=True)
+class ExportStep:
+    """Report an export on its way: frames made, frames in all, and at the end the file."""
+
+    done: int
+    total: int
+    path: Path | None = None
+    fps: float = 0.0
+
+
+def build_recipe(
+    context: AppContext, model: str | None, seed_a: Any, seed_b: Any, method: str, truncation: float
+) -> Recipe:
+    """Build the recipe of a morph from what the widgets or a caller hold; raises ConfigError."""
+    if not model:
+        raise ConfigError(context.library.message or "No model is chosen: choose one.")
+    return Recipe(
+        kind="interpolation",
+        model=model,
+        checkpoint=context.library.get_fingerprint(model),
+        seeds=(check_whole(seed_a, "Seed A"), check_whole(seed_b, "Seed B")),
+        method=method,
+        truncation=truncation,
+        num_frames=PREVIEW_FRAMES,
+    )
+
+
+def render_preview(context: AppContext, recipe: Recipe) -> np.ndarray:
+    """Render the whole path in the model's own resolution, uint8 (61, H, W, C)."""
+    return np.concatenate(list(iter_images(recipe, context.sampler)))
+
+
+def render_position(context: AppContext, recipe: Recipe, t: float) -> np.ndarray:
+    """Render the one frame at position t in [0, 1] of a morph, uint8 (H, W, C)."""
+    ends = context.sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
+    interpolate = INTERPOLATIONS[check_method(recipe.method)]
+    latents = interpolate(ends[0], ends[1], torch.tensor([t], dtype=torch.float64))  # (1, z_dim)
+    with context.take_frame_slot():
+        return context.sampler.sample_images(recipe.model, latents)[0]
+
+
+def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
+    """Write a morph as a GIF, reporting every chunk of frames; closing the iterator stops it."""
+    total = count_images(recipe)
+    chunks = []
+    done = 0
+    yield ExportStep(0, total)
+    for chunk in iter_images(recipe, context.sampler):
+        chunks.append(chunk)
+        done += len(chunk)
+        yield ExportStep(done, total)
+    name = f"{recipe.model}-{recipe.seeds[0]}-to-{recipe.seeds[1]}"
+    path = context.make_export_path(name, ".gif")
+    save_gif(path, np.concatenate(chunks), recipe.fps, recipe=recipe)
+    yield ExportStep(total, total, path, get_real_fps(recipe.fps))
+
+
+def set_export(
+    recipe: Recipe, num_frames: Any, fps: Any, size: Any, resize: str, is_ping_pong: bool
+) -> Recipe:
+    """Return the recipe with what an animation needs; raises ConfigError for invalid values."""
+    return replace(
+        recipe,
+        num_frames=check_whole(num_frames, "The number of frames"),
+        fps=float(check_whole(fps, "Frames per second")),
+        size=check_whole(size, "The size"),
+        resize=resize,
+        is_ping_pong=bool(is_ping_pong),
+    )

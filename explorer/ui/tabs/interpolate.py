@@ -1,0 +1,176 @@
+"""Interpolate: a morph from one seed to another, by hand and as a GIF."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from explorer.recipe import RESIZE_METHODS
+from explorer.ui.components.progress_line import build_progress_line, describe_progress
+from explorer.ui.components.scrubber import build_scrubber, describe_morph
+from explorer.ui.context import COMPUTE, AppContext, Page
+from explorer.ui.encoding import encode_png
+from explorer.ui.errors import answer_project_errors, show_project_errors
+from explorer.ui.morph import (
+    build_recipe,
+    export_gif,
+    render_position,
+    render_preview,
+    set_export,
+)
+from training.errors import ConfigError
+
+SIMPLE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
+SIZES = [("As the model made it", 0), *((str(size), size) for size in (128, 256, 384, 512))]
+
+
+@dataclass(frozen=True)
+class ExportWidgets:
+    """Hold the widgets that an export changes."""
+
+    start: gr.Button
+    cancel: gr.Button
+    progress: gr.HTML
+    result: gr.Image
+    download: gr.DownloadButton
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Return them in the order of `describe_export`."""
+        return [self.start, self.cancel, self.progress, self.result, self.download]
+
+
+def build_tab(context: AppContext, page: Page) -> None:
+    """Build the tab: the morph beside its controls and the export."""
+    with gr.Row(elem_classes="lx-bench"):
+        with gr.Column(elem_classes="lx-images"):
+            scrubber = build_scrubber(build_frame_renderer(context))
+            result = gr.Image(
+                label="Your GIF", type="filepath", format="gif", interactive=False, buttons=[],
+                visible=False, elem_classes="lx-made",
+            )  # fmt: skip
+        with gr.Column(elem_classes="lx-controls"):
+            page.morph_model.render()
+            with gr.Row():
+                page.morph_seed_a.render()
+                page.morph_seed_b.render()
+            method = gr.Radio(METHODS, value="slerp", label="Path")
+            page.morph_truncation.render()
+            gr.HTML("<h3>Make a GIF</h3>")
+            with gr.Row():
+                frames = gr.Number(60, label="Frames from A to B", precision=0, min_width=100)
+                fps = gr.Number(25, label="Frames per second", precision=0, min_width=100)
+            size = gr.Dropdown(SIZES, value=256, label="Pixels")
+            resize = gr.Radio(list(RESIZE_METHODS), value="lanczos", label="Enlarge with")
+            is_ping_pong = gr.Checkbox(True, label="There and back")
+            with gr.Row():
+                start = gr.Button("Make GIF", variant="primary", min_width=100)
+                cancel = gr.Button("Cancel", variant="stop", min_width=80, interactive=False)
+            progress = build_progress_line()
+            download = gr.DownloadButton("Download GIF", visible=False)
+
+    path = [page.morph_model, page.morph_seed_a, page.morph_seed_b, method, page.morph_truncation]
+    connect_morph(context, page, scrubber, path, method)
+    options = [frames, fps, size, resize, is_ping_pong]
+    connect_export(
+        context, [*path, *options], ExportWidgets(start, cancel, progress, result, download)
+    )
+
+
+def build_frame_renderer(context: AppContext) -> Any:
+    """Build the function with which the page fetches the exact frame at rest."""
+
+    @answer_project_errors
+    def render_frame(request: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(request, dict) or not isinstance(request.get("t"), (int, float)):
+            raise ConfigError("The page asked for a frame without a position: reload it.")
+        recipe = build_recipe(
+            context,
+            str(request.get("model")),
+            request.get("seed_a"),
+            request.get("seed_b"),
+            str(request.get("method")),
+            float(request.get("truncation", 1.0)),
+        )
+        t = float(request["t"])
+        return {"t": t, "src": encode_png(render_position(context, recipe, t))}
+
+    return render_frame
+
+
+def connect_morph(
+    context: AppContext, page: Page, scrubber: gr.HTML, path: list[Any], method: gr.Radio
+) -> None:
+    """Render the path whenever one of its inputs changes, and when the page opens."""
+
+    @show_project_errors
+    def draw(
+        model: str | None, seed_a: float, seed_b: float, method: str, truncation: float
+    ) -> dict[str, Any]:
+        if not model:
+            return {"message": context.library.message or "Choose a model."}
+        recipe = build_recipe(context, model, seed_a, seed_b, method, truncation)
+        request = {
+            "model": model,
+            "seed_a": recipe.seeds[0],
+            "seed_b": recipe.seeds[1],
+            "method": method,
+            "truncation": truncation,
+        }
+        return describe_morph(request, render_preview(context, recipe))
+
+    gr.on(
+        [widget.change for widget in path],
+        draw,
+        path,
+        scrubber,
+        trigger_mode="always_last",
+        concurrency_id="morph",
+        concurrency_limit=1,
+        **SIMPLE,
+    )
+    page.on_load(draw, path, scrubber)
+
+
+def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidgets) -> None:
+    """Make a GIF in steps that can be cancelled, show it and offer it for download."""
+
+    @show_project_errors
+    def make(
+        model: str, seed_a: float, seed_b: float, method: str, truncation: float,
+        frames: float, fps: float, size: int, resize: str, is_ping_pong: bool,
+    ) -> Iterator[list[Any]]:  # fmt: skip
+        recipe = build_recipe(context, model, seed_a, seed_b, method, truncation)
+        recipe = set_export(recipe, frames, fps, size, resize, is_ping_pong)
+        for step in export_gif(context, recipe):
+            if step.path is not None:
+                text = f"{step.total} frames, {step.fps:.4g} per second"
+                yield describe_export(text, path=str(step.path))
+            elif step.done < step.total:
+                text = f"Rendering {step.done} of {step.total} frames"
+                yield describe_export(text, step.done, step.total)
+            else:
+                yield describe_export("Writing the GIF", step.total - 1, step.total)
+
+    running = widgets.start.click(
+        make, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **SIMPLE
+    )
+    running.failure(lambda: describe_export(""), None, widgets.outputs, queue=False, **SIMPLE)
+    widgets.cancel.click(
+        lambda: describe_export("Cancelled."), None, widgets.outputs, cancels=[running],
+        **SIMPLE,
+    )  # fmt: skip
+
+
+def describe_export(text: str, done: int = 0, total: int = 0, path: str | None = None) -> list[Any]:
+    """Describe the state of an export for the widgets of `ExportWidgets`."""
+    is_running = done < total
+    return [
+        gr.Button(interactive=not is_running),
+        gr.Button(interactive=is_running),
+        describe_progress(text, done, total),
+        gr.skip() if path is None else gr.Image(path, visible=True),
+        gr.skip() if path is None else gr.DownloadButton(value=path, visible=True),
+    ]

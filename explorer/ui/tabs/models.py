@@ -1,0 +1,110 @@
+"""Models: a card for every checkpoint file, readable or damaged."""
+
+from typing import Any
+
+import gradio as gr
+
+from explorer.ui.components.model_cards import build_model_cards, describe_card
+from explorer.ui.context import AppContext, Page
+from explorer.ui.encoding import encode_png
+from explorer.ui.errors import answer_project_errors
+from training.models.summary import LayerRow
+
+PREVIEW_SEEDS = range(8)
+SIMPLE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+
+def build_tab(context: AppContext, page: Page) -> None:
+    """Build the tab: a line with the rescan button over the cards."""
+    with gr.Row(elem_classes="lx-shelf"):
+        found = gr.Textbox(
+            value=describe_folder(context), show_label=False, container=False, interactive=False,
+            elem_classes="lx-line", label="Checkpoint folder", scale=1,
+        )  # fmt: skip
+        rescan = gr.Button("Rescan", elem_classes="lx-dice", min_width=90)
+    cards = build_model_cards(build_previewer(context), build_layer_describer(context))
+
+    def look_again() -> list[Any]:
+        change = context.library.rescan()
+        if change:
+            gr.Info(describe_change(change.added, change.removed, change.changed), duration=5)
+        else:
+            gr.Info("Nothing has changed in the folder.", duration=3)
+        return look()
+
+    def look() -> list[Any]:
+        return [describe_cards(context), describe_folder(context)]
+
+    rescan.click(look_again, None, [cards, found], queue=False, **SIMPLE).then(
+        page.list_library_updates, page.model_dropdowns, page.library_outputs, queue=False, **SIMPLE
+    )
+    page.on_load(look, [], [cards, found])
+
+
+def describe_cards(context: AppContext) -> dict[str, Any]:
+    """Describe all cards, or say why there are none."""
+    cards = [describe_card(entry) for entry in context.library.entries]
+    return {"cards": cards, "message": context.library.message}
+
+
+def describe_folder(context: AppContext) -> str:
+    """Say how many checkpoints are in the folder, and how many of them are damaged."""
+    entries = context.library.entries
+    damaged = sum(entry.header is None for entry in entries)
+    count = f"{len(entries)} checkpoint{'s' if len(entries) != 1 else ''}"
+    return f"{count} in {context.library.folder}" + (f", {damaged} damaged" if damaged else "")
+
+
+def describe_change(
+    added: tuple[str, ...], removed: tuple[str, ...], changed: tuple[str, ...]
+) -> str:
+    """Say what a rescan found, by numbers: a file's name is nobody's HTML."""
+    parts = [(len(added), "new"), (len(removed), "removed"), (len(changed), "changed")]
+    return "Checkpoints: " + ", ".join(f"{count} {word}" for count, word in parts if count) + "."
+
+
+def build_previewer(context: AppContext) -> Any:
+    """Build the function that gives a card its strip of samples."""
+
+    @answer_project_errors
+    def preview_model(name: str) -> dict[str, Any]:
+        with context.take_frame_slot():
+            images = context.sampler.sample_seeds(str(name), PREVIEW_SEEDS)
+        return {"frames": [encode_png(image) for image in images]}
+
+    return preview_model
+
+
+def build_layer_describer(context: AppContext) -> Any:
+    """Build the function that gives a card its layer table."""
+
+    @answer_project_errors
+    def describe_layers(name: str) -> dict[str, Any]:
+        from training.models.summary import summarize_model
+
+        header = context.library.get(str(name)).header
+        assert header is not None  # `get` returns readable entries only
+        with context.take_frame_slot():
+            networks = summarize_model(header.model)
+        return {
+            "networks": [describe_network(name, rows) for name, rows in networks.items()],
+        }
+
+    return describe_layers
+
+
+def describe_network(name: str, rows: list[LayerRow]) -> dict[str, Any]:
+    """Describe one network's layers as plain JSON values, with the sum of their parameters."""
+    return {
+        "name": name,
+        "total": sum(row.num_parameters for row in rows),
+        "rows": [
+            {
+                "name": row.name,
+                "kind": row.kind,
+                "shape": " × ".join(map(str, row.output_shape)),
+                "parameters": row.num_parameters,
+            }
+            for row in rows
+        ],
+    }
