@@ -1,3 +1,3 @@
 """Everything the app computes, usable without a browser."""
 
-__version__ = "0.1.0"
+from training import __version__ as __version__

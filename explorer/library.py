@@ -10,6 +10,7 @@ from torch import nn
 
 from training.checkpoint import SUFFIX, CheckpointHeader, load_generator, load_header
 from training.errors import CheckpointError, ProjectError
+from training.files import get_cache_dir
 
 if TYPE_CHECKING:
     from training.metrics.reference import ReferenceStatistics
@@ -132,13 +133,20 @@ class CheckpointLibrary:
     def find_reference(
         self, entry: CheckpointEntry, extractor: str
     ) -> "ReferenceStatistics | None":
-        """Look in the references folder for the statistics of the data set a model learned."""
+        """Look for the statistics of the data set a model learned, None if there are none.
+
+        They are in the references folder inside this one, or in the cache.
+        """
         from training.metrics.reference import find_reference
 
         if entry.header is None:
             return None
-        folder = self.folder / REFERENCES_FOLDER
-        return find_reference(entry.header.dataset, extractor, [folder] if folder.is_dir() else [])
+        folders = [self.get_references_folder(), get_cache_dir() / REFERENCES_FOLDER]
+        return find_reference(entry.header.dataset, extractor, folders)
+
+    def get_references_folder(self) -> Path:
+        """Return the folder, present or not, in which reference statistics belong."""
+        return self.folder / REFERENCES_FOLDER
 
 
 def _list_checkpoints(folder: Path) -> list[tuple[Path, FileStamp]]:

@@ -22,7 +22,11 @@ def render_recipe(recipe: Recipe, sampler: Sampler) -> np.ndarray:
     N is 1 for a sample or a grid, else the number of frames. The model is taken by name; use
     `replay_recipe` for a recipe read from a file.
     """
-    images = np.concatenate(list(iter_images(recipe, sampler)))
+    return arrange_images(recipe, np.concatenate(list(iter_images(recipe, sampler))))
+
+
+def arrange_images(recipe: Recipe, images: np.ndarray) -> np.ndarray:
+    """Lay all images of `iter_images` out as the recipe says, uint8 (N, H, W, C)."""
     return make_grid(images, recipe.columns)[None] if recipe.kind == "grid" else images
 
 
