@@ -5,8 +5,9 @@ import io
 import json
 import math
 import re
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +24,7 @@ from training.files import get_cache_dir, write_atomically, write_text
 FORMAT_VERSION = 1
 HASH_BYTES = 8
 HASH_BLOCK_BYTES = 2**24
+LEFTOVER_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,7 @@ def load_or_decode(
     if cached is not None:
         return cached
     try:
+        _remove_leftovers(path.parent)
         path.with_suffix(".json").unlink(missing_ok=True)
         parts = _decode_to_file(path, decoder, progress, num_workers, slug)
         sidecar = {"key": key, **parts}
@@ -167,6 +170,14 @@ def _build_cached(images: NDArray[np.uint8], parts: dict[str, Any]) -> CachedIma
         labels=tuple(tuple(row) for row in parts["labels"]),
         failures=tuple((name, reason) for name, reason in parts["failures"]),
     )
+
+
+def _remove_leftovers(folder: Path) -> None:
+    """Delete what a killed process left half written more than a day ago."""
+    for path in folder.glob(".*.tmp"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > LEFTOVER_SECONDS:
+                path.unlink()
 
 
 @dataclass

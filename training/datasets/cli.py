@@ -48,6 +48,7 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--cache-dir", type=Path, help="where decoded images are kept")
     group.add_argument("--max-images", type=int, help="use only the first so many images")
+    group.add_argument("--title", help="what your images are called in what is made of them")
     group.add_argument("--terms", help="terms of use of your images, noted in what is made of them")
 
 
@@ -60,6 +61,7 @@ def get_dataset_options(args: argparse.Namespace) -> DatasetOptions:
         data_root=args.data_root,
         cache_dir=args.cache_dir,
         max_images=args.max_images,
+        title=args.title,
         terms=args.terms,
     )
 

@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import struct
 import sys
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -31,6 +33,7 @@ IMAGE_SUFFIXES = frozenset(
     )
 )
 DEFAULT_TERMS = "not stated; ask where the images come from"
+# What Pillow and zipfile raise for damaged data.
 UNDECODABLE = (
     OSError,
     ValueError,
@@ -43,6 +46,8 @@ UNDECODABLE = (
     RuntimeError,
     zipfile.BadZipFile,
     Image.DecompressionBombError,
+    struct.error,
+    zlib.error,
 )
 
 
@@ -133,7 +138,7 @@ def _load_images(
         print(f"{path.name}: {note}", file=sys.stderr)
     return ImageDataset(
         name=f"folder:{path.name}",
-        title=path.stem,
+        title=options.title or path.stem,
         terms=options.terms or DEFAULT_TERMS,
         images=cached.images,
         fingerprint=cached.fingerprint,

@@ -1,8 +1,10 @@
 """Decode many images on all cores, in order."""
 
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -58,6 +60,15 @@ def _start_worker(decoder: Decoder) -> None:
     _decoder = decoder
     # Ctrl-C is answered by the parent, which ends the workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent is gone; a killed parent cannot end its workers."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _decode_in_worker(indices: range) -> Chunk:

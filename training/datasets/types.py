@@ -28,7 +28,7 @@ class DatasetOptions:
 
     ``crop`` is left, top, right, bottom in pixels of the upright source image; without it the
     centred square is taken. ``max_images`` keeps the first images by name (for avatars: draws
-    that many). ``terms`` replaces the terms of use that a folder cannot know.
+    that many). ``title`` and ``terms`` (of use) say what a folder cannot know.
     """
 
     resolution: int = 64
@@ -37,6 +37,7 @@ class DatasetOptions:
     data_root: Path | None = None
     cache_dir: Path | None = None
     max_images: int | None = None
+    title: str | None = None
     terms: str | None = None
 
     def __post_init__(self) -> None:

@@ -7,6 +7,7 @@ from dicebear import Avatar, Style
 from training.datasets import load_dataset
 from training.datasets.avatars import (
     AvatarDecoder,
+    build_label_columns,
     choose_background,
     list_styles,
     load_definition,
@@ -15,6 +16,7 @@ from training.datasets.pool import decode_chunks
 from training.errors import DatasetError
 
 TEXT_STYLES = {"initials", "initial-face"}
+FACES = ("adventurer", "avataaars", "big-smile", "lorelei", "micah", "open-peeps", "personas")
 
 
 def test_every_label_is_what_the_library_resolves(make_options):
@@ -99,12 +101,21 @@ def test_ground_replaces_a_palette_of_one(make_options):
     assert corners == [choose_background(seed) for seed in range(3)]
 
 
-@pytest.mark.parametrize("style", sorted(set(list_styles()) - TEXT_STYLES))
-def test_every_style_draws(style):
+@pytest.mark.parametrize("style", [*FACES, "pixel-art", "shapes", "thumbs"])
+def test_styles_draw(style):
     chunk = AvatarDecoder(style, num_items=3, resolution=32, channels=3).decode(range(3))
     assert chunk.images.shape == (3, 3, 32, 32)
     assert len({image.tobytes() for image in chunk.images}) == 3
     assert (chunk.images.reshape(3, -1).std(axis=1) > 1).all()
+
+
+@pytest.mark.parametrize("style", sorted(set(list_styles()) - TEXT_STYLES))
+def test_every_style_has_distinct_labels(style):
+    columns = build_label_columns(style, ())
+    names = [column.name for column in columns]
+    assert len(set(names)) == len(names)
+    assert all(name == name.lower() for name in names)
+    assert all(len(set(column.values)) == len(column.values) > 0 for column in columns)
 
 
 @pytest.mark.parametrize("style", sorted(TEXT_STYLES))

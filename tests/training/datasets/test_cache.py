@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,15 @@ def test_cache_that_cannot_be_written_is_an_error(folder, make_options, tmp_path
     (tmp_path / "cache" / "datasets").write_text("in the way")
     with pytest.raises(DatasetError, match=r"cannot be written.*--cache-dir"):
         load_dataset(f"folder:{folder}", make_options(), progress=False)
+
+
+def test_half_written_files_are_removed_after_a_day(folder, make_options, tmp_path):
+    caches = tmp_path / "cache" / "datasets"
+    caches.mkdir(parents=True)
+    for name, age in (("old", 25), ("new", 23)):
+        path = caches / f".{name}.npy.1.tmp"
+        path.write_bytes(b"half")
+        changed = time.time() - age * 3600
+        os.utime(path, (changed, changed))
+    load_dataset(f"folder:{folder}", make_options(), progress=False)
+    assert [path.name for path in caches.glob(".*.tmp")] == [".new.npy.1.tmp"]

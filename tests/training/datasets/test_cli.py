@@ -71,9 +71,11 @@ def test_arguments_become_options():
     add_dataset_arguments(parser)
     assert get_dataset_options(parser.parse_args([])) == DatasetOptions()
     text = "--resolution 32 --channels 1 --crop 0,10,89,99 --data-root d --cache-dir c"
-    args = parser.parse_args([*text.split(), "--max-images", "7", "--terms", "CC0"])
+    args = parser.parse_args(
+        [*text.split(), "--max-images", "7", "--title", "Us", "--terms", "CC0"]
+    )
     assert get_dataset_options(args) == DatasetOptions(
-        32, 1, (0, 10, 89, 99), Path("d"), Path("c"), 7, "CC0"
+        32, 1, (0, 10, 89, 99), Path("d"), Path("c"), 7, "Us", "CC0"
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from training.datasets import ImageDataset, load_dataset
+from training.datasets.folder import DEFAULT_TERMS
 from training.errors import DatasetError
 
 
@@ -46,10 +47,14 @@ def test_nested_images_come_sorted_by_name(folder, make_options):
 
 
 def test_description_names_the_folder_and_not_where_it_lies(folder, make_options):
-    dataset = load_dataset(f"folder:{folder}", make_options(terms="CC0"), progress=False)
+    plain = load_dataset(f"folder:{folder}", make_options(), progress=False)
+    assert (plain.title, plain.terms) == ("pictures", DEFAULT_TERMS)
+    dataset = load_dataset(
+        f"folder:{folder}", make_options(title="Our faces", terms="CC0"), progress=False
+    )
     assert dataset.describe() == {
         "name": "folder:pictures",
-        "title": "pictures",
+        "title": "Our faces",
         "resolution": 8,
         "num_images": 4,
         "terms": "CC0",
