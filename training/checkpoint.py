@@ -94,7 +94,9 @@ def load_generator(
             with torch.random.fork_rng(devices=[]):
                 generator = build_generator(header.model)
         except ConfigError as error:
-            raise CheckpointError(f"{path.name} describes a model this version lacks: {error}") from error
+            raise CheckpointError(
+                f"{path.name} describes a model this version lacks: {error}"
+            ) from error
         expected = generator.state_dict()
         # Names and shapes are in the file's index: check them before a byte of weights is read.
         _check_names(path, set(file.keys()), set(expected))

@@ -26,5 +26,7 @@ def sample_latents(seeds: Sequence[int], z_dim: int) -> Tensor:
 def check_seed(seed: int) -> int:
     """Return the seed if it is in [0, 2**32 - 1], else raise ConfigError."""
     if not 0 <= seed <= MAX_SEED:
-        raise ConfigError(f"Seed {seed} is out of range: choose a whole number from 0 to {MAX_SEED}.")
+        raise ConfigError(
+            f"Seed {seed} is out of range: choose a whole number from 0 to {MAX_SEED}."
+        )
     return int(seed)

@@ -1,0 +1,81 @@
+"""What a training will do and need, worked out before it starts."""
+
+from training.config import TrainConfig
+from training.datasets import ImageDataset
+from training.models.summary import LayerRow, count_parameters, summarize_model
+from training.step import AdversarialStep
+from training.trainer import Trainer
+
+BYTES_PER_FLOAT = 4
+
+
+def describe_plan(trainer: Trainer) -> str:
+    """Describe a training as aligned text: networks, memory, data, goal and files."""
+    config, dataset = trainer.config, trainer.dataset
+    images_per_step = config.batch_size * int(config.critic_steps or 1)
+    model = trainer.engine.model
+    rows = [
+        (
+            "model",
+            f"{model.model}, width {model.width}, z_dim {model.z_dim}, "
+            f"{model.img_channels} x {model.img_resolution} x {model.img_resolution}",
+        ),
+        ("parameters", _describe_parameters(trainer.engine)),
+        ("memory", _describe_memory(trainer.engine, config, dataset)),
+        ("data", f"{dataset.title}: {len(dataset):,} images ({dataset.terms})"),
+        (
+            "images per epoch",
+            f"{len(dataset):,} = {len(dataset) / images_per_step:,.0f} steps "
+            f"of {config.batch_size} x {config.critic_steps}",
+        ),
+        ("goal", _describe_goal(config, images_per_step)),
+        ("device", f"{trainer.device_name}, {'bf16 autocast' if trainer.has_autocast else 'fp32'}"),
+        (
+            "score",
+            f"{config.extractor}, {config.score_samples:,} samples every "
+            f"{config.score_every:,} steps"
+            if config.score_every
+            else "never",
+        ),
+        ("run folder", str(trainer.folder.path)),
+        ("checkpoint", str(trainer.checkpoint_path)),
+    ]
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:<{width}}  {text}" for name, text in rows)
+
+
+def _describe_parameters(engine: AdversarialStep) -> str:
+    num_g, num_d = count_parameters(engine.generator), count_parameters(engine.discriminator)
+    return f"generator {num_g:,}, discriminator {num_d:,}"
+
+
+def _describe_memory(engine: AdversarialStep, config: TrainConfig, dataset: ImageDataset) -> str:
+    """Estimate bytes: weights, gradients and two Adam moments per network, the average, layers' outputs."""
+    num_g, num_d = count_parameters(engine.generator), count_parameters(engine.discriminator)
+    weights = BYTES_PER_FLOAT * (4 * (num_g + num_d) + num_g)
+    layers = summarize_model(engine.model)
+    outputs = _sum_outputs(layers["generator"]) + 2 * _sum_outputs(layers["discriminator"])
+    activations = BYTES_PER_FLOAT * config.batch_size * outputs
+    gib = 2**30
+    return (
+        f"about {(weights + activations) / gib:.2f} GiB for networks and layers' outputs, "
+        f"{dataset.images.nbytes / gib:.2f} GiB for images"
+    )
+
+
+def _sum_outputs(rows: list[LayerRow]) -> int:
+    total = 0
+    for row in rows:
+        size = 1
+        for side in row.output_shape:
+            size *= side
+        total += size
+    return total
+
+
+def _describe_goal(config: TrainConfig, images_per_step: int) -> str:
+    if config.minutes is not None:
+        return f"{config.minutes:g} minutes"
+    if config.kimg is not None:
+        return f"{config.kimg:g} kimg = {1000 * config.kimg / images_per_step:,.0f} steps"
+    return f"{config.steps:,} steps = {int(config.steps or 0) * images_per_step / 1000:,.0f} kimg"

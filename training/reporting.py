@@ -1,0 +1,102 @@
+"""Where a training's numbers go: metrics.jsonl, TensorBoard and a one-line progress bar."""
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+from torch import Tensor
+from torch.utils.tensorboard.writer import SummaryWriter
+from tqdm import tqdm
+
+from training.history import HistoryWriter
+from training.runs import RunFolder
+
+# How often the bar is redrawn, in seconds: on a terminal, and in a log file.
+TERMINAL_INTERVAL, LOG_INTERVAL = 0.2, 30.0
+TENSORBOARD_NAMES = {
+    "loss_d": "loss/discriminator",
+    "loss_g": "loss/generator",
+    "penalty": "loss/gradient_penalty",
+    "d_real": "discriminator/real",
+    "d_fake": "discriminator/fake",
+    "images_per_second": "speed/images_per_second",
+    "score": "score/value",
+    "noise_floor": "score/noise_floor",
+}
+
+
+class Reporter:
+    """Write each row of numbers everywhere it is read, as a context manager."""
+
+    def __init__(self, folder: RunFolder, name: str) -> None:
+        self._history = HistoryWriter(folder.metrics_path)
+        self._tensorboard = SummaryWriter(str(folder.tensorboard))
+        is_terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            total=100,
+            desc=name,
+            bar_format="{desc} {percentage:3.0f}%|{bar:12}| {postfix}",
+            mininterval=TERMINAL_INTERVAL if is_terminal else LOG_INTERVAL,
+            dynamic_ncols=is_terminal,
+        )
+        self._score_text = "no score yet"
+        self._started = time.monotonic()
+        self._first_fraction: float | None = None
+
+    def __enter__(self) -> "Reporter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._bar.close()
+        self._tensorboard.close()
+        self._history.close()
+
+    def report_losses(self, row: dict[str, Any], fraction: float) -> None:
+        """Record mean losses of the last steps; ``fraction`` of the training is done."""
+        self._record(row)
+        left = self._estimate_seconds_left(fraction)
+        self._show(
+            f"step {row['step']} D {row['loss_d']:.3f} G {row['loss_g']:.3f} "
+            f"| {self._score_text} | {row['images_per_second']:.0f} images/s | {left} left",
+            fraction,
+        )
+
+    def report_score(self, row: dict[str, Any]) -> None:
+        """Record a score row."""
+        self._record(row)
+        self._score_text = (
+            f"{row['score_name']} {row['score']:.1f} (floor {row['noise_floor']:.1f}, "
+            f"N {row['num_samples']})"
+        )
+
+    def report_grid(self, images: Tensor, step: int) -> None:
+        """Record an image grid, uint8 (C, H, W)."""
+        self._tensorboard.add_image("samples/fixed_seeds", images, step)
+
+    def report_activity(self, text: str) -> None:
+        """Show what is going on when it is not a training step."""
+        self._bar.set_postfix_str(text, refresh=True)
+
+    def _record(self, row: dict[str, Any]) -> None:
+        self._history.write(row)
+        for key, tag in TENSORBOARD_NAMES.items():
+            if row.get(key) is not None:
+                self._tensorboard.add_scalar(tag, row[key], row["step"])
+
+    def _show(self, text: str, fraction: float) -> None:
+        self._bar.set_postfix_str(text, refresh=False)
+        self._bar.update(100 * min(fraction, 1.0) - self._bar.n)
+
+    def _estimate_seconds_left(self, fraction: float) -> str:
+        if self._first_fraction is None:
+            self._first_fraction, self._started = fraction, time.monotonic()
+            return "?"
+        done = fraction - self._first_fraction
+        elapsed = time.monotonic() - self._started
+        return tqdm.format_interval(elapsed * (1 - fraction) / done) if done > 0 else "?"

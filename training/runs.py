@@ -1,0 +1,102 @@
+"""Run folders: runs/<name>/ with options, state, metrics, snapshots and TensorBoard files."""
+
+import io
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.config import TrainConfig
+from training.datasets import DatasetOptions
+from training.errors import CheckpointError, ConfigError
+from training.files import write_atomically, write_text
+from training.history import read_history
+
+RUN_FORMAT_VERSION = 1
+
+
+class RunFolder:
+    """Name the files of a run and read and write its options and state."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.options_path = path / "options.json"
+        self.state_path = path / "state.pt"
+        self.metrics_path = path / "metrics.jsonl"
+        self.snapshots = path / "snapshots"
+        self.tensorboard = path / "tensorboard"
+
+    def save_options(
+        self, config: TrainConfig, dataset: DatasetOptions, checkpoints: Path, command: str
+    ) -> None:
+        """Write how the run was started."""
+        values = {
+            "format_version": RUN_FORMAT_VERSION,
+            "config": config.to_dict(),
+            "dataset": _pack_dataset_options(dataset),
+            "checkpoints": str(checkpoints),
+            "command": command,
+        }
+        write_text(self.options_path, json.dumps(values, indent=2) + "\n")
+
+    def load_options(self) -> tuple[TrainConfig, DatasetOptions, Path, str]:
+        """Read options, data set options, checkpoint folder and first command of the run."""
+        if not self.options_path.is_file():
+            raise CheckpointError(
+                f"There is no run in {self.path} ({self.options_path.name} is missing): give the "
+                "folder that `python -m training train` printed, such as runs/my-run."
+            )
+        try:
+            values = json.loads(self.options_path.read_text(encoding="utf-8"))
+            config = TrainConfig.from_dict(values["config"])
+            dataset = _unpack_dataset_options(values["dataset"])
+            return config, dataset, Path(values["checkpoints"]), str(values["command"])
+        except (ValueError, KeyError, TypeError, ConfigError) as error:
+            raise CheckpointError(
+                f"{self.options_path} is damaged ({type(error).__name__}: {error}): expected the "
+                "JSON that `python -m training train` wrote; start a new run."
+            ) from error
+
+    def save_state(self, state: dict[str, Any]) -> None:
+        """Write the full training state, whole or not at all."""
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_atomically(self.state_path, lambda path: _write_bytes(path, buffer))
+
+    def load_state(self) -> dict[str, Any]:
+        """Read the full training state; no code in the file is run."""
+        if not self.state_path.is_file():
+            raise CheckpointError(
+                f"{self.path} holds no saved state: the run ended before its first save; "
+                "start it again under another --name or delete the folder."
+            )
+        try:
+            state = torch.load(self.state_path, map_location="cpu", weights_only=True)
+        except (RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+            raise CheckpointError(
+                f"{self.state_path} is damaged ({type(error).__name__}): expected the state that "
+                "training wrote; start a new run."
+            ) from error
+        return dict(state)
+
+    def truncate_history(self, step: int) -> None:
+        """Drop metrics of steps after ``step``: they belong to work that was not saved."""
+        rows = [row for row in read_history(self.metrics_path) if row["step"] <= step]
+        write_text(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def _write_bytes(path: Path, buffer: io.BytesIO) -> None:
+    path.write_bytes(buffer.getbuffer())
+
+
+def _pack_dataset_options(options: DatasetOptions) -> dict[str, Any]:
+    values = asdict(options).items()
+    return {key: str(value) if isinstance(value, Path) else value for key, value in values}
+
+
+def _unpack_dataset_options(values: dict[str, Any]) -> DatasetOptions:
+    paths = {key: Path(values[key]) for key in ("data_root", "cache_dir") if values.get(key)}
+    crop = tuple(values["crop"]) if values.get("crop") else None
+    return DatasetOptions(**{**values, **paths, "crop": crop})

@@ -1,0 +1,74 @@
+"""Scoring a generator while it trains, always on the same seeds."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.config import TrainConfig
+from training.datasets import ImageDataset
+from training.images import to_uint8
+from training.latents import sample_latents
+from training.metrics.extractors import load_extractor
+from training.metrics.reference import get_reference
+from training.metrics.score import Score, stream_scores
+
+SCORE_BATCH_SIZE = 64
+
+
+def sample_uint8(generator: nn.Module, start: int, count: int, device: torch.device) -> Tensor:
+    """Sample the images of seeds start .. start + count - 1, uint8 (count, C, H, W) on the device."""
+    latents = sample_latents(range(start, start + count), int(generator.z_dim)).to(device)  # type: ignore[arg-type]
+    with torch.inference_mode():
+        return to_uint8(generator(latents))
+
+
+class TrainingScorer:
+    """Score a generator against the data set it is trained on.
+
+    The reference statistics are read from ``reference_folders`` or computed once and cached.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        dataset: ImageDataset,
+        device: torch.device,
+        cache_dir: Path | None,
+    ) -> None:
+        self._config, self._device = config, device
+        weights = Path(config.extractor_weights) if config.extractor_weights else None
+        self._extractor = load_extractor(config.extractor, weights=weights, device=device)
+        self.reference = get_reference(
+            dataset, config.extractor, cache_dir=cache_dir, weights=weights, device=device
+        )
+
+    def score(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Score | None:
+        """Score the generator; returns None if ``is_stopped`` turned true on the way."""
+        scores = stream_scores(
+            lambda start, count: sample_uint8(generator, start, count, self._device),
+            self.reference,
+            self._extractor,
+            num_samples=self._config.score_samples,
+            batch_size=SCORE_BATCH_SIZE,
+        )
+        last: Score | None = None
+        for last in scores:
+            if is_stopped():
+                scores.close()
+                return None
+        return last
+
+
+def describe_score(score: Score) -> dict[str, Any]:
+    """Return a score as the plain values that history rows hold."""
+    return {
+        "score": score.value,
+        "score_name": score.score_name,
+        "extractor": score.extractor,
+        "num_samples": score.num_samples,
+        "reference": score.reference,
+        "noise_floor": score.noise_floor,
+    }
