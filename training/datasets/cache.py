@@ -21,6 +21,7 @@ from training.datasets.types import DatasetOptions, LabelColumn
 from training.errors import DatasetError
 from training.files import get_cache_dir, write_atomically, write_text
 
+# Raise it when the same source and options come to give other pixels, or the files another layout.
 FORMAT_VERSION = 1
 HASH_BYTES = 8
 HASH_BLOCK_BYTES = 2**24
