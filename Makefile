@@ -38,9 +38,11 @@ test: $(DEV_STAMP) ## Runs all tests, the browser tests too where a Chromium is 
 	@$(RUN) -m pytest $(ARGS)
 
 lint: $(DEV_STAMP) ## Checks style, formatting and types
-	@$(RUN) -m ruff check .
-	@$(RUN) -m ruff format --check .
-	@$(RUN) -m mypy $(wildcard $(SOURCES))
+	@status=0; \
+	  $(RUN) -m ruff check . || status=1; \
+	  $(RUN) -m ruff format --check . || status=1; \
+	  $(RUN) -m mypy $(wildcard $(SOURCES)) || status=1; \
+	  exit $$status
 
 format: $(DEV_STAMP) ## Formats the code and applies the safe fixes of the style check
 	@$(RUN) -m ruff check --fix-only --quiet .
