@@ -59,7 +59,6 @@ def compute_reference(
         "num_images_used": len(indices),
         "num_images": len(dataset),
         "selection": "all" if len(indices) == len(dataset) else "evenly spaced",
-        "precision": extractor.precision,
     }
     statistics = compute_statistics(features)
     noise_floor = measure_noise_floor(features, statistics)

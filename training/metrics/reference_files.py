@@ -29,8 +29,8 @@ class ReferenceStatistics:
     """Hold the feature statistics of a real data set, and its noise floor.
 
     `noise_floor` has (N, score) pairs of growing N: what N real images score against the others,
-    reduced to a reference of all `statistics.num_samples` images. `details` says how the
-    statistics were made: images used, precision of the extractor.
+    reduced to a reference of all `statistics.num_samples` images. `details` says how many of the
+    data set's images were used, and how they were chosen.
     """
 
     dataset: dict[str, Any]
@@ -47,9 +47,7 @@ class ReferenceStatistics:
     def get_noise_floor(self, num_samples: int) -> float:
         """Return what `num_samples` perfect samples are expected to score.
 
-        Interpolates between measured counts linearly in log N and log score. Outside of them it
-        scales the nearest one by (1/N + 1/M), M being the images of the reference: the first-order
-        law of the bias, so an estimate; see `is_noise_floor_measured`.
+        Interpolated between measured counts, estimated beyond them; see `is_noise_floor_measured`.
         """
         return interpolate_noise_floor(self.noise_floor, num_samples, self.statistics.num_samples)
 

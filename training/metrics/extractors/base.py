@@ -35,7 +35,6 @@ class Extractor:
     network: nn.Module
     """Maps uint8 (B, 3, H, W) on `device` to float features (B, dim)."""
     device: torch.device
-    precision: str = "float32"
 
     def __call__(self, images: Tensor) -> Tensor:
         """Compute the features of the images; raises MetricError on anything but such images."""
