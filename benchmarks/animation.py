@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.measurement import Context, Goal, Measurement, time_runs
-from benchmarks.sampling import MODEL_NAME, build_fresh_sampler
+from benchmarks.sampling import open_sampler
 
 NUM_FRAMES, SIZE, FPS = 60, 256, 30
 GOAL_SECONDS = 1.5
@@ -18,16 +18,14 @@ def run_animation(context: Context) -> Iterator[Measurement]:
     from explorer.animation import resize_frames, save_gif
     from explorer.paths import build_interpolation
 
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        sampler = build_fresh_sampler(folder, context.device)
+    with open_sampler(context) as (sampler, model), tempfile.TemporaryDirectory() as folder:
 
         def make_gif(call: int) -> None:
-            start, end = sampler.make_latents(MODEL_NAME, [2 * call, 2 * call + 1])
+            start, end = sampler.make_latents(model, [2 * call, 2 * call + 1])
             path = build_interpolation(start, end, NUM_FRAMES, "slerp")
-            frames = resize_frames(sampler.sample_images(MODEL_NAME, path), SIZE, "lanczos")
-            save_gif(folder / f"{call}.gif", frames, FPS)
+            frames = resize_frames(sampler.sample_images(model, path), SIZE, "lanczos")
+            save_gif(Path(folder) / f"{call}.gif", frames, FPS)
 
         seconds = time_runs(make_gif, num_runs=context.choose_runs(9, 2))
-        what = f"{NUM_FRAMES} frames, {SIZE} px"
+        what = f"{NUM_FRAMES} frames, {SIZE} px, {model}"
         yield Measurement(what, "s", seconds, Goal(GOAL_SECONDS))

@@ -51,6 +51,8 @@ def find_free_port() -> int:
 @contextmanager
 def start_app(root: Path) -> Iterator[RunningApp]:
     """Start `python app.py` on a free port, wait until it answers, and end it afterwards."""
+    if not any((root / "checkpoints").glob("*.safetensors")):
+        raise UnavailableError("there is no model in checkpoints/ to show; train one first")
     port = find_free_port()
     command = [sys.executable, "app.py", "--port", str(port)]
     with tempfile.TemporaryFile() as log:

@@ -1,13 +1,14 @@
-"""Time one sample and a grid of 64, from seeds to uint8 pixels.
+"""Time one sample and a grid of 64, from seeds to uint8 pixels; every run draws new seeds.
 
-The generator is a DCGAN at the thesis's width (64 feature maps, 64 px) with fresh weights, since
-time does not depend on what was learned; every run draws new seeds.
+The generator is the first DCGAN in checkpoints/, or the first checkpoint if there is none; without
+any, a DCGAN at the thesis's width (64 feature maps, 64 px) with fresh weights.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +16,10 @@ from typing import TYPE_CHECKING
 from benchmarks.measurement import Context, Measurement, time_runs, to_milliseconds
 
 if TYPE_CHECKING:
+    from explorer.library import CheckpointLibrary
     from explorer.sampler import Sampler
 
-MODEL_NAME = "dcgan-fresh"
+FRESH_NAME = "untrained-dcgan"
 
 
 def write_fresh_generator(folder: Path) -> None:
@@ -26,28 +28,39 @@ def write_fresh_generator(folder: Path) -> None:
     from training.models import ModelConfig, build_generator
 
     config = ModelConfig(model="dcgan", z_dim=100)
-    path = folder / f"{MODEL_NAME}.safetensors"
+    path = folder / f"{FRESH_NAME}.safetensors"
     save_generator(path, build_generator(config), CheckpointHeader(config))
 
 
-def build_fresh_sampler(folder: Path, device: str) -> Sampler:
-    """Build a sampler over a folder that holds only an untrained DCGAN."""
+def choose_model(library: CheckpointLibrary) -> str:
+    """Return the name of the first DCGAN of a library, or its first name if it has none."""
+    headers = {entry.name: entry.header for entry in library.entries if entry.header}
+    dcgans = [name for name, header in headers.items() if header.model.model == "dcgan"]
+    return (dcgans or list(headers))[0]
+
+
+@contextmanager
+def open_sampler(context: Context) -> Iterator[tuple[Sampler, str]]:
+    """Build a sampler, and choose the model to run on it."""
     from explorer.library import CheckpointLibrary
     from explorer.sampler import Sampler
     from training.devices import select_device
 
-    write_fresh_generator(folder)
-    return Sampler(CheckpointLibrary(folder), device=str(select_device(device)))
+    with tempfile.TemporaryDirectory() as folder:
+        library = CheckpointLibrary(context.root / "checkpoints")
+        if not library.names:
+            write_fresh_generator(Path(folder))
+            library = CheckpointLibrary(Path(folder))
+        yield Sampler(library, device=select_device(context.device)), choose_model(library)
 
 
 def run_sampling(context: Context) -> Iterator[Measurement]:
     """Measure the milliseconds of one sample and of a grid of 64."""
-    with tempfile.TemporaryDirectory() as folder:
-        sampler = build_fresh_sampler(Path(folder), context.device)
+    with open_sampler(context) as (sampler, model):
 
         def sample(count: int, call: int) -> None:
-            sampler.sample_seeds(MODEL_NAME, range(call * count, (call + 1) * count))
+            sampler.sample_seeds(model, range(call * count, (call + 1) * count))
 
         for what, count, full in (("one sample", 1, 200), ("a grid of 64", 64, 40)):
             seconds = time_runs(partial(sample, count), context.choose_runs(full, 20), 3)
-            yield Measurement(f"{what}, 64 px", "ms", to_milliseconds(seconds))
+            yield Measurement(f"{what}, {model}", "ms", to_milliseconds(seconds))
