@@ -1,0 +1,141 @@
+"""Networks: the thesis's parameter counts, shapes and ranges of every registered model."""
+
+import pytest
+import torch
+from torch import nn
+
+from training.errors import ConfigError
+from training.models import MODELS, ModelConfig, build_discriminator, build_generator
+from training.models.summary import count_parameters, summarize_layers, summarize_model
+
+# Shadab 2022, figures 4.10 and 4.11: generator, discriminator.
+THESIS_COUNTS = {
+    "sgan": (6_486_848, 3_187_201),
+    "dcgan": (3_576_704, 2_766_657),
+    "wgan_gp": (3_576_704, 2_766_657),
+}
+
+
+def make_config(model, **options):
+    return ModelConfig(model, **{"z_dim": MODELS[model].defaults.z_dim, **options})
+
+
+@pytest.mark.parametrize("model", THESIS_COUNTS)
+@pytest.mark.parametrize("critic_norm", ["batch", "layer"])
+def test_parameters_are_those_of_the_thesis(model, critic_norm):
+    config = make_config(model, critic_norm=critic_norm)
+    counts = (
+        count_parameters(build_generator(config)),
+        count_parameters(build_discriminator(config)),
+    )
+    assert counts == THESIS_COUNTS[model]
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("resolution", [32, 64, 128, 256])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shapes_and_range(model, resolution, channels):
+    config = make_config(model, width=4, img_resolution=resolution, img_channels=channels)
+    generator = build_generator(config)
+    with torch.no_grad():
+        images = generator(100 * torch.randn(2, config.z_dim))
+        logits = build_discriminator(config)(images)
+    assert images.shape == (2, channels, resolution, resolution)
+    assert images.min() >= -1
+    assert images.max() <= 1
+    assert logits.shape == (2,)
+    facts = (generator.z_dim, generator.num_classes, generator.img_channels)
+    assert facts == (config.z_dim, 0, channels)
+    assert generator.img_resolution == resolution
+
+
+def test_stages_double_in_width_up_to_eight_times():
+    channels = {}
+    for resolution in (32, 64, 256):
+        generator = build_generator(ModelConfig("dcgan", 10, 2, 3, resolution))
+        convolutions = [m for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+        channels[resolution] = [m.out_channels for m in convolutions]
+    assert channels[32] == [8, 4, 2, 3]
+    assert channels[64] == [16, 8, 4, 2, 3]
+    assert channels[256] == [16, 16, 16, 8, 4, 2, 3]
+
+
+def test_sgan_reaches_both_ends_of_the_range():
+    generator = build_generator(make_config("sgan", width=2, img_resolution=32)).eval()
+    last = [m for m in generator.modules() if isinstance(m, nn.Linear)][-1]
+    nn.init.zeros_(last.weight)
+    nn.init.constant_(last.bias, -40.0)
+    nn.init.constant_(last.bias[: len(last.bias) // 2], 40.0)
+    image = generator(torch.zeros(1, 128)).flatten()
+    half = len(image) // 2
+    assert torch.equal(image[:half], torch.ones(half))
+    assert torch.equal(image[half:], -torch.ones(half))
+
+
+def test_weights_start_as_radford_et_al_say():
+    torch.manual_seed(0)
+    generator = build_generator(make_config("dcgan"))
+    convolution = [m for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)][1]
+    norm = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)][0]
+    # 2 million draws: the standard error of the deviation is 0.02 / sqrt(2 n) = 1e-5.
+    assert convolution.weight.std().item() == pytest.approx(0.02, abs=5e-5)
+    assert convolution.weight.mean().item() == pytest.approx(0.0, abs=7e-5)
+    assert norm.weight.mean().item() == pytest.approx(1.0, abs=0.005)
+    assert norm.bias.abs().max() == 0
+
+
+def test_critic_norm_layer_does_not_mix_samples():
+    torch.manual_seed(0)
+    images = torch.randn(4, 3, 32, 32)
+    for critic_norm, is_mixed in (("layer", False), ("batch", True)):
+        critic = build_discriminator(
+            ModelConfig("wgan_gp", 8, 4, 3, 32, critic_norm=critic_norm)
+        ).train()
+        together, alone = critic(images)[:2], critic(images[:2])
+        assert torch.allclose(together, alone, atol=1e-6) is not is_mixed
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"img_resolution": 48}, "cannot make 48-pixel images: choose a resolution out of 32, 64"),
+        ({"img_channels": 4}, "img_channels is 4: expected 1"),
+        ({"width": 0}, "width is 0: expected a whole number from 1 to 512"),
+        ({"z_dim": True}, "z_dim is True"),
+        ({"critic_norm": "instance"}, "expected one of batch, layer"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        make_config("dcgan", **options)
+
+
+def test_unknown_model_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match="Unknown model 'stylegan': choose one of sgan, dcgan"):
+        build_generator(ModelConfig("stylegan", 10))
+
+
+def test_layer_table_adds_up_and_has_the_thesis_shapes():
+    tables = summarize_model(make_config("dcgan"))
+    generator = tables["generator"]
+    assert sum(row.num_parameters for row in generator) == 3_576_704
+    assert sum(row.num_parameters for row in tables["discriminator"]) == 2_766_657
+    convolutions = [row for row in generator if row.kind == "ConvTranspose2d"]
+    assert [row.output_shape for row in convolutions] == [
+        (512, 4, 4),
+        (256, 8, 8),
+        (128, 16, 16),
+        (64, 32, 32),
+        (3, 64, 64),
+    ]
+    assert convolutions[0].num_parameters == 100 * 512 * 16
+    assert tables["discriminator"][-1].output_shape == (1, 1, 1)
+
+
+def test_summary_leaves_the_network_as_it_was():
+    generator = build_generator(make_config("dcgan", width=2, img_resolution=32)).train()
+    before = generator.layers[1].running_mean.clone()
+    summarize_layers(generator, torch.randn(3, 100))
+    assert generator.training
+    assert torch.equal(generator.layers[1].running_mean, before)
+    assert not generator.layers[0]._forward_hooks

@@ -1,0 +1,54 @@
+"""The averaged generator against values computed by hand."""
+
+import pytest
+import torch
+from torch import nn
+
+from training.ema import build_ema, update_ema, warm_up_decay
+
+
+def make_network(value):
+    network = nn.Sequential(nn.Linear(1, 1, bias=False), nn.BatchNorm1d(1))
+    nn.init.constant_(network[0].weight, value)
+    network[1].running_mean.fill_(10 * value)
+    network[1].num_batches_tracked.fill_(int(value))
+    return network
+
+
+def test_average_by_hand():
+    generator = make_network(0.0)
+    averaged = build_ema(generator)
+    generator.load_state_dict(make_network(8.0).state_dict())
+    update_ema(averaged, generator, decay=0.75)
+    assert averaged[0].weight.item() == pytest.approx(2.0)
+    assert averaged[1].running_mean.item() == pytest.approx(20.0)
+    assert averaged[1].num_batches_tracked.item() == 8
+    update_ema(averaged, generator, decay=0.75)
+    assert averaged[0].weight.item() == pytest.approx(3.5)
+    assert generator[0].weight.item() == 8.0
+
+
+def test_average_is_a_copy_for_evaluation():
+    generator = make_network(1.0)
+    averaged = build_ema(generator)
+    assert not averaged.training
+    assert not any(weights.requires_grad for weights in averaged.parameters())
+    generator[0].weight.data.fill_(9.0)
+    assert averaged[0].weight.item() == 1.0
+
+
+def test_decay_warms_up():
+    assert warm_up_decay(0.999, 1) == pytest.approx(2 / 11)
+    assert warm_up_decay(0.999, 90) == pytest.approx(0.91)
+    assert warm_up_decay(0.999, 100_000) == 0.999
+
+
+def test_average_is_a_weighted_sum_of_all_steps():
+    generator = make_network(0.0)
+    averaged = build_ema(generator)
+    values = torch.tensor([1.0, 5.0, -2.0, 4.0])
+    for value in values:
+        generator[0].weight.data.fill_(value)
+        update_ema(averaged, generator, decay=0.9)
+    weights = 0.1 * 0.9 ** torch.arange(3, -1, -1)
+    assert averaged[0].weight.item() == pytest.approx((weights * values).sum().item(), rel=1e-5)
