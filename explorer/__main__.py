@@ -147,8 +147,9 @@ def _write(path: Path, recipe: Recipe, sampler: Sampler) -> int:
     if path.suffix.lower() != suffix:
         raise ConfigError(f"{path} cannot hold this: name an --output that ends in {suffix}.")
     chunks = []
+    coming = iter_images(recipe, sampler)
     with tqdm(total=count_images(recipe), unit="image", leave=False) as bar:
-        for chunk in iter_images(recipe, sampler):
+        for chunk in coming:
             chunks.append(chunk)
             bar.update(len(chunk))
     images = arrange_images(recipe, np.concatenate(chunks))

@@ -75,7 +75,10 @@ class Recipe:
         low, high = {"sample": (1, 1), "grid": (1, MAX_SEEDS), "interpolation": (2, 2)}[self.kind]
         if not low <= len(self.seeds) <= high:
             expected = str(low) if low == high else f"{low} to {high}"
-            raise ConfigError(f"{self.kind} takes {expected} seeds, found {len(self.seeds)}.")
+            raise ConfigError(
+                f"Seeds for a recipe of kind {self.kind}: found {len(self.seeds)}, expected "
+                f"{expected}."
+            )
         for seed in self.seeds:
             check_seed(seed)
         if self.labels and len(self.labels) != len(self.seeds):

@@ -37,8 +37,8 @@ def save_model() -> SaveModel:
                 for weights in generator.parameters():
                     if weights.ndim > 1:
                         weights.mul_(50)  # fresh ones make grey pictures
-                for _ in range(10):  # statistics of real activations
-                    generator(torch.randn(16, config.z_dim))
+                for _ in range(4):  # statistics of real activations
+                    generator(torch.randn(4, config.z_dim))
         path = folder / f"{name}.safetensors"
         save_generator(path, generator.eval(), CheckpointHeader(config, dataset=DATASET))
         return path

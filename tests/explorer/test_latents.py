@@ -130,7 +130,7 @@ def test_truncation_scales_toward_zero() -> None:
 
 @pytest.mark.parametrize("truncation", [-0.1, 1.1, math.nan])
 def test_truncation_outside_is_refused(truncation: float) -> None:
-    with pytest.raises(ConfigError, match="0 .*to 1"):
+    with pytest.raises(ConfigError, match=r"0 .*to 1"):
         truncate_latents(torch.zeros(1, 2), truncation)
 
 

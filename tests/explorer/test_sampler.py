@@ -79,7 +79,7 @@ def test_wrong_latents_and_labels_are_refused(sampler: Sampler) -> None:
         sampler.iter_images("conv", torch.zeros(2, 5))
     with pytest.raises(ConfigError, match="without labels"):
         sampler.sample_seeds("conv", [1], labels=[0])
-    with pytest.raises(CheckpointError, match="no model 'nobody'.*conv, grey, linear"):
+    with pytest.raises(CheckpointError, match=r"no model 'nobody'.*conv, grey, linear"):
         sampler.sample_seeds("nobody", [1])
 
 

@@ -1,0 +1,153 @@
+"""The command line, through its main function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageSequence
+
+from explorer.__main__ import main
+from explorer.library import CheckpointLibrary
+from explorer.recipe import read_recipe
+from explorer.sampler import Sampler
+from tests.explorer.test_comparison import EXTRACTOR, REFERENCE
+from training.metrics.extractors import EXTRACTORS, ExtractorSpec
+from training.metrics.reference import save_reference
+
+
+def run(folder: Path, *arguments: str | Path) -> int:
+    """Run a command on the CPU with the checkpoints of a folder."""
+    texts = [str(argument) for argument in arguments]
+    return main([*texts, "--checkpoints", str(folder), "--device", "cpu"])
+
+
+def read_pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_sample_writes_a_grid(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "grid.png"
+    options = ("--columns", "3", "--truncation", "0.8", "--size", "16")
+    assert run(folder, "sample", "conv", "--seeds", "0-4,9", *options, "--output", path) == 0
+    assert read_pixels(path).shape == (2 * 16 + 2, 3 * 16 + 2 * 2, 3)
+    recipe = read_recipe(path)
+    assert (recipe.kind, recipe.seeds, recipe.truncation) == ("grid", (0, 1, 2, 3, 4, 9), 0.8)
+
+
+def test_sample_of_one_seed_writes_the_image_itself(folder: Path, tmp_path: Path) -> None:
+    assert run(folder, "sample", "conv", "--seeds", "5", "--output", tmp_path / "a.png") == 0
+    expected = Sampler(CheckpointLibrary(folder)).sample_seeds("conv", [5])[0]
+    assert np.array_equal(read_pixels(tmp_path / "a.png"), expected)
+
+
+def test_interpolate_writes_an_animation_that_loops(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.gif"
+    options = ("--from", "3", "--to", "4", "--frames", "6", "--ping-pong", "--size", "40")
+    assert run(folder, "interpolate", "conv", *options, "--output", path) == 0
+    with Image.open(path) as image:
+        assert (image.size, image.info["loop"], image.info["duration"]) == ((40, 40), 0, 30)
+        assert len(list(ImageSequence.Iterator(image))) == 10
+    assert "10 frames at 33.33 frames per second" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (("sample", "linear", "--seeds", "1-3"), "a.png"),
+        (("interpolate", "linear", "--frames", "5", "--method", "lerp", "--size", "0"), "a.gif"),
+    ],
+)
+def test_replay_writes_the_same_file(
+    folder: Path, tmp_path: Path, command: tuple[str, ...], name: str
+) -> None:
+    path = tmp_path / name
+    assert run(folder, *command, "--output", path) == 0
+    assert run(folder, "replay", path) == 0
+    again = path.with_stem("a-replay")
+    assert again.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (("sample", "nobody"), "no model 'nobody'"),
+        (("sample", "conv", "--seeds", "a"), "not a number"),
+        (("sample", "conv", "--truncation", "2"), "Truncation 2.0 is out of range"),
+        (("sample", "conv", "--label", "1"), "without labels"),
+        (("sample", "conv", "--columns", "0"), "0 columns"),
+        (("sample", "conv", "--size", "5"), "16 to 1024"),
+        (("sample", "conv", "--output", "grid.jpg"), "ends in .png"),
+        (("interpolate", "conv", "--frames", "1"), "2 to 600"),
+        (("interpolate", "conv", "--fps", "60"), "1 to 50"),
+        (("interpolate", "conv", "--from", "-1"), "Seed -1 is out of range"),
+        (("interpolate", "conv", "--output", "morph.mp4"), "ends in .gif"),
+        (("compare", "conv", "--num-samples", "1"), "2 to 50000"),
+        (("compare", "conv"), "python -m training reference --data avatars:toon-head"),
+        (("replay", "nothing.png"), "no file nothing.png"),
+    ],
+)
+def test_expected_failures_are_one_sentence_and_status_2(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+    reason: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert run(folder, *command) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ")
+    assert reason in captured.err
+    assert "Traceback" not in captured.err
+    assert not [path for path in tmp_path.iterdir() if path.suffix]
+
+
+def test_an_output_that_is_a_folder_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.png").mkdir()
+    assert run(folder, "sample", "conv", "--seeds", "1", "--output", tmp_path / "a.png") == 2
+    assert "Cannot write there" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_compare_prints_a_table_best_first(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = ExtractorSpec("colours", "FD-Colours", 3, lambda weights, device: EXTRACTOR)
+    monkeypatch.setitem(EXTRACTORS, "colours", spec)  # a real one takes seconds
+    save_reference(folder / "references" / "a.safetensors", REFERENCE)
+    options = ("--num-samples", "100", "--extractor", "colours")
+    assert run(folder, "compare", "conv", "linear", *options) == 0
+    captured = capsys.readouterr()
+    rows = [line.split() for line in captured.out.splitlines()]
+    assert rows[0][:2] == ["model", "score"]
+    assert {row[0] for row in rows[1:]} == {"conv", "linear"}
+    assert float(rows[1][1]) < float(rows[2][1])
+    assert rows[1][2:4] == ["FD-Colours", "100"]
+    assert "conv: FD-Colours" in captured.err
+
+
+@pytest.mark.parametrize("command", ["sample", "interpolate", "compare", "replay"])
+def test_help_names_ranges_and_defaults(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "folder with the checkpoints (checkpoints)" in text
+    ranges = {
+        "sample": ["0 to 4294967295", "16 to 1024 pixels", "(0-63)"],
+        "interpolate": ["2 to 600 (60)", "1 to 50", "(slerp)", "(1.0)"],
+        "compare": ["2 to 50000 (2048)"],
+        "replay": ["FILE-replay"],
+    }
+    for part in ranges[command]:
+        assert part in text
