@@ -1,4 +1,4 @@
-"""Serve Latent Explorer: python app.py [--checkpoints DIR] [--port 7860]. Also what a Space runs."""
+"""Serve Latent Explorer: python app.py [--checkpoints DIR] [--port N]. Also what a Space runs."""
 
 import argparse
 import os

@@ -1,5 +1,6 @@
 """The public endpoints: the same as the page, for programs (`gradio_client`, curl)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,9 @@ from explorer.ui.components.model_cards import describe_card
 from explorer.ui.context import COMPUTE, AppContext
 from explorer.ui.errors import check_whole, show_project_errors
 from explorer.ui.morph import build_recipe, export_gif, render_position, set_export
+from explorer.ui.scoring import stream_board
 from explorer.ui.tabs.compare import check_models
-
-File = dict[str, Any]
+from training.metrics.extractors import DEFAULT_EXTRACTOR
 
 
 def build_endpoints(context: AppContext) -> None:
@@ -29,7 +30,7 @@ def build_endpoints(context: AppContext) -> None:
 def build_sampling_endpoints(context: AppContext) -> None:
     """Register sample and compare."""
 
-    def save_grid(model: str, seeds: str, truncation: float, columns: int, size: int) -> File:
+    def save_grid(model: str, seeds: str, truncation: float, columns: int, size: int) -> Any:
         recipe = Recipe(
             kind="grid",
             model=model,
@@ -57,6 +58,15 @@ def build_sampling_endpoints(context: AppContext) -> None:
         """Make one grid per model, all from the same seeds in the same order."""
         return [save_grid(name, seeds, truncation, columns, 0) for name in check_models(models)]
 
+    @show_project_errors
+    def score(
+        models: list[str], num_samples: int = 1024, extractor: str = DEFAULT_EXTRACTOR
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Score one to four models, streaming every model's newest score with its noise floor."""
+        for board in stream_board(context, models, extractor, num_samples):
+            yield [row.to_dict() for row in board.rows]
+
+    gr.api(score, api_name="score", concurrency_id=COMPUTE, concurrency_limit=1)
     gr.api(sample, api_name="sample", concurrency_id="sample", concurrency_limit=2)
     gr.api(compare, api_name="compare", concurrency_id="sample", concurrency_limit=2)
 
@@ -123,6 +133,10 @@ def build_library_endpoints(context: AppContext) -> None:
     gr.api(rescan, api_name="rescan")
 
 
-def describe_file(path: Path) -> File:
-    """Describe a file so that Gradio serves it and its client downloads it."""
+def describe_file(path: Path) -> Any:
+    """Describe a file so that Gradio serves it and its client downloads it.
+
+    The endpoints are annotated with FileData, which their clients see; Gradio finds files to
+    serve in plain JSON values only.
+    """
     return FileData(path=str(path), orig_name=path.name).model_dump()

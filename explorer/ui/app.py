@@ -10,7 +10,7 @@ from explorer.sampler import Sampler
 from explorer.ui.api import build_endpoints
 from explorer.ui.components.empty_notice import build_empty_notice
 from explorer.ui.components.header import build_header
-from explorer.ui.context import AppContext, Page
+from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.tabs import TABS
 from explorer.ui.theme import STYLE_SHEETS, build_head, build_theme
 
@@ -40,9 +40,8 @@ def build_app(library: CheckpointLibrary, sampler: Sampler, exports: Path) -> gr
 
 def connect_load(demo: gr.Blocks, page: Page) -> None:
     """When the page opens, show what is in the folder by then, and fill every tab."""
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     for function, inputs, outputs in page.loaders:
-        demo.load(function, inputs, outputs, concurrency_id="load", concurrency_limit=2, **private)
+        demo.load(function, inputs, outputs, concurrency_id="load", concurrency_limit=2, **PRIVATE)
 
 
 def get_launch_options() -> dict[str, Any]:

@@ -17,6 +17,8 @@ from training.errors import ConfigError
 
 # Heavy jobs (scores, animations) run one at a time; two at once starve everything else.
 COMPUTE = "compute"
+# Events of the page itself: no public endpoint, no veil over what they change.
+PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 EXPORTS_KEPT_SECONDS = 3600
 
 
@@ -72,7 +74,7 @@ class Page:
         self.morph_seed_a = gr.Number(0, label="Seed A", precision=0, min_width=100, render=False)
         self.morph_seed_b = gr.Number(1, label="Seed B", precision=0, min_width=100, render=False)
         self.morph_truncation = gr.Slider(
-            0, 1, value=1, step=0.01, label="Truncation", render=False
+            0, 1, value=1, step=0.01, label="Truncation", render=False, buttons=[]
         )
 
     def build_model_dropdown(self, num_models: int = 1, render: bool = True) -> gr.Dropdown:

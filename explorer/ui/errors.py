@@ -53,8 +53,10 @@ def build_toast(error: ProjectError) -> gr.Error:
     return gr.Error(text, duration=12, title="That did not work", print_exception=False)
 
 
-def check_whole(value: float | None, name: str) -> int:
+def check_whole(value: Any, name: str) -> int:
     """Return a number field's value as an int; raises ConfigError if empty or fractional."""
-    if value is None or isinstance(value, str) or not float(value).is_integer():
+    if value is None or value == "":
+        raise ConfigError(f"{name} is empty: type a whole number.")
+    if isinstance(value, (bool, str)) or not float(value).is_integer():
         raise ConfigError(f"{name} is {value!r}: type a whole number.")
     return int(value)

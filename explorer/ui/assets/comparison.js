@@ -45,7 +45,7 @@ LX.comparison = (element, context) => {
         el("span", { class: "lx-name", text: column.model }),
         el("span", { class: "lx-of", text: column.subtitle }),
         el("span", { class: "lx-seed" }, "Seed ", el("b", {}))),
-      el("img", { class: "lx-big is-crisp", alt: "" }),
+      el("img", { class: "lx-big is-crisp", alt: "", width: columns * (size + 6) }),
       el("div", { class: "lx-sheet lx-film", role: "listbox", "aria-label": `Samples of ${column.model}`,
         style: `--columns:${columns};--frame:${size}px` }, frames));
   }
@@ -59,7 +59,8 @@ LX.comparison = (element, context) => {
     const perRow = Math.max(1, Math.min(count, Math.floor(element.clientWidth / 165)));
     const width = element.clientWidth / perRow - 16;
     root.style.setProperty("--models", perRow);
-    const columns = Math.max(2, Math.min(data.seeds.length, Math.round(width / (width < 240 ? 56 : 76))));
+    const wish = Math.max(2, Math.min(data.seeds.length, Math.round(width / (width < 240 ? 58 : 78))));
+    const columns = [wish, wish + 1, wish - 1].find((n) => n > 1 && data.seeds.length % n === 0) || wish;
     const size = Math.floor((width - 6) / columns) - 6;
     root.replaceChildren(...data.columns.map((column, position) =>
       drawColumn(data, column, position, size, columns)));

@@ -5,6 +5,7 @@ LX.contactSheet = (element, context) => {
   let chosen = null;
 
   function choose(data, seed, isFocused) {
+    if (seed !== chosen) context.trigger("choose", { seed });
     chosen = seed;
     for (const frame of root.querySelectorAll(".lx-frame")) {
       const isChosen = Number(frame.dataset.seed) === seed;

@@ -64,7 +64,7 @@ LX.modelCards = (element, context) => {
     return el("article", { class: "lx-card", "data-model": card.name },
       el("header", {}, el("div", {}, el("h3", { text: card.name }), el("p", { class: "lx-of", text: card.subtitle })), score),
       strip,
-      el("dl", {}, card.facts.map(([term, text]) => el("div", {}, el("dt", { text: term }), el("dd", { text })))),
+      el("dl", {}, card.facts.map(([term, text]) => el("div", { class: term === "Command" ? "lx-command" : null }, el("dt", { text: term }), el("dd", { text })))),
       unfold("Layers and parameters", (holder) => { if (!holder.firstChild) fillLayers(holder, card.name); }),
       unfold("Training curve", (holder) => drawCurves(holder, card)));
   }

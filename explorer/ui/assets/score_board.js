@@ -5,7 +5,7 @@ LX.scoreBoard = (element, context) => {
   const cells = (row) => [
     el("th", { scope: "row", text: row.model }), el("td", { class: "lx-number", text: LX.formatScore(row.value) }),
     el("td", { class: "lx-number", text: row.num_samples ? LX.formatCount(row.num_samples) : "–" }),
-    el("td", { class: "lx-number", text: LX.formatScore(row.noise_floor) }),
+    el("td", { class: "lx-number", text: (row.is_noise_floor_measured === false ? "~" : "") + LX.formatScore(row.noise_floor) }),
     el("td", { text: row.extractor || "–" }), el("td", { text: row.reference || "–" }),
   ];
 
@@ -17,7 +17,7 @@ LX.scoreBoard = (element, context) => {
     const chart = el("div", { class: "lx-chart" });
     const table = el("table", { class: "lx-table" },
       el("thead", {}, el("tr", {}, ["Model", data.score_name || "Score", "Samples", "Noise floor", "Extractor", "Reference"]
-        .map((text) => el("th", { scope: "col", text })))),
+        .map((text, column) => el("th", { scope: "col", text, class: column > 0 && column < 4 ? "lx-number" : null })))),
       el("tbody", {}, data.rows.map((row) => el("tr", { "data-model": row.model }, cells(row)))));
     root.replaceChildren(el("p", { class: "lx-status", role: "status", text: data.status }), chart,
       el("div", { class: "lx-scroll" }, table));

@@ -8,8 +8,8 @@ TEMPLATE = """
   <p class="lx-where"></p>
   <p>Train one (avatars are drawn on the spot, nothing is downloaded):</p>
   <code>python -m training train --model dcgan --data avatars --name my-first</code>
-  <p style="margin-top:8px">or put a checkpoint (<code style="display:inline;padding:1px 5px">name.safetensors</code>)
-  into that folder. Then choose Rescan on the Models tab.</p>
+  <p>Or put a checkpoint, a file such as name.safetensors, into that folder.
+  Then choose Rescan on the Models tab.</p>
 </section>
 """
 SCRIPT = """

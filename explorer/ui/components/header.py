@@ -24,6 +24,4 @@ TEMPLATE = """
 
 def build_header() -> gr.HTML:
     """Build the header; its button switches between light and dark."""
-    return gr.HTML(
-        html_template=TEMPLATE, js_on_load="LX.header(element)", apply_default_css=False
-    )
+    return gr.HTML(html_template=TEMPLATE, js_on_load="LX.header(element)", apply_default_css=False)

@@ -11,19 +11,22 @@ from explorer.ui.encoding import SPRITE_COLUMNS, encode_sprite
 TEMPLATE = """
 <div class="lx-morph is-empty">
   <p class="lx-notice" role="status"></p>
-  <div class="lx-ends">
-    <figure class="lx-end"><canvas aria-hidden="true"></canvas>
-      <figcaption>A, seed <b></b></figcaption></figure>
-    <div class="lx-stage-holder">
-      <canvas class="lx-stage" role="img" aria-label="The image at position t"></canvas></div>
-    <figure class="lx-end"><canvas aria-hidden="true"></canvas>
-      <figcaption>B, seed <b></b></figcaption></figure>
+  <div class="lx-stage-holder">
+    <canvas class="lx-stage" role="img" aria-label="The image at position t"></canvas>
   </div>
   <div class="lx-scrub">
-    <button type="button" class="lx-button lx-play" aria-pressed="false">Play</button>
-    <input type="range" min="0" max="1" step="0.001" value="0.5"
-           aria-label="Position t between A and B">
-    <output aria-live="off">0.500</output>
+    <figure class="lx-end"><canvas aria-hidden="true"></canvas>
+      <figcaption>A <b></b></figcaption></figure>
+    <div class="lx-hand">
+      <input type="range" min="0" max="1" step="0.001" value="0.5"
+             aria-label="Position t between A and B">
+      <div class="lx-under">
+        <button type="button" class="lx-button lx-play" aria-pressed="false">Play</button>
+        <span class="lx-t">t = <output aria-live="off">0.500</output></span>
+      </div>
+    </div>
+    <figure class="lx-end"><canvas aria-hidden="true"></canvas>
+      <figcaption>B <b></b></figcaption></figure>
   </div>
   <div class="lx-strip lx-film" role="group" aria-label="In-betweens"></div>
 </div>

@@ -1,5 +1,7 @@
 """Compare: models side by side on the same latents, and their scores as samples accumulate."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -11,29 +13,64 @@ from explorer.ui.components.comparison_sheet import (
     describe_comparison,
 )
 from explorer.ui.components.model_cards import describe_model
-from explorer.ui.context import AppContext, Page
+from explorer.ui.components.score_board import build_score_board
+from explorer.ui.context import COMPUTE, PRIVATE, AppContext, Page
 from explorer.ui.errors import show_project_errors
+from explorer.ui.scoring import Board, stream_board
 from training.errors import ConfigError
+from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 
 MIN_MODELS, MAX_MODELS = 2, 4
 MAX_SEEDS_SHOWN = 64
-SIMPLE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+SAMPLE_COUNTS = [256, 512, 1024, 2048, 5000, 10000]
+ONE_MODEL = "There is one model here, and a comparison needs two: train another one."
+
+
+@dataclass(frozen=True)
+class ScoreWidgets:
+    """Hold the widgets that scoring reads and changes."""
+
+    start: gr.Button
+    stop: gr.Button
+    board: gr.HTML
+
+    @property
+    def outputs(self) -> list[Any]:
+        """Return them in the order of `describe_scoring`."""
+        return [self.start, self.stop, self.board]
 
 
 def build_tab(context: AppContext, page: Page) -> None:
     """Build the tab: one sheet per model beside the controls, scores below the sheets."""
     with gr.Row(elem_classes="lx-bench"):
         with gr.Column(elem_classes="lx-images"):
+            board = build_score_board()
             sheets = build_comparison_sheet()
         with gr.Column(elem_classes="lx-controls"):
             models = page.build_model_dropdown(num_models=MAX_MODELS)
-            seeds = gr.Textbox("0-15", label="Seeds", info="Numbers and ranges: 1, 5, 9-12")
-            truncation = gr.Slider(0, 1, value=1, step=0.01, label="Truncation")
+            seeds = gr.Textbox(
+                "0-15", label="Seeds, such as 1, 5, 9-12", elem_classes="lx-seeds", lines=1
+            )
+            truncation = gr.Slider(0, 1, value=1, step=0.01, label="Truncation", buttons=[])
+            gr.HTML("<h3>Score</h3>")
+            choices = [(spec.score_name, key) for key, spec in EXTRACTORS.items()]
+            extractor = gr.Dropdown(choices, value=DEFAULT_EXTRACTOR, label="Score")
+            num_samples = gr.Dropdown(SAMPLE_COUNTS, value=1024, label="Samples per model")
+            with gr.Row():
+                start = gr.Button("Score", variant="primary", min_width=100)
+                stop = gr.Button("Stop", variant="stop", min_width=80, interactive=False)
+
+    connect_sheets(context, page, [models, seeds, truncation], sheets)
+    connect_scoring(context, [models, extractor, num_samples], ScoreWidgets(start, stop, board))
+
+
+def connect_sheets(context: AppContext, page: Page, inputs: list[Any], sheets: gr.HTML) -> None:
+    """Draw the sheets when the page opens and whenever an input changes."""
 
     @show_project_errors
     def draw(models: list[str], seeds: str, truncation: float) -> dict[str, Any]:
-        if not context.library.names:
-            return {"message": context.library.message}
+        if len(context.library.names) < MIN_MODELS:
+            return {"message": context.library.message or ONE_MODEL}
         chosen, seed_list = check_models(models), check_seeds(seeds)
         columns = []
         for name in chosen:
@@ -42,18 +79,60 @@ def build_tab(context: AppContext, page: Page) -> None:
             columns.append(describe_column(name, subtitle, images))
         return describe_comparison(seed_list, columns)
 
-    inputs: list[Any] = [models, seeds, truncation]
-    follow = {**SIMPLE, "concurrency_id": "sample", "concurrency_limit": 2}
+    models, seeds, truncation = inputs
     gr.on(
-        [models.change, seeds.submit, seeds.blur],
+        [models.change, seeds.submit, seeds.blur, truncation.input],
         draw,
         inputs,
         sheets,
         trigger_mode="always_last",
-        **follow,
+        concurrency_id="sample",
+        concurrency_limit=2,
+        **PRIVATE,
     )
-    truncation.input(draw, inputs, sheets, trigger_mode="always_last", **follow)
     page.on_load(draw, inputs, sheets)
+
+
+def connect_scoring(context: AppContext, inputs: list[Any], widgets: ScoreWidgets) -> None:
+    """Stream the scores onto the board until they are done, stopped, or the page is closed."""
+
+    @show_project_errors
+    def score(models: list[str], extractor: str, num_samples: int) -> Iterator[list[Any]]:
+        for board in stream_board(context, check_models(models), extractor, int(num_samples)):
+            yield describe_scoring(board)
+
+    running = widgets.start.click(
+        score, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **PRIVATE
+    )
+    # Stopping makes the running event fail too, so that both end in the same way.
+    running.failure(stop_scoring, widgets.board, widgets.outputs, queue=False, **PRIVATE)
+    widgets.stop.click(stop_scoring, widgets.board, widgets.outputs, cancels=[running], **PRIVATE)
+
+
+def stop_scoring(value: dict[str, Any] | None) -> list[Any]:
+    """Return the widgets to rest, keeping a board that has values."""
+    is_started = bool(value) and any(row.get("points") for row in value.get("rows", []))
+    kept = {**value, "status": "Stopped; the values so far are below."} if is_started else {}
+    return [gr.Button(interactive=True), gr.Button(interactive=False), kept]
+
+
+def describe_scoring(board: Board) -> list[Any]:
+    """Describe a board for the widgets of `ScoreWidgets`."""
+    rows = [{**row.to_dict(), "points": row.points} for row in board.rows]
+    fewest = min(row.points[-1][0] if row.points else 0 for row in board.rows)
+    if board.is_done:
+        status = f"Scored {board.num_samples:,} samples of each model."
+    elif fewest:
+        status = f"{fewest:,} of {board.num_samples:,} samples of each model."
+    else:
+        status = "Loading the feature extractor and the first samples."
+    value = {
+        "rows": rows,
+        "score_name": board.score_name,
+        "num_samples": board.num_samples,
+        "status": status,
+    }
+    return [gr.Button(interactive=board.is_done), gr.Button(interactive=not board.is_done), value]
 
 
 def check_models(names: list[str] | None) -> list[str]:

@@ -9,7 +9,7 @@ import gradio as gr
 from explorer.recipe import RESIZE_METHODS
 from explorer.ui.components.progress_line import build_progress_line, describe_progress
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
-from explorer.ui.context import COMPUTE, AppContext, Page
+from explorer.ui.context import COMPUTE, PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import answer_project_errors, show_project_errors
 from explorer.ui.morph import (
@@ -21,7 +21,6 @@ from explorer.ui.morph import (
 )
 from training.errors import ConfigError
 
-SIMPLE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
 SIZES = [("As the model made it", 0), *((str(size), size) for size in (128, 256, 384, 512))]
 
@@ -47,10 +46,6 @@ def build_tab(context: AppContext, page: Page) -> None:
     with gr.Row(elem_classes="lx-bench"):
         with gr.Column(elem_classes="lx-images"):
             scrubber = build_scrubber(build_frame_renderer(context))
-            result = gr.Image(
-                label="Your GIF", type="filepath", format="gif", interactive=False, buttons=[],
-                visible=False, elem_classes="lx-made",
-            )  # fmt: skip
         with gr.Column(elem_classes="lx-controls"):
             page.morph_model.render()
             with gr.Row():
@@ -69,6 +64,17 @@ def build_tab(context: AppContext, page: Page) -> None:
                 start = gr.Button("Make GIF", variant="primary", min_width=100)
                 cancel = gr.Button("Cancel", variant="stop", min_width=80, interactive=False)
             progress = build_progress_line()
+            result = gr.Image(
+                label="Your GIF",
+                alt_text="Your GIF",
+                show_label=False,
+                type="filepath",
+                format="gif",
+                interactive=False,
+                buttons=[],
+                visible=False,
+                elem_classes="lx-made",
+            )
             download = gr.DownloadButton("Download GIF", visible=False)
 
     path = [page.morph_model, page.morph_seed_a, page.morph_seed_b, method, page.morph_truncation]
@@ -129,7 +135,7 @@ def connect_morph(
         trigger_mode="always_last",
         concurrency_id="morph",
         concurrency_limit=1,
-        **SIMPLE,
+        **PRIVATE,
     )
     page.on_load(draw, path, scrubber)
 
@@ -155,13 +161,16 @@ def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidget
                 yield describe_export("Writing the GIF", step.total - 1, step.total)
 
     running = widgets.start.click(
-        make, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **SIMPLE
+        make, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **PRIVATE
     )
-    running.failure(lambda: describe_export(""), None, widgets.outputs, queue=False, **SIMPLE)
-    widgets.cancel.click(
-        lambda: describe_export("Cancelled."), None, widgets.outputs, cancels=[running],
-        **SIMPLE,
-    )  # fmt: skip
+    # Cancelling makes the running event fail too, so that both end in the same way.
+    running.failure(stop_export, None, widgets.outputs, queue=False, **PRIVATE)
+    widgets.cancel.click(stop_export, None, widgets.outputs, cancels=[running], **PRIVATE)
+
+
+def stop_export() -> list[Any]:
+    """Return the widgets to rest after a failure or a cancelled export."""
+    return describe_export("No GIF was made.")
 
 
 def describe_export(text: str, done: int = 0, total: int = 0, path: str | None = None) -> list[Any]:

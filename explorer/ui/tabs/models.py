@@ -5,13 +5,12 @@ from typing import Any
 import gradio as gr
 
 from explorer.ui.components.model_cards import build_model_cards, describe_card
-from explorer.ui.context import AppContext, Page
+from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import answer_project_errors
 from training.models.summary import LayerRow
 
 PREVIEW_SEEDS = range(8)
-SIMPLE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def build_tab(context: AppContext, page: Page) -> None:
@@ -35,8 +34,12 @@ def build_tab(context: AppContext, page: Page) -> None:
     def look() -> list[Any]:
         return [describe_cards(context), describe_folder(context)]
 
-    rescan.click(look_again, None, [cards, found], queue=False, **SIMPLE).then(
-        page.list_library_updates, page.model_dropdowns, page.library_outputs, queue=False, **SIMPLE
+    rescan.click(look_again, None, [cards, found], queue=False, **PRIVATE).then(
+        page.list_library_updates,
+        page.model_dropdowns,
+        page.library_outputs,
+        queue=False,
+        **PRIVATE,
     )
     page.on_load(look, [], [cards, found])
 

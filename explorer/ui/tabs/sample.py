@@ -11,13 +11,12 @@ from explorer.latents import MAX_SEED
 from explorer.recipe import RESIZE_METHODS, Recipe
 from explorer.replay import render_recipe
 from explorer.ui.components.contact_sheet import build_contact_sheet, describe_sheet
-from explorer.ui.context import AppContext, Page
+from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.downloads import connect_download
 from explorer.ui.errors import check_whole, show_project_errors
 
 SIZES = {"As the model made it": 0, "128": 128, "256": 256, "512": 512, "1024": 1024}
 WHOLE_SHEET, CHOSEN_IMAGE = "Whole sheet", "Chosen image"
-SIMPLE = {"api_visibility": "private", "show_progress": "hidden"}
 
 
 def build_tab(context: AppContext, page: Page) -> None:
@@ -31,8 +30,8 @@ def build_tab(context: AppContext, page: Page) -> None:
             with gr.Row():
                 seed = gr.Number(0, label="First seed", precision=0, min_width=100)
                 dice = gr.Button("Roll", elem_classes="lx-dice", min_width=70)
-            count = gr.Slider(1, 64, value=16, step=1, label="How many")
-            truncation = gr.Slider(0, 1, value=1, step=0.01, label="Truncation")
+            count = gr.Slider(1, 64, value=16, step=1, label="How many", buttons=[])
+            truncation = gr.Slider(0, 1, value=1, step=0.01, label="Truncation", buttons=[])
             gr.HTML("<h3>Save as PNG</h3>")
             what = gr.Radio([WHOLE_SHEET, CHOSEN_IMAGE], value=WHOLE_SHEET, label="Save what")
             size = gr.Dropdown(list(SIZES), value="256", label="Pixels per image")
@@ -71,18 +70,19 @@ def build_tab(context: AppContext, page: Page) -> None:
         return str(path)
 
     inputs: list[Any] = [model, seed, count, truncation]
-    follow = {**SIMPLE, "trigger_mode": "always_last", "concurrency_id": "sample"}
-    for widget in (seed, count, truncation):
-        widget.input(draw, inputs, sheet, concurrency_limit=2, **follow)
-    model.change(draw, inputs, sheet, concurrency_limit=2, **follow)
-    dice.click(roll_seed, None, seed, queue=False, **SIMPLE).then(
-        draw, inputs, sheet, concurrency_id="sample", **SIMPLE
+    follow: dict[str, Any] = {**PRIVATE, "concurrency_id": "sample", "concurrency_limit": 2}
+    gr.on(
+        [model.change, seed.input, count.input, truncation.input],
+        draw,
+        inputs,
+        sheet,
+        trigger_mode="always_last",
+        **follow,
     )
+    dice.click(roll_seed, None, seed, queue=False, **PRIVATE).then(draw, inputs, sheet, **follow)
     page.on_load(draw, inputs, sheet)
-    sheet.choose(take_chosen, None, chosen, queue=False, **SIMPLE)
-    connect_download(
-        save, make_png, [*inputs, chosen, what, size, resize], concurrency_id="sample"
-    )
+    sheet.choose(take_chosen, None, chosen, queue=False, **PRIVATE)
+    connect_download(save, make_png, [*inputs, chosen, what, size, resize], concurrency_id="sample")
     connect_sending(page, sheet)
 
 
@@ -106,9 +106,9 @@ def take_chosen(event: gr.EventData) -> int:
 def connect_sending(page: Page, sheet: gr.HTML) -> None:
     """Let the loupe's buttons put a seed into Interpolate and go there."""
 
-    def send(event: gr.EventData) -> tuple[str, int, float, dict[str, Any]]:
-        return event.model, int(event.seed), event.truncation, gr.Tabs(selected="interpolate")
+    def send(event: gr.EventData) -> list[Any]:
+        return [event.model, int(event.seed), event.truncation, gr.Tabs(selected="interpolate")]
 
     for listener, seed in ((sheet.use_a, page.morph_seed_a), (sheet.use_b, page.morph_seed_b)):
         outputs = [page.morph_model, seed, page.morph_truncation, page.tabs]
-        listener(send, None, outputs, queue=False, **SIMPLE)
+        listener(send, None, outputs, queue=False, **PRIVATE)
