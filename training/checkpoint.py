@@ -1,4 +1,4 @@
-"""Generator checkpoints: one safetensors file that says everything about itself and runs no code."""
+"""Generator checkpoints: one safetensors file that describes itself and runs no code."""
 
 import json
 from dataclasses import dataclass, field
@@ -138,8 +138,8 @@ def _parse_header(path: Path, text: str | None) -> CheckpointHeader:
         dataset, training, history = values["dataset"], values["training"], values["history"]
     except (ValueError, KeyError, TypeError, ConfigError) as error:
         raise CheckpointError(
-            f"{path.name} has a damaged header ({type(error).__name__}: {error}): expected the JSON "
-            "text that `python -m training train` writes; copy the file again."
+            f"{path.name} has a damaged header ({type(error).__name__}: {error}): expected the "
+            "JSON text that `python -m training train` writes; copy the file again."
         ) from error
     if not (
         isinstance(dataset, dict)

@@ -1,7 +1,7 @@
 """The options of a training: one frozen dataclass, from which the command line is made too."""
 
-import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -10,6 +10,7 @@ from training.errors import ConfigError
 from training.models import ModelConfig, get_model_spec
 
 PRECISIONS = ("auto", "bf16", "fp32")
+NAME_PATTERN = re.compile(r"\w[\w.-]{0,99}")
 
 
 def option(
@@ -108,11 +109,12 @@ class TrainConfig:
             _check_option(item.name, getattr(self, item.name), item.metadata)
         if sum(goal is not None for goal in (self.steps, self.kimg, self.minutes)) > 1:
             raise ConfigError(
-                "More than one end was given: choose one of --steps, --kimg, --minutes."
+                "More than one goal was given: choose one of --steps, --kimg, --minutes."
             )
-        if not self.name or self.name != self.name.strip() or set(self.name) & set('/\\:*?"<>|\0'):
+        if not NAME_PATTERN.fullmatch(self.name):
             raise ConfigError(
-                f"The name {self.name!r} cannot be a file name: use letters, digits, - and _."
+                f"The name {self.name!r} cannot be a file name: use letters, digits, ., - and _, "
+                "and begin with a letter or digit."
             )
 
     def resolve(self) -> "TrainConfig":
@@ -128,7 +130,9 @@ class TrainConfig:
             "gp_weight": defaults.gp_weight,
             "critic_norm": defaults.critic_norm,
         }
-        chosen = {name: value for name, value in published.items() if getattr(self, name) is None}
+        chosen: dict[str, Any] = {
+            name: value for name, value in published.items() if getattr(self, name) is None
+        }
         if self.steps is None and self.kimg is None and self.minutes is None:
             chosen["steps"] = DEFAULT_STEPS
         return replace(self, **chosen)
@@ -145,10 +149,6 @@ class TrainConfig:
             critic_norm=str(config.critic_norm),
         )
 
-    def to_json(self) -> str:
-        """Return the options as JSON text."""
-        return json.dumps(asdict(self), indent=2)
-
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain JSON values."""
         return asdict(self)
@@ -161,8 +161,8 @@ class TrainConfig:
         missing = sorted({"model", "data", "name"} - set(values))
         if unknown or missing:
             raise ConfigError(
-                f"The training options do not fit this version: unknown {', '.join(unknown) or 'none'}, "
-                f"missing {', '.join(missing) or 'none'}."
+                "The training options do not fit this version: unknown "
+                f"{', '.join(unknown) or 'none'}, missing {', '.join(missing) or 'none'}."
             )
         return cls(**values)
 

@@ -1,4 +1,4 @@
-"""Failures a user can act on; every message says what was found, what was expected and what to do."""
+"""Failures a user can act on: what was found, what was expected and what to do."""
 
 
 class ProjectError(Exception):

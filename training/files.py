@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,8 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     ProjectError and leaves the old file as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Unique per call: two threads may write the same file.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         write(temporary)
         with temporary.open("rb") as file:

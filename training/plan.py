@@ -50,7 +50,7 @@ def _describe_parameters(engine: AdversarialStep) -> str:
 
 
 def _describe_memory(engine: AdversarialStep, config: TrainConfig, dataset: ImageDataset) -> str:
-    """Estimate bytes: weights, gradients and two Adam moments per network, the average, layers' outputs."""
+    """Estimate memory: weights, gradients, two Adam moments, the average, layers' outputs."""
     num_g, num_d = count_parameters(engine.generator), count_parameters(engine.discriminator)
     weights = BYTES_PER_FLOAT * (4 * (num_g + num_d) + num_g)
     layers = summarize_model(engine.model)

@@ -13,13 +13,14 @@ from training.images import to_uint8
 from training.latents import sample_latents
 from training.metrics.extractors import load_extractor
 from training.metrics.reference import get_reference
+from training.metrics.reference_files import find_reference
 from training.metrics.score import Score, stream_scores
 
 SCORE_BATCH_SIZE = 64
 
 
 def sample_uint8(generator: nn.Module, start: int, count: int, device: torch.device) -> Tensor:
-    """Sample the images of seeds start .. start + count - 1, uint8 (count, C, H, W) on the device."""
+    """Sample seeds start .. start + count - 1: uint8 (count, C, H, W) on the device."""
     latents = sample_latents(range(start, start + count), int(generator.z_dim)).to(device)  # type: ignore[arg-type]
     with torch.inference_mode():
         return to_uint8(generator(latents))
@@ -28,7 +29,8 @@ def sample_uint8(generator: nn.Module, start: int, count: int, device: torch.dev
 class TrainingScorer:
     """Score a generator against the data set it is trained on.
 
-    The reference statistics are read from ``reference_folders`` or computed once and cached.
+    Reference statistics that came with the checkpoints are used where they are of the same images;
+    otherwise they are computed once and cached.
     """
 
     def __init__(
@@ -36,12 +38,15 @@ class TrainingScorer:
         config: TrainConfig,
         dataset: ImageDataset,
         device: torch.device,
+        reference_folder: Path,
         cache_dir: Path | None,
     ) -> None:
         self._config, self._device = config, device
         weights = Path(config.extractor_weights) if config.extractor_weights else None
         self._extractor = load_extractor(config.extractor, weights=weights, device=device)
-        self.reference = get_reference(
+        self.reference = find_reference(
+            dataset.describe(), config.extractor, [reference_folder]
+        ) or get_reference(
             dataset, config.extractor, cache_dir=cache_dir, weights=weights, device=device
         )
 
@@ -54,12 +59,12 @@ class TrainingScorer:
             num_samples=self._config.score_samples,
             batch_size=SCORE_BATCH_SIZE,
         )
-        last: Score | None = None
-        for last in scores:
+        latest: Score | None = None
+        for score in scores:
             if is_stopped():
-                scores.close()
                 return None
-        return last
+            latest = score
+        return latest
 
 
 def describe_score(score: Score) -> dict[str, Any]:

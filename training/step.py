@@ -124,7 +124,7 @@ class AdversarialStep:
 
 
 def _place(network: nn.Module, device: torch.device) -> nn.Module:
-    return network.to(device).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload, no-any-return]
+    return network.to(device).to(memory_format=torch.channels_last).train()
 
 
 def _build_adam(

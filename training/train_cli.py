@@ -51,7 +51,7 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
         default=Path("checkpoints"),
         help="folder for the best generator (checkpoints)",
     )
-    add_dataset_arguments(parser.add_argument_group("data"))
+    add_dataset_arguments(parser)
     group = parser.add_argument_group("training")
     for item in dataclasses.fields(TrainConfig):
         if item.metadata:
@@ -73,8 +73,8 @@ def run_train(args: argparse.Namespace) -> int:
     stop = trainer.train()
     if stop.received is not None:
         print(
-            f"Stopped at step {trainer.progress.step}; the state is saved in {trainer.folder.path}. "
-            f"Go on with:\n  {trainer.resume_command}"
+            f"Stopped at step {trainer.progress.step}; the state is saved in "
+            f"{trainer.folder.path}. Go on with:\n  {trainer.resume_command}"
         )
         return 128 + stop.received
     print(

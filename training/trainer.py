@@ -100,12 +100,15 @@ class Trainer:
         Raises TrainingError if a loss stops being finite; the checkpoint and the saved state stay
         those of the last good save.
         """
+        if self.config.score_every:
+            self._scorer = TrainingScorer(
+                self.config,
+                self.dataset,
+                self.device,
+                reference_folder=self.checkpoint_path.parent / "references",
+                cache_dir=self._cache_dir,
+            )
         with StopSignal() as stop, Reporter(self.folder, self.config.name) as reporter:
-            if self.config.score_every:
-                reporter.report_activity("preparing the score's reference")
-                self._scorer = TrainingScorer(
-                    self.config, self.dataset, self.device, self._cache_dir
-                )
             if self.progress.step == 0:
                 self._save_snapshot()
                 self._save_state()

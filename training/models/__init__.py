@@ -37,5 +37,5 @@ def build_generator(config: ModelConfig) -> nn.Module:
 
 
 def build_discriminator(config: ModelConfig) -> nn.Module:
-    """Build the discriminator (critic) a configuration describes, freshly initialised, on the CPU."""
+    """Build the discriminator (critic) a configuration describes, freshly initialised, on CPU."""
     return get_model_spec(config.model).build_discriminator(config)

@@ -30,7 +30,9 @@ class ModelConfig:
         _check_count("width", self.width, 1, 512)
         _check_count("num_classes", self.num_classes, 0, 100_000)
         if self.img_channels not in (1, 3):
-            raise ConfigError(f"img_channels is {self.img_channels!r}: expected 1 (grey) or 3 (RGB).")
+            raise ConfigError(
+                f"img_channels is {self.img_channels!r}: expected 1 (grey) or 3 (RGB)."
+            )
         if self.img_resolution not in RESOLUTIONS:
             raise ConfigError(
                 f"The models cannot make {self.img_resolution!r}-pixel images: choose a resolution "

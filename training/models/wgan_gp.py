@@ -1,4 +1,4 @@
-"""WGAN-GP: DCGAN's networks under the Wasserstein loss with gradient penalty (Gulrajani et al. 2017)."""
+"""WGAN-GP: DCGAN's networks, Wasserstein loss, gradient penalty (Gulrajani et al. 2017)."""
 
 from training.models.dcgan import ConvDiscriminator, ConvGenerator
 from training.models.spec import ModelDefaults, ModelSpec

@@ -76,7 +76,7 @@ def test_weights_start_as_radford_et_al_say():
     torch.manual_seed(0)
     generator = build_generator(make_config("dcgan"))
     convolution = [m for m in generator.modules() if isinstance(m, nn.ConvTranspose2d)][1]
-    norm = [m for m in generator.modules() if isinstance(m, nn.BatchNorm2d)][0]
+    norm = next(m for m in generator.modules() if isinstance(m, nn.BatchNorm2d))
     # 2 million draws: the standard error of the deviation is 0.02 / sqrt(2 n) = 1e-5.
     assert convolution.weight.std().item() == pytest.approx(0.02, abs=5e-5)
     assert convolution.weight.mean().item() == pytest.approx(0.0, abs=7e-5)

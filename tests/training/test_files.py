@@ -1,0 +1,50 @@
+"""Atomic writing: whole or absent, also where the disk is full."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from training.errors import ProjectError
+from training.files import get_cache_dir, write_atomically, write_text
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    def fail(temporary: Path) -> None:
+        temporary.write_text("half", encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == "old"
+        raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        write_atomically(path, fail)
+    assert path.read_text(encoding="utf-8") == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made(tmp_path):
+    write_text(tmp_path / "a" / "b" / "c.txt", "é")
+    assert (tmp_path / "a" / "b" / "c.txt").read_bytes() == "é".encode()
+
+
+def test_a_full_disk_becomes_one_sentence(tmp_path):
+    def fill(temporary: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(ProjectError, match=r"No space left on the disk while writing .*a\.txt"):
+        write_atomically(tmp_path / "a.txt", fill)
+
+
+def test_other_errors_of_the_system_keep_their_kind(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        write_text(tmp_path / "a.txt", "text")
+
+
+def test_cache_folder_follows_xdg(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert get_cache_dir() == tmp_path / "latent-explorer"
+    assert get_cache_dir().is_dir()
+    assert get_cache_dir(tmp_path / "mine") == tmp_path / "mine"

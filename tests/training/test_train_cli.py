@@ -1,0 +1,162 @@
+"""The train command as a user types it: plans, new runs, signals, resumes, one-sentence errors."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.__main__ import main
+from training.checkpoint import load_generator, load_header
+from training.history import read_history
+
+SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """Return a folder with 12 pictures of 40 x 40."""
+    folder = tmp_path_factory.mktemp("data") / "pictures"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(12):
+        pixels = generator.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """Go to an empty folder with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def build_command(pictures, *extra, name="my-run", model="dcgan"):
+    return [
+        "train",
+        "--model",
+        model,
+        "--data",
+        f"folder:{pictures}",
+        "--name",
+        name,
+        *SMALL,
+        *extra,
+    ]
+
+
+def test_a_new_run_leaves_a_checkpoint_and_a_resume_extends_it(workplace, pictures, capsys):
+    command = build_command(pictures, "--steps", "3", "--title", "Noise", "--terms", "CC0")
+    assert main(command) == 0
+    assert "Done: 3 steps, 12 images" in capsys.readouterr().out
+    header = load_header(Path("checkpoints/my-run.safetensors"))
+    assert header.dataset["title"] == "Noise"
+    assert header.dataset["terms"] == "CC0"
+    assert header.training["steps"] == 3
+    assert header.model.img_resolution == 32
+    assert main(["train", "--resume", "runs/my-run", "--steps", "5"]) == 0
+    assert load_header(Path("checkpoints/my-run.safetensors")).training["steps"] == 5
+    assert main(["train", "--resume", "runs/my-run"]) == 2
+    assert "has reached its goal at step 5: give a later one" in capsys.readouterr().err
+
+
+def test_dry_run_prints_the_plan_and_writes_nothing(workplace, pictures, capsys):
+    assert main(build_command(pictures, "--kimg", "2", "--dry-run", model="wgan_gp")) == 0
+    plan = " ".join(capsys.readouterr().out.split())
+    # 100*16*16 + 16*8*16 + 8*4*16 + 4*3*16 weights and 2 * (16 + 8 + 4) of the norms: 28,408
+    assert "generator 28,408" in plan
+    assert "images per epoch 12 = 1 steps of 4 x 5" in plan
+    assert "2 kimg = 100 steps" in plan
+    assert not Path("runs").exists()
+    assert not Path("checkpoints").exists()
+
+
+def test_help_names_ranges_units_and_defaults(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--help"])
+    assert ended.value.code == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for part in ("stop after so many minutes", "2 to 65536 (default 64)", "(default 0.999)"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (["--model", "stylegan"], "Unknown model 'stylegan': choose one of sgan, dcgan, wgan_gp"),
+        (["--data", "imagenet"], "imagenet"),
+        (["--data", "folder:nowhere"], "nowhere is not there"),
+        (["--resolution", "48"], "cannot make 48-pixel images"),
+        (["--batch-size", "64"], "has 12 images, fewer than one batch of 64"),
+        (["--name", "a/b"], "cannot be a file name"),
+        (["--extractor", "vgg", "--score-every", "1"], "Extractor: found 'vgg', expected one of"),
+        (["--critic-norm", "layer", "--steps", "1", "--kimg", "1"], "More than one goal"),
+    ],
+)
+def test_mistakes_end_with_one_sentence_and_status_2(change, sentence, workplace, pictures, capsys):
+    assert main([*build_command(pictures), *change]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: ")
+    assert sentence in error
+
+
+def test_empty_folders_and_missing_flags_are_named(workplace, pictures, capsys):
+    Path("empty").mkdir()
+    command = ["train", "--model", "dcgan", "--data", "folder:empty", "--name", "x"]
+    assert main(command) == 2
+    assert "No image was found in empty" in capsys.readouterr().err
+    assert main(["train", "--model", "dcgan", "--data", "avatars"]) == 2
+    assert "--name is missing" in capsys.readouterr().err
+    assert main(["train", "--resume", "runs/nothing"]) == 2
+    assert "There is no run in runs/nothing" in capsys.readouterr().err
+
+
+def test_nothing_of_an_earlier_run_is_overwritten(workplace, pictures, capsys):
+    assert main(build_command(pictures, "--steps", "1")) == 0
+    before = Path("checkpoints/my-run.safetensors").read_bytes()
+    assert main(build_command(pictures, "--steps", "1")) == 2
+    assert "runs/my-run exists already" in capsys.readouterr().err
+    assert main(build_command(pictures, "--steps", "1", "--runs", "others")) == 2
+    assert "my-run.safetensors exists already" in capsys.readouterr().err
+    assert Path("checkpoints/my-run.safetensors").read_bytes() == before
+
+
+def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
+    assert main(build_command(pictures, "--steps", "1")) == 0
+    assert main(["train", "--resume", "runs/my-run", "--batch-size", "8"]) == 2
+    assert "only --steps, --kimg, --minutes and --device may change" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_save_the_state_and_print_the_command_that_resumes(
+    number, status, workplace, pictures, repository, capsys
+):
+    command = build_command(pictures, "--steps", "1000000", "--log-every", "1")
+    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "training", *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        metrics = Path("runs/my-run/metrics.jsonl")
+        while process.poll() is None and not read_history(metrics):
+            time.sleep(0.05)
+        process.send_signal(number)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == status, errors
+    step = read_history(metrics)[-1]["step"]
+    assert f"Stopped at step {step}" in output
+    resume = "python -m training train --resume runs/my-run"
+    assert resume in output
+    load_generator(Path("checkpoints/my-run.safetensors"))
+    assert main([*resume.split()[3:], "--steps", str(step + 2)]) == 0
+    assert f"Done: {step + 2} steps" in capsys.readouterr().out

@@ -1,0 +1,259 @@
+"""The training loop: what a step changes, cadence, files, resume, and how it fails."""
+
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from training.checkpoint import load_generator, load_header
+from training.config import TrainConfig
+from training.datasets import ImageDataset
+from training.errors import CheckpointError, TrainingError
+from training.history import read_history, select_scores
+from training.models import MODELS
+from training.runs import RunFolder
+from training.trainer import Trainer, is_snapshot_step
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="session")
+def dataset():
+    """48 images of 32 x 32 in which every image has one colour."""
+    colours = np.random.default_rng(0).integers(0, 256, (48, 3, 1, 1), dtype=np.uint8)
+    images = np.ascontiguousarray(np.broadcast_to(colours, (48, 3, 32, 32)))
+    return ImageDataset("folder:colours", "Colours", "CC0", images, "c0")
+
+
+@pytest.fixture
+def build_trainer(tmp_path, dataset):
+    """Return a function that builds a small trainer in a folder of the test's own."""
+
+    def build(name="tiny", model="dcgan", data=dataset, **options):
+        small = {"width": 4, "z_dim": 8, "batch_size": 8, "score_every": 0, "precision": "fp32"}
+        small |= {"log_every": 2, "save_every": 100, "grid_every": 0, "steps": 6}
+        config = TrainConfig(model, "folder:colours", name, **{**small, **options})
+        folder = RunFolder(tmp_path / "runs" / name)
+        path = tmp_path / "checkpoints" / f"{name}.safetensors"
+        return Trainer(config, data, folder, path, "the command", CPU, tmp_path / "cache")
+
+    return build
+
+
+def read_weights(trainer):
+    engine = trainer.engine
+    networks = (engine.generator, engine.discriminator, engine.generator_ema)
+    return [weights.clone() for network in networks for weights in network.state_dict().values()]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_training_moves_every_weight_and_leaves_a_checkpoint(model, build_trainer):
+    trainer = build_trainer(model=model, steps=2)
+    before = [weights.clone() for weights in trainer.engine.generator.parameters()]
+    before += [weights.clone() for weights in trainer.engine.discriminator.parameters()]
+    trainer.train()
+    after = [*trainer.engine.generator.parameters(), *trainer.engine.discriminator.parameters()]
+    moved = [not torch.equal(old, new) for old, new in zip(before, after, strict=True)]
+    # A bias in front of a normalisation has no gradient; everything else moves.
+    assert sum(moved) >= len(moved) - 4
+    critic_steps = MODELS[model].defaults.critic_steps
+    assert trainer.progress.images_seen == 2 * 8 * critic_steps
+    generator, header = load_generator(trainer.checkpoint_path)
+    assert header.training["images_seen"] == 2 * 8 * critic_steps
+    assert header.training["command"] == "the command"
+    assert header.dataset["fingerprint"] == "c0"
+    with torch.no_grad():
+        found = generator(torch.ones(1, 8))
+        expected = trainer.engine.generator_ema(torch.ones(1, 8))
+    assert torch.allclose(found, expected, atol=2e-3)  # stored in float16
+
+
+def test_same_seed_same_training_and_another_seed_another(build_trainer):
+    runs = {}
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        trainer = build_trainer(name, seed=seed, steps=3)
+        trainer.train()
+        runs[name] = read_weights(trainer)
+    assert all(map(torch.equal, runs["a"], runs["b"]))
+    assert not all(map(torch.equal, runs["a"], runs["c"]))
+
+
+@pytest.mark.parametrize("model", ["dcgan", "wgan_gp"])
+def test_resume_goes_on_at_the_right_step_as_if_there_had_been_no_break(
+    model, build_trainer, tiny_extractor
+):
+    options = {"model": model, "is_mirrored": True, "log_every": 1}
+    whole = build_trainer("whole", steps=7, **options)
+    whole.train()
+    build_trainer("broken", steps=3, **options).train()
+    resumed = build_trainer("broken", steps=7, **options)
+    resumed.resume()
+    assert resumed.progress.step == 3
+    assert resumed.progress.images_seen == whole.progress.images_seen * 3 // 7
+    resumed.train()
+    assert resumed.progress.step == 7
+    assert all(map(torch.equal, read_weights(whole), read_weights(resumed)))
+    rows = [read_history(trainer.folder.metrics_path) for trainer in (whole, resumed)]
+    assert [row["step"] for row in rows[1]] == list(range(1, 8))
+    assert [row["loss_d"] for row in rows[0]] == [row["loss_d"] for row in rows[1]]
+
+
+def test_resume_drops_metrics_of_steps_that_were_not_saved(build_trainer):
+    trainer = build_trainer(steps=3, log_every=1)
+    trainer.train()
+    with trainer.folder.metrics_path.open("a", encoding="utf-8") as file:
+        file.write('{"step": 4, "loss_d": 1.0}\n{"step": 5, "lo')
+    again = build_trainer(steps=5, log_every=1)
+    again.resume()
+    again.train()
+    steps = [row["step"] for row in read_history(trainer.folder.metrics_path)]
+    assert steps == [1, 2, 3, 4, 5]
+
+
+def test_resume_refuses_other_images_and_damaged_states(build_trainer, dataset):
+    build_trainer(steps=2).train()
+    other = dataclasses.replace(dataset, fingerprint="d1")
+    with pytest.raises(CheckpointError, match=r"other images \(fingerprint c0, found d1\)"):
+        build_trainer(data=other).resume()
+    trainer = build_trainer()
+    trainer.folder.state_path.write_bytes(trainer.folder.state_path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"state\.pt is damaged"):
+        trainer.resume()
+    trainer.folder.state_path.unlink()
+    with pytest.raises(CheckpointError, match="holds no saved state"):
+        trainer.resume()
+
+
+def test_snapshots_are_spaced_by_the_square_root_of_two():
+    steps = [step for step in range(300) if is_snapshot_step(step)]
+    assert steps == [0, 16, 23, 32, 45, 64, 91, 128, 181, 256]
+
+
+def test_snapshots_are_loadable_generators(build_trainer):
+    trainer = build_trainer(steps=17)
+    trainer.train()
+    names = sorted(path.name for path in trainer.folder.snapshots.iterdir())
+    assert names == ["step-0000000.safetensors", "step-0000016.safetensors"]
+    _, header = load_generator(trainer.folder.snapshots / names[1])
+    assert header.training["step"] == 16
+
+
+def test_the_best_score_is_kept_and_every_score_recorded(build_trainer, tiny_extractor):
+    trainer = build_trainer(
+        steps=8, score_every=2, score_samples=32, extractor="tiny", grid_every=4, seed=1
+    )
+    trainer.train()
+    scores = select_scores(read_history(trainer.folder.metrics_path))
+    assert [row["step"] for row in scores] == [2, 4, 6, 8]
+    header = load_header(trainer.checkpoint_path)
+    best = min(scores, key=lambda row: row["score"])
+    assert header.best_score == best
+    assert header.training["step"] == best["step"]
+    assert header.history == scores  # also those after the best
+    assert {row["score_name"] for row in scores} == {"FD-Tiny"}
+    assert all(row["noise_floor"] > 0 for row in scores)
+    assert all(row["num_samples"] == 32 for row in scores)
+
+
+def test_a_score_in_training_is_the_score_of_the_same_seeds(build_trainer, tiny_extractor):
+    from training.metrics.score import compute_score
+    from training.scoring import sample_uint8
+
+    trainer = build_trainer(steps=2, score_every=2, score_samples=40, extractor="tiny")
+    trainer.train()
+    row = select_scores(read_history(trainer.folder.metrics_path))[0]
+    expected = compute_score(
+        lambda start, count: sample_uint8(trainer.engine.generator_ema, start, count, CPU),
+        trainer._scorer.reference,
+        tiny_extractor,
+        num_samples=40,
+        batch_size=7,
+    )
+    assert row["score"] == pytest.approx(expected.value, rel=1e-6)
+
+
+def test_tensorboard_gets_losses_scores_and_the_grid(build_trainer, tiny_extractor):
+    trainer = build_trainer(
+        "tb", "wgan_gp", steps=4, score_every=4, score_samples=16, extractor="tiny", grid_every=4
+    )
+    trainer.train()
+    events = EventAccumulator(str(trainer.folder.tensorboard)).Reload()
+    tags = set(events.Tags()["scalars"])
+    assert tags >= {"loss/discriminator", "loss/generator", "loss/gradient_penalty"}
+    assert tags >= {"discriminator/real", "discriminator/fake", "score/value", "score/noise_floor"}
+    rows = [row for row in read_history(trainer.folder.metrics_path) if "images_per_second" in row]
+    logged = {event.step: event.value for event in events.Scalars("loss/generator")}
+    assert logged == pytest.approx({row["step"]: row["loss_g"] for row in rows})
+    (grid,) = events.Images("samples/fixed_seeds")
+    assert (grid.step, grid.width, grid.height) == (4, 8 * 32, 8 * 32)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_save(build_trainer):
+    trainer = build_trainer(steps=40, save_every=2, log_every=20)
+    draws = itertools.count(1)
+    draw = trainer.batches.draw
+
+    def draw_poison(device):
+        images = draw(device)
+        return images * float("nan") if next(draws) == 5 else images
+
+    trainer.batches.draw = draw_poison  # real data that overflow, as after a bad decode
+    with pytest.raises(TrainingError, match=r"loss of the discriminator became nan at step 5.*"):
+        trainer.train()
+    state = trainer.folder.load_state()
+    assert state["step"] == 4
+    assert all(torch.isfinite(weights).all() for weights in state["engine"]["generator"].values())
+    load_generator(trainer.checkpoint_path)  # refuses weights that are not finite
+    assert load_header(trainer.checkpoint_path).training["step"] == 4
+
+
+def test_bfloat16_training_stays_close_to_float32(build_trainer):
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        trainer = build_trainer(precision, precision=precision, steps=1, log_every=1)
+        trainer.train()
+        losses[precision] = read_history(trainer.folder.metrics_path)[0]
+    assert losses["bf16"]["loss_d"] == pytest.approx(losses["fp32"]["loss_d"], rel=0.02)
+    assert losses["bf16"]["loss_d"] != losses["fp32"]["loss_d"]
+
+
+# Batch normalisation makes every one-colour batch the same, so DCGAN could not learn this.
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("sgan", {"steps": 150, "learning_rate_g": 1e-3, "learning_rate_d": 1e-3}),
+        (
+            "wgan_gp",
+            {"steps": 60, "learning_rate_g": 5e-3, "learning_rate_d": 5e-3, "critic_steps": 2},
+        ),
+    ],
+)
+def test_training_finds_the_colour_of_one_colour_images(model, options, build_trainer, dataset):
+    images = np.zeros((16, 3, 32, 32), np.uint8)
+    images[:, 0], images[:, 1], images[:, 2] = 204, 102, 51
+    trainer = build_trainer(
+        model=model,
+        data=dataclasses.replace(dataset, images=images),
+        **{"batch_size": 16, "ema_decay": 0.9, **options},
+    )
+    trainer.train()
+    with torch.no_grad():
+        samples = trainer.engine.generator_ema(torch.randn(16, 8))
+    found = ((samples.mean(dim=(0, 2, 3)) + 1) * 127.5).tolist()
+    assert found == pytest.approx([204, 102, 51], abs=40)  # grey would be 77 off
+
+
+def test_history_rows_are_json_with_the_promised_names(build_trainer):
+    trainer = build_trainer("wgan", "wgan_gp", steps=2)
+    trainer.train()
+    row = json.loads(trainer.folder.metrics_path.read_text(encoding="utf-8").splitlines()[0])
+    assert set(row) == {
+        *("step", "images_seen", "seconds", "images_per_second"),
+        *("loss_d", "loss_g", "penalty", "d_real", "d_fake"),
+    }
+    assert row["penalty"] > 0
+    assert row["images_seen"] == 80
