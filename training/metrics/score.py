@@ -60,7 +60,7 @@ def stream_scores(
         # Batches meet the first score's count exactly, so that it does not wait for a large one.
         end = FIRST_SCORE_AT if start < FIRST_SCORE_AT else num_samples
         count = min(batch_size, end - start, num_samples - start)
-        running.update(extractor(make_images(start, count)).numpy())
+        _add_samples(running, make_images, extractor, start, count)
         is_last = running.num_samples == num_samples
         is_due = running.num_samples >= FIRST_SCORE_AT and time.monotonic() >= next_score_at
         if is_last or is_due:
@@ -85,10 +85,26 @@ def compute_score(
     running = RunningStatistics(extractor.dim)
     for start in range(0, num_samples, batch_size):
         count = min(batch_size, num_samples - start)
-        running.update(extractor(make_images(start, count)).numpy())
+        _add_samples(running, make_images, extractor, start, count)
         if on_batch is not None:
             on_batch(count)
     return _compute_score_so_far(running, reference, extractor)
+
+
+def _add_samples(
+    running: RunningStatistics,
+    make_images: MakeImages,
+    extractor: Extractor,
+    start: int,
+    count: int,
+) -> None:
+    images = make_images(start, count)
+    if len(images) != count:
+        raise MetricError(
+            f"Score: found {len(images)} of the {count} images from sample {start} on; expected as"
+            " many as asked for."
+        )
+    running.update(extractor(images).numpy())
 
 
 def _compute_score_so_far(
