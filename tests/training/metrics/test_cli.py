@@ -27,9 +27,8 @@ def folder(tmp_path, monkeypatch, make_images):
     (tmp_path / "Photos").mkdir()
     for index, image in enumerate(make_images(NUM_IMAGES)):
         path = tmp_path / "Photos" / f"{index:02}.png"
-        Image.fromarray(image.transpose(1, 2, 0)).resize((64, 64), Image.Resampling.NEAREST).save(
-            path
-        )
+        enlarged = image.repeat(4, axis=1).repeat(4, axis=2)
+        Image.fromarray(enlarged.transpose(1, 2, 0)).save(path)
     return tmp_path
 
 
@@ -62,7 +61,7 @@ def test_reference_writes_the_statistics_and_prints_the_noise_floor(
     assert make_reference() == 0
     path = folder / "checkpoints" / "references" / "folder-photos-64-tiny.safetensors"
     reference = load_reference(path)
-    features = tiny_extractor(torch.from_numpy(np.asarray(dataset.images))).numpy()
+    features = tiny_extractor(torch.from_numpy(np.array(dataset.images))).numpy()
     expected = compute_statistics(features)
     np.testing.assert_allclose(reference.statistics.covariance, expected.covariance)
     assert reference.dataset == dataset.describe()
@@ -114,8 +113,11 @@ def test_evaluate_prints_one_row_per_model(tiny_extractor, folder, dataset, caps
     assert header[:5] == ["model", "score", "name", "samples", "noise"]
     assert [row[0] for row in rows] == ["first", "second"]
     assert all(row[2:4] == ["FD-Tiny", "10"] for row in rows)
-    assert rows[0][1] != rows[1][1]
     assert "10/10" in captured.err  # progress goes to stderr
+    assert evaluate("first.safetensors", "second.safetensors", "--num-samples", "10", "--json") == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values[0]["score"] != values[1]["score"]
+    assert [row[1] for row in rows] == [f"{value['score']:.2f}" for value in values]
 
 
 def test_an_extrapolated_noise_floor_is_marked(tiny_extractor, folder, dataset, capsys):
