@@ -25,6 +25,8 @@ def build_app(library: CheckpointLibrary, sampler: Sampler, exports: Path) -> gr
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)
     ) as demo:
+        # First, so that no event of the page takes one of their names.
+        build_endpoints(context)
         build_header()
         notice = build_empty_notice(library.message)
         with gr.Tabs() as tabs:
@@ -32,7 +34,6 @@ def build_app(library: CheckpointLibrary, sampler: Sampler, exports: Path) -> gr
             for key, tab in TABS.items():
                 with gr.Tab(tab.title, id=key, elem_id=f"tab-{key}"):
                     tab.build(context, page)
-        build_endpoints(context)
         connect_load(demo, page)
     demo.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
     return demo

@@ -56,7 +56,8 @@ LX.comparison = (element, context) => {
       return;
     }
     const count = data.columns.length;
-    const perRow = Math.max(1, Math.min(count, Math.floor(element.clientWidth / 165)));
+    const fitting = Math.max(1, Math.min(count, Math.floor(element.clientWidth / 108)));
+    const perRow = Math.ceil(count / Math.ceil(count / fitting));
     const width = element.clientWidth / perRow - 16;
     root.style.setProperty("--models", perRow);
     const wish = Math.max(2, Math.min(data.seeds.length, Math.round(width / (width < 240 ? 58 : 78))));

@@ -111,8 +111,9 @@ def connect_scoring(context: AppContext, inputs: list[Any], widgets: ScoreWidget
 
 def stop_scoring(value: dict[str, Any] | None) -> list[Any]:
     """Return the widgets to rest, keeping a board that has values."""
-    is_started = bool(value) and any(row.get("points") for row in value.get("rows", []))
-    kept = {**value, "status": "Stopped; the values so far are below."} if is_started else {}
+    has_values = any(row.get("points") for row in (value or {}).get("rows", []))
+    status = "Stopped; the values so far are below."
+    kept = {**(value or {}), "status": status} if has_values else {}
     return [gr.Button(interactive=True), gr.Button(interactive=False), kept]
 
 

@@ -125,7 +125,6 @@ def serve(checkpoints: Path, exports: Path) -> Iterator[LiveApp]:
     demo = build_app(library, sampler, exports)
     _, url, _ = demo.launch(
         server_name="127.0.0.1",
-        server_port=0,
         prevent_thread_lock=True,
         quiet=True,
         **get_launch_options(),

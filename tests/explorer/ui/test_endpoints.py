@@ -1,0 +1,140 @@
+"""The public endpoints, called from another program over HTTP."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from explorer.images import make_grid
+from explorer.latents import interpolate_lerp, sample_latents
+from explorer.recipe import read_recipe
+from explorer.replay import replay_recipe
+from tests.explorer.ui.live_app import EXTRACTOR, LiveApp, save_small_checkpoint
+
+ENDPOINTS = {
+    "/sample", "/compare", "/score", "/interpolate_frame", "/export_gif", "/list_models", "/rescan",
+}  # fmt: skip
+
+
+def read_pixels(path: str) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_exactly_these_endpoints_are_public(client: Client) -> None:
+    found: Any = client.view_api(return_format="dict", print_info=False)
+    assert set(found["named_endpoints"]) == ENDPOINTS
+    assert found["unnamed_endpoints"] == {}
+
+
+def test_no_event_of_the_page_can_be_called_by_a_client(live: LiveApp) -> None:
+    config: Any = live.demo.get_config_file()
+    visible = {
+        dependency["api_name"]
+        for dependency in config["dependencies"]
+        if dependency["api_visibility"] != "private"
+    }
+    assert {f"/{name}" for name in visible} == ENDPOINTS
+
+
+def test_sample_gives_the_pixels_of_the_sampler(client: Client, live: LiveApp) -> None:
+    path = client.predict("one", "3, 10-12", 0.7, 2, api_name="/sample")
+    images = live.sampler.sample_seeds("one", [3, 10, 11, 12], 0.7)
+    np.testing.assert_array_equal(read_pixels(path), make_grid(images, 2))
+
+
+def test_a_sampled_file_can_be_made_again_from_its_recipe(client: Client, live: LiveApp) -> None:
+    path = client.predict("two", "5", 1.0, 1, 64, api_name="/sample")
+    recipe = read_recipe(Path(path))
+    assert recipe.seeds == (5,)
+    np.testing.assert_array_equal(read_pixels(path), replay_recipe(recipe, live.sampler)[0])
+
+
+def test_compare_gives_one_grid_per_model_in_order(client: Client, live: LiveApp) -> None:
+    files = client.predict(["three", "one"], "0-3", 1.0, 4, api_name="/compare")
+    assert len(files) == 2
+    for file, name in zip(files, ["three", "one"], strict=True):
+        images = live.sampler.sample_seeds(name, range(4))
+        np.testing.assert_array_equal(read_pixels(file), make_grid(images, 4))
+
+
+def test_a_frame_is_the_image_at_t(client: Client, live: LiveApp) -> None:
+    path = client.predict("one", 4, 9, 0.25, "lerp", api_name="/interpolate_frame")
+    a, b = sample_latents([4, 9], 16)
+    expected = live.sampler.sample_images("one", interpolate_lerp(a, b, 0.25)[None])
+    np.testing.assert_array_equal(read_pixels(path), expected[0])
+
+
+def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
+    path = client.predict("one", 1, 2, 5, 20, 48, "nearest", True, api_name="/export_gif")
+    with Image.open(path) as image:
+        assert (image.size, getattr(image, "n_frames", 1)) == ((48, 48), 8)
+        assert image.info["duration"] == 50
+        assert image.info["loop"] == 0
+    recipe = read_recipe(Path(path))
+    assert (recipe.seeds, recipe.num_frames, recipe.is_ping_pong) == ((1, 2), 5, True)
+
+
+def test_scores_stream_with_all_that_is_needed_to_judge_them(client: Client) -> None:
+    job = client.submit(["one", "two"], 64, api_name="/score")
+    last = job.result(timeout=300)
+    assert len(job.outputs()) >= 3  # before the first score, after each of the two
+    assert [row["model"] for row in last] == ["one", "two"]
+    for row in last:
+        assert row["score_name"] == "FD-EfficientNet-Lite0"
+        assert (row["extractor"], row["reference"]) == (EXTRACTOR, "folder:discs")
+        assert row["num_samples"] == 64
+        assert row["value"] > row["noise_floor"] > 0
+        assert row["is_noise_floor_measured"] is False
+
+
+def test_models_are_listed_with_facts_and_damaged_ones_with_the_reason(client: Client) -> None:
+    cards = {card["name"]: card for card in client.predict(api_name="/list_models")}
+    assert {"one", "two", "three", "damaged"} <= set(cards)
+    assert cards["one"]["subtitle"] == "DCGAN, 32 × 32, Discs"
+    assert ["Images seen", "64,000"] in cards["one"]["facts"]
+    assert ["Terms of the data", "drawn for tests"] in cards["one"]["facts"]
+    assert "damaged.safetensors is not a whole safetensors file" in cards["damaged"]["error"]
+
+
+def test_rescan_finds_new_files_and_missing_ones(client: Client, live: LiveApp) -> None:
+    path = save_small_checkpoint(live.library.folder, "late", "sgan", 8)
+    assert client.predict(api_name="/rescan")["added"] == ["late"]
+    assert client.predict("late", "0", api_name="/sample")
+    path.unlink()
+    assert client.predict(api_name="/rescan")["removed"] == ["late"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments", "sentence"),
+    [
+        ("/sample", ["nobody", "0"], "There is no model 'nobody'"),
+        ("/sample", ["one", "abc"], "'abc' is not a number or range"),
+        ("/sample", ["one", "4294967296"], "4294967296"),
+        ("/sample", ["one", "0", 1.5], "Truncation 1.5 is out of range"),
+        ("/sample", ["one", "0", 1.0, 0], "0 columns are out of range"),
+        ("/compare", [["one", "one"]], "same model is chosen twice"),
+        ("/compare", [["one"]], "choose 2 to 4"),
+        ("/interpolate_frame", ["one", 0, 1, 1.5], "must be in [0, 1]"),
+        ("/interpolate_frame", ["one", 0, 1, 0.5, "walk"], "Unknown interpolation 'walk'"),
+        ("/interpolate_frame", ["one", 0.5, 1], "Seed A is 0.5: type a whole number"),
+        ("/export_gif", ["one", 0, 1, 1], "1 frames are out of range"),
+        ("/export_gif", ["one", 0, 1, 10, 90], "90.0 frames per second are out of range"),
+        ("/score", [["one"], 1], "1 samples are out of range"),
+        ("/score", [[], 64], "No models were chosen"),
+        ("/score", [["one"], 64, "vgg"], "vgg"),
+    ],
+)
+def test_bad_input_is_answered_by_one_clear_sentence(
+    client: Client, endpoint: str, arguments: list[Any], sentence: str
+) -> None:
+    with pytest.raises(AppError) as raised:
+        client.predict(*arguments, api_name=endpoint)
+    assert sentence in str(raised.value)
+    assert "Traceback" not in str(raised.value)
