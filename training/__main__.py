@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from training import __version__
+from training.cards import add_cards_parser
 from training.datasets.cli import add_datasets_parser
 from training.errors import ProjectError
 from training.metrics.cli import add_evaluate_parser, add_reference_parser
@@ -26,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_evaluate_parser(subparsers)
     add_reference_parser(subparsers)
     add_datasets_parser(subparsers)
+    add_cards_parser(subparsers)
     return parser
 
 

@@ -5,25 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from training.config import TrainConfig
 from training.datasets import ImageDataset
-from training.images import to_uint8
-from training.latents import sample_latents
 from training.metrics.extractors import load_extractor
 from training.metrics.reference import get_reference
 from training.metrics.reference_files import find_reference
+from training.metrics.sampling import make_seeded_images
 from training.metrics.score import Score, stream_scores
 
 SCORE_BATCH_SIZE = 64
-
-
-def sample_uint8(generator: nn.Module, start: int, count: int, device: torch.device) -> Tensor:
-    """Sample seeds start .. start + count - 1: uint8 (count, C, H, W) on the device."""
-    latents = sample_latents(range(start, start + count), int(generator.z_dim)).to(device)  # type: ignore[arg-type]
-    with torch.inference_mode():
-        return to_uint8(generator(latents))
 
 
 class TrainingScorer:
@@ -53,7 +45,7 @@ class TrainingScorer:
     def score(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Score | None:
         """Score the generator; returns None if ``is_stopped`` turned true on the way."""
         scores = stream_scores(
-            lambda start, count: sample_uint8(generator, start, count, self._device),
+            make_seeded_images(generator, self._device),
             self.reference,
             self._extractor,
             num_samples=self._config.score_samples,

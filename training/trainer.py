@@ -16,9 +16,10 @@ from training.datasets import ImageDataset
 from training.devices import describe_device, has_fast_bfloat16
 from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
+from training.metrics.sampling import make_seeded_images
 from training.reporting import Reporter
 from training.runs import RunFolder
-from training.scoring import TrainingScorer, describe_score, sample_uint8
+from training.scoring import TrainingScorer, describe_score
 from training.signals import StopSignal
 from training.step import STAT_NAMES, AdversarialStep
 
@@ -259,7 +260,8 @@ class Trainer:
 
     def _sample_grid(self) -> Tensor:
         """Return the fixed seeds 0 to 63 of the averaged generator as one uint8 (C, 8H, 8W)."""
-        images = sample_uint8(self.engine.generator_ema, 0, GRID_SIDE**2, self.device).cpu()
+        make_images = make_seeded_images(self.engine.generator_ema, self.device)
+        images = make_images(0, GRID_SIDE**2).cpu()  # (64, C, H, W)
         channels, height, width = images.shape[1:]
         tiles = images.reshape(GRID_SIDE, GRID_SIDE, channels, height, width)
         return tiles.permute(2, 0, 3, 1, 4).reshape(channels, GRID_SIDE * height, GRID_SIDE * width)

@@ -1,0 +1,89 @@
+"""Cards and the table of checkpoints: what is written is what the headers and scores say."""
+
+import json
+
+import pytest
+
+from training.__main__ import main
+from training.checkpoint import CheckpointHeader, save_generator
+from training.models import ModelConfig, build_generator
+
+DATASET = {
+    "name": "avatars:toon-head",
+    "title": "Avatars | toon-head",
+    "resolution": 32,
+    "num_images": 20000,
+    "terms": "CC BY 4.0",
+    "fingerprint": "abc123",
+}
+TRAINING = {
+    "images_seen": 128000,
+    "steps": 2000,
+    "seconds": 1800.0,
+    "device": "A CPU, 2 cores",
+    "precision": "bf16",
+    "command": "python -m training train --model dcgan --data avatars --name one",
+}
+SCORE = {
+    "score": 104.26,
+    "score_name": "FD-EfficientNet-Lite0",
+    "num_samples": 1000,
+    "noise_floor": 12.34,
+    "reference": "avatars:toon-head",
+    "step": 1500,
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    config = ModelConfig("dcgan", z_dim=8, width=2, img_resolution=32)
+    folder = tmp_path / "checkpoints"
+    for name in ("one", "two"):
+        header = CheckpointHeader(config, DATASET, TRAINING, [SCORE])
+        save_generator(folder / f"{name}.safetensors", build_generator(config), header)
+    page = "before\n<!-- models:begin -->\nold\n<!-- models:end -->\nafter\n"
+    (folder / "README.md").write_text(page, encoding="utf-8")
+    return folder
+
+
+def read_cells(line):
+    return [cell.strip() for cell in line.replace("\\|", "/").strip("|").split("|")]
+
+
+def test_cards_and_table_say_what_headers_and_scores_say(folder):
+    better = {**SCORE, "name": "two", "score": 90.0, "num_samples": 5000, "noise_floor": 2.5}
+    better["is_noise_floor_measured"] = False
+    (folder / "scores.json").write_text(json.dumps([better]), encoding="utf-8")
+    assert main(["cards", "--checkpoints", str(folder)]) == 0
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    before, header, rule, one, two, after = (
+        part for part in page.splitlines() if not part.startswith("<!--")
+    )
+    assert (before, after) == ("before", "after")
+    assert len(read_cells(header)) == rule.count("---") == 9
+    facts = ["Avatars / toon-head", "128,000", "0.50", "A CPU, 2 cores"]
+    scored = ["104.3 FD-EfficientNet-Lite0", "1,000", "12.3", "CC BY 4.0"]
+    assert read_cells(one) == ["[one](one.md)", *facts, *scored]
+    assert read_cells(two)[5:8] == ["90.0 FD-EfficientNet-Lite0", "5,000", "~2.5"]
+    card = (folder / "one.md").read_text(encoding="utf-8")
+    assert TRAINING["command"] in card
+    assert "| images seen | 128,000 (2,000 generator steps) |" in card
+    # 8*8*16 + 8*4*16 + 4*2*16 + 2*3*16 weights and 2 * (8 + 4 + 2) of the norms
+    assert "| generator | 1,788 parameters |" in card
+
+
+def test_other_pages_get_links_from_the_root(folder):
+    page = folder.parent / "README.md"
+    page.write_text("<!-- models:begin --><!-- models:end -->", encoding="utf-8")
+    assert main(["cards", "--checkpoints", str(folder), "--pages", str(page)]) == 0
+    assert "[one](checkpoints/one.md)" in page.read_text(encoding="utf-8")
+
+
+def test_what_is_missing_is_named(folder, tmp_path, capsys):
+    assert main(["cards", "--checkpoints", str(tmp_path / "none")]) == 2
+    assert "There is no checkpoint in" in capsys.readouterr().err
+    (folder / "README.md").write_text("no place", encoding="utf-8")
+    assert main(["cards", "--checkpoints", str(folder)]) == 2
+    assert "has no place for the table" in capsys.readouterr().err
+    assert main(["cards", "--checkpoints", str(folder), "--scores", "absent.json"]) == 2
+    assert "absent.json holds no scores" in capsys.readouterr().err

@@ -1,0 +1,159 @@
+"""The ``cards`` command: a page for every checkpoint and the table of them all."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from training.checkpoint import SUFFIX, CheckpointHeader, load_header
+from training.errors import CheckpointError
+from training.files import write_text
+from training.models import build_generator, get_model_spec
+from training.models.summary import count_parameters
+
+TABLE_BEGIN, TABLE_END = "<!-- models:begin -->", "<!-- models:end -->"
+COLUMNS = (
+    *("model", "data", "images seen", "hours", "device"),
+    *("score", "samples", "noise floor", "terms"),
+)
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def add_cards_parser(subparsers: Subparsers) -> None:
+    """Add ``cards``, which writes what checkpoints say of themselves as Markdown."""
+    parser = subparsers.add_parser(
+        "cards",
+        help="write a page per checkpoint and the table of them",
+        description="Write FOLDER/NAME.md for every checkpoint, and the table of them all between "
+        f"the lines {TABLE_BEGIN} and {TABLE_END} of each page given.",
+    )
+    parser.add_argument("--checkpoints", type=Path, default=Path("checkpoints"), metavar="FOLDER")
+    parser.add_argument(
+        "--scores",
+        type=Path,
+        metavar="FILE",
+        help="what `evaluate --json` printed (FOLDER/scores.json if it is there; models without "
+        "an entry show their best score in training)",
+    )
+    parser.add_argument(
+        "--pages",
+        type=Path,
+        nargs="*",
+        metavar="PAGE",
+        help="pages that hold the table (FOLDER/README.md)",
+    )
+    parser.set_defaults(run=run_cards)
+
+
+def run_cards(args: argparse.Namespace) -> int:
+    """Write the cards and the table; prints each file written."""
+    folder: Path = args.checkpoints
+    headers = {path.stem: load_header(path) for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    if not headers:
+        raise CheckpointError(f"There is no checkpoint in {folder}: train a model first.")
+    scores = load_scores(args.scores or folder / "scores.json", is_required=bool(args.scores))
+    for name, header in headers.items():
+        path = folder / f"{name}.md"
+        write_text(path, format_card(name, header, scores.get(name) or header.best_score))
+        print(f"Written: {path}")
+    table = format_table(headers, scores)
+    for page in args.pages or [folder / "README.md"]:
+        write_text(page, replace_table(page, table))
+        print(f"Written: {page}")
+    return 0
+
+
+def load_scores(path: Path, is_required: bool) -> dict[str, dict[str, Any]]:
+    """Read the rows of ``evaluate --json``, by model; none if an optional file is missing."""
+    if not path.is_file() and not is_required:
+        return {}
+    try:
+        return {row["name"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{path} holds no scores ({type(error).__name__}): expected what "
+            "`python -m training evaluate ... --json` prints."
+        ) from error
+
+
+def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | None) -> str:
+    """Describe one checkpoint as a Markdown page."""
+    spec, training, dataset = get_model_spec(header.model.model), header.training, header.dataset
+    rows = [
+        ("model", f"{spec.title} ({spec.source}), width {header.model.width}, "
+         f"z_dim {header.model.z_dim}"),
+        ("image", f"{header.model.img_channels} x {header.model.img_resolution} x "
+         f"{header.model.img_resolution}"),
+        ("generator", f"{count_parameters(build_generator(header.model)):,} parameters"),
+        ("data", f"{dataset['title']}, {dataset['num_images']:,} images, "
+         f"fingerprint `{dataset['fingerprint']}`"),
+        ("terms", dataset["terms"]),
+        ("images seen", f"{training['images_seen']:,} ({training['steps']:,} generator steps)"),
+        ("hours", format_hours(training)),
+        ("device", f"{training['device']}, {training['precision']}"),
+        ("score", describe_score(score)),
+    ]  # fmt: skip
+    table = "\n".join(f"| {key} | {escape_cell(value)} |" for key, value in rows)
+    command = training["command"]
+    return f"# {name}\n\n| | |\n|---|---|\n{table}\n\n```bash\n{command}\n```\n"
+
+
+def format_table(headers: dict[str, CheckpointHeader], scores: dict[str, dict[str, Any]]) -> str:
+    """Lay all checkpoints out as one Markdown table, linked to their cards."""
+    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
+    for name, header in headers.items():
+        score = scores.get(name) or header.best_score or {}
+        cells = (
+            f"[{name}](checkpoints/{name}.md)",
+            str(header.dataset["title"]),
+            f"{header.training['images_seen']:,}",
+            format_hours(header.training),
+            str(header.training["device"]),
+            f"{score['score']:.1f} {score['score_name']}" if score else "none",
+            f"{score['num_samples']:,}" if score else "",
+            format_floor(score) if score else "",
+            str(header.dataset["terms"]),
+        )
+        lines.append(f"| {' | '.join(map(escape_cell, cells))} |")
+    return "\n".join(lines)
+
+
+def replace_table(page: Path, table: str) -> str:
+    """Return a page's text with the table between its marks replaced; links fit its folder."""
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    before, begin, rest = text.partition(TABLE_BEGIN)
+    _, end, after = rest.partition(TABLE_END)
+    if not begin or not end:
+        raise CheckpointError(
+            f"{page} has no place for the table: put the lines {TABLE_BEGIN} and {TABLE_END} in it."
+        )
+    if page.parent.name == "checkpoints":
+        table = table.replace("](checkpoints/", "](")
+    return f"{before}{begin}\n{table}\n{end}{after}"
+
+
+def format_hours(training: dict[str, Any]) -> str:
+    """Return the hours of training, e.g. "0.58"."""
+    return f"{training['seconds'] / 3600:.2f}"
+
+
+def format_floor(score: dict[str, Any]) -> str:
+    """Return a score's noise floor; "~" marks an extrapolated one."""
+    mark = "" if score.get("is_noise_floor_measured", True) else "~"
+    return f"{mark}{score['noise_floor']:.1f}"
+
+
+def describe_score(score: dict[str, Any] | None) -> str:
+    """Describe a score with its number of samples, reference and noise floor."""
+    if score is None:
+        return "none"
+    return (
+        f"{score['score_name']} {score['score']:.1f} of {score['num_samples']:,} samples against "
+        f"{score['reference']}; noise floor {format_floor(score)}"
+    )
+
+
+def escape_cell(text: str) -> str:
+    """Escape what would end a table cell."""
+    return text.replace("|", "\\|").replace("\n", " ")
