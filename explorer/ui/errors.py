@@ -57,6 +57,7 @@ def check_whole(value: Any, name: str) -> int:
     """Return a number field's value as an int; raises ConfigError if empty or fractional."""
     if value is None or value == "":
         raise ConfigError(f"{name} is empty: type a whole number.")
-    if isinstance(value, (bool, str)) or not float(value).is_integer():
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not float(value).is_integer():
         raise ConfigError(f"{name} is {value!r}: type a whole number.")
     return int(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from gradio_client import Client
+from gradio_client import Client  # type: ignore[import-untyped]
 
 from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 

@@ -103,9 +103,7 @@ def fill_folder(folder: Path, has_reference: bool = False) -> Path:
     if has_reference:
         references = folder / REFERENCES_FOLDER
         references.mkdir()
-        save_reference(
-            references / f"discs-{RESOLUTION}-{EXTRACTOR}.safetensors", make_reference()
-        )
+        save_reference(references / f"discs-{RESOLUTION}-{EXTRACTOR}.safetensors", make_reference())
     return folder
 
 

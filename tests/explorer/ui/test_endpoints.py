@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from gradio_client import Client
-from gradio_client.exceptions import AppError
+from gradio_client import Client  # type: ignore[import-untyped]
+from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 from PIL import Image
 
 from explorer.images import make_grid

@@ -1,0 +1,59 @@
+"""The page over an empty folder, its tabs, and what it is launched with."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import gradio as gr
+import pytest
+from gradio_client import Client  # type: ignore[import-untyped]
+
+from explorer.ui.app import get_launch_options
+from explorer.ui.tabs import TABS
+from explorer.ui.theme import ASSETS, build_head
+from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
+
+
+def test_an_empty_folder_opens_and_learns_of_a_new_checkpoint(tmp_path: Path) -> None:
+    with serve(tmp_path / "checkpoints", tmp_path / "exports") as app:
+        client = Client(app.url, verbose=False)
+        try:
+            assert client.predict(api_name="/list_models") == []
+            save_small_checkpoint(tmp_path / "checkpoints", "first", "sgan", 8)
+            assert client.predict(api_name="/rescan")["added"] == ["first"]
+            assert [card["name"] for card in client.predict(api_name="/list_models")] == ["first"]
+        finally:
+            client.close()
+
+
+def test_every_registered_tab_is_on_the_page(live: LiveApp) -> None:
+    tabs = [block for block in live.demo.blocks.values() if isinstance(block, gr.Tab)]
+    assert [(tab.id, tab.label) for tab in tabs] == [(key, tab.title) for key, tab in TABS.items()]
+
+
+def test_nothing_is_kept_shown_or_reported(live: LiveApp) -> None:
+    options = get_launch_options()
+    assert options["run_history"] is False
+    assert options["show_error"] is False
+    assert options["enable_monitoring"] is False
+    assert live.demo.analytics_enabled is False
+
+
+@pytest.mark.parametrize("path", sorted(ASSETS.iterdir()), ids=lambda path: path.name)
+def test_assets_name_no_address_but_namespaces(path: Path) -> None:
+    found = re.findall(r"https?://[^\s\"')]+", path.read_text(encoding="utf-8"))
+    assert set(found) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_scripts_never_write_html(repository: Path) -> None:
+    """Text of a checkpoint could become a script through any of these."""
+    written = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(")
+    assert not written.search(build_head())
+
+
+def test_templates_hold_no_values(live: LiveApp) -> None:
+    for block in live.demo.blocks.values():
+        if isinstance(block, gr.HTML) and block.value:
+            is_static = isinstance(block.value, str) and block.html_template == "${value}"
+            assert is_static or not re.search(r"\$\{|\{\{", block.html_template)

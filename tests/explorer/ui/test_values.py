@@ -1,0 +1,161 @@
+"""What is handed to the page: encoded pixels, cards, boards, and lists of seeds."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer.library import CheckpointEntry, CheckpointLibrary
+from explorer.sampler import Sampler
+from explorer.ui.components.model_cards import describe_card, describe_model
+from explorer.ui.context import AppContext, choose_models
+from explorer.ui.encoding import SPRITE_COLUMNS, encode_png, encode_sprite
+from explorer.ui.scoring import ScoreRow
+from explorer.ui.tabs.compare import check_models, check_seeds, stop_scoring
+from explorer.ui.tabs.sample import list_seeds
+from training.checkpoint import CheckpointHeader
+from training.errors import ConfigError
+from training.metrics.score import Score
+from training.models import ModelConfig
+
+CONFIG = ModelConfig(model="dcgan", z_dim=16)
+
+
+def decode(uri: str) -> np.ndarray:
+    head, _, text = uri.partition(",")
+    assert head in ("data:image/png;base64", "data:image/jpeg;base64")
+    with Image.open(io.BytesIO(base64.b64decode(text))) as image:
+        return np.asarray(image)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_png_keeps_every_pixel(channels: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (8, 6, channels), dtype=np.uint8)
+    np.testing.assert_array_equal(decode(encode_png(image)).reshape(image.shape), image)
+
+
+def test_a_sprite_has_frame_i_at_its_row_and_column() -> None:
+    levels = np.arange(SPRITE_COLUMNS + 3, dtype=np.uint8) * 20
+    frames = np.broadcast_to(levels[:, None, None, None], (len(levels), 8, 8, 3)).copy()
+    sprite = decode(encode_sprite(frames))
+    assert sprite.shape == (16, 8 * SPRITE_COLUMNS, 3)
+    for index, level in enumerate(levels):
+        row, column = divmod(index, SPRITE_COLUMNS)
+        assert abs(int(sprite[8 * row + 4, 8 * column + 4, 0]) - int(level)) <= 2
+
+
+def test_seeds_go_on_at_zero_after_the_last_one() -> None:
+    assert list_seeds(2**32 - 2, 4) == [2**32 - 2, 2**32 - 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [(None, "0 models"), (["a"], "1 models"), (["a", "a"], "twice"), (list("abcde"), "5 models")],
+)
+def test_two_to_four_different_models_are_compared(names: Any, sentence: str) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        check_models(names)
+    assert check_models(["a", "b"]) == ["a", "b"]
+
+
+def test_seeds_on_the_page_are_different_and_at_most_64() -> None:
+    assert check_seeds("5, 1-3, 2") == [5, 1, 2, 3]
+    assert len(check_seeds("0-63")) == 64
+    with pytest.raises(ConfigError, match="65 seeds are too many"):
+        check_seeds("0-64")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "is_several", "expected"),
+    [
+        ("b", False, "b"),
+        ("gone", False, "a"),
+        (None, False, "a"),
+        (["b", "gone"], True, ["b"]),
+        (["gone"], True, ["a", "b", "c"]),
+    ],
+)
+def test_a_rescan_keeps_what_is_chosen(chosen: Any, is_several: bool, expected: Any) -> None:
+    assert choose_models(["a", "b", "c", "d"], chosen, is_several) == expected
+
+
+def test_an_empty_folder_leaves_nothing_chosen() -> None:
+    assert choose_models([], "a", False) is None
+    assert choose_models([], ["a"], True) == []
+
+
+def test_a_card_takes_odd_metadata_without_failing() -> None:
+    dataset = {"title": ["a", "list"], "name": None, "num_images": "many", "terms": {"x": 1}}
+    training = {"images_seen": math.nan, "steps": True, "seconds": "long", "seed": None}
+    history: list[dict[str, Any]] = [
+        {"images_seen": "first", "score": 3.0},
+        {"images_seen": 10, "score": math.inf, "loss_d": 1.0},
+        {"images_seen": 20, "score": 2.0, "noise_floor": "low", "score_name": "<b>FID</b>"},
+    ]
+    entry = CheckpointEntry(
+        "odd", Path("odd"), CheckpointHeader(CONFIG, dataset, training, history)
+    )
+    card = describe_card(entry)
+    json.dumps(card, allow_nan=False)
+    assert card["score"] == 2.0
+    assert card["noise_floor"] is None
+    assert card["score_line"] == "<b>FID</b>, noise floor unknown"
+    assert card["curve"] == {"score": [(20.0, 2.0)], "loss_d": [(10.0, 1.0)], "loss_g": []}
+    assert ("Latent size", "16") in card["facts"]
+    assert not {"Images seen", "Steps", "Training time"} & {term for term, _ in card["facts"]}
+
+
+def test_a_long_curve_keeps_its_last_point() -> None:
+    history = [{"images_seen": row, "score": float(row)} for row in range(1, 1002)]
+    entry = CheckpointEntry("long", Path("long"), CheckpointHeader(CONFIG, {}, {}, history))
+    points = describe_card(entry)["curve"]["score"]
+    assert points[0] == (1.0, 1.0)
+    assert points[-1] == (1001.0, 1001.0)
+    assert 300 < len(points) <= 402
+
+
+def test_a_model_this_version_lacks_is_named_as_it_names_itself() -> None:
+    header = CheckpointHeader(ModelConfig(model="future", z_dim=4), {"name": "faces"})
+    assert describe_model(header) == "future, 64 × 64, faces"
+
+
+def test_a_score_row_collects_its_points() -> None:
+    score = Score(30.0, "FD-EfficientNet-Lite0", "efficientnet-lite0", 64, "avatars", 12.0)
+    later = Score(20.0, "FD-EfficientNet-Lite0", "efficientnet-lite0", 128, "avatars", 6.0)
+    row = ScoreRow("one").add(score).add(later)
+    assert row.points == ((64, 30.0), (128, 20.0))
+    assert row.to_dict()["value"] == 20.0
+    assert row.to_dict()["noise_floor"] == 6.0
+    assert ScoreRow("one").to_dict() == {"model": "one", "value": None}
+
+
+def test_stopping_keeps_values_and_clears_an_empty_board() -> None:
+    board = {"rows": [{"model": "one", "points": [[64, 30.0]]}], "status": "64 of 128"}
+    assert stop_scoring(board)[2]["rows"] == board["rows"]
+    assert stop_scoring(board)[2]["status"].startswith("Stopped")
+    assert stop_scoring({"rows": [{"model": "one", "points": []}]})[2] == {}
+    assert stop_scoring(None)[2] == {}
+
+
+def test_old_exports_are_removed_and_names_are_safe(tmp_path: Path) -> None:
+    library = CheckpointLibrary(tmp_path / "none")
+    context = AppContext(library, Sampler(library), tmp_path / "exports")
+    old = context.make_export_path("../../etc/pass wd", ".png")
+    assert old.name == "..-..-etc-pass-wd.png"
+    assert old.parent.parent == tmp_path / "exports"
+    old.write_bytes(b"x")
+    past = time.time() - 7200
+    os.utime(old.parent, (past, past))
+    new = context.make_export_path("new", ".gif")
+    assert not old.parent.exists()
+    assert new.parent.exists()
