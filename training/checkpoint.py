@@ -7,11 +7,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from training.errors import CheckpointError, ConfigError
-from training.files import write_atomically
+from training.files import write_bytes
 from training.models import ModelConfig, build_generator
 
 FORMAT_VERSION = 1
@@ -70,8 +70,8 @@ def save_generator(
                 f"{str(dtype).removeprefix('torch.')}; keep the last good checkpoint."
             )
         tensors[name] = stored
-    metadata = {METADATA_KEY: header.to_json()}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+    # Not save_file: it hides a full disk behind an error of its own and makes files private.
+    write_bytes(path, serialize(tensors, {METADATA_KEY: header.to_json()}))
 
 
 def load_header(path: Path) -> CheckpointHeader:

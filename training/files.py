@@ -36,13 +36,18 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             temporary.unlink()
 
 
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
+    """Write bytes to a file atomically."""
+    write_atomically(path, lambda temporary: _write_all(temporary, data))
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text to a file atomically."""
-    write_atomically(path, lambda temporary: _write_utf8(temporary, text))
+    write_bytes(path, text.encode("utf-8"))
 
 
-def _write_utf8(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+def _write_all(path: Path, data: bytes | memoryview) -> None:
+    path.write_bytes(data)
 
 
 def get_cache_dir(cache_dir: Path | None = None) -> Path:

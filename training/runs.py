@@ -11,7 +11,7 @@ import torch
 from training.config import TrainConfig
 from training.datasets import DatasetOptions
 from training.errors import CheckpointError, ConfigError
-from training.files import write_atomically, write_text
+from training.files import write_bytes, write_text
 from training.history import read_history
 
 RUN_FORMAT_VERSION = 1
@@ -63,7 +63,7 @@ class RunFolder:
         """Write the full training state, whole or not at all."""
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        write_atomically(self.state_path, lambda path: _write_bytes(path, buffer))
+        write_bytes(self.state_path, buffer.getbuffer())
 
     def load_state(self) -> dict[str, Any]:
         """Read the full training state; no code in the file is run."""
@@ -85,10 +85,6 @@ class RunFolder:
         """Drop metrics of steps after ``step``: they belong to work that was not saved."""
         rows = [row for row in read_history(self.metrics_path) if row["step"] <= step]
         write_text(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows))
-
-
-def _write_bytes(path: Path, buffer: io.BytesIO) -> None:
-    path.write_bytes(buffer.getbuffer())
 
 
 def _pack_dataset_options(options: DatasetOptions) -> dict[str, Any]:
