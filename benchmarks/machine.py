@@ -54,7 +54,9 @@ def read_commit(root: Path) -> str:
     """Return the short commit of a checkout, with + if files differ from it; "" without git."""
     try:
         head = _run_git(root, "rev-parse", "--short", "HEAD")
-        changes = _run_git(root, "status", "--porcelain", "--untracked-files=no")
+        # A run that updates the results is no change to what the next run measures.
+        others = ("--", ".", ":!benchmarks/RESULTS.md")
+        changes = _run_git(root, "status", "--porcelain", "--untracked-files=no", *others)
     except (OSError, subprocess.CalledProcessError):
         return ""
     return f"commit {head}{'+' if changes else ''}"

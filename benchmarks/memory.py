@@ -16,7 +16,7 @@ def run_memory(context: Context) -> Iterator[Measurement]:
     with open_chromium(require_chromium()) as browser:
         megabytes = []
         for _ in range(context.choose_runs(3, 1)):
-            with start_app(context.root) as app, open_page(browser, app) as page:
+            with start_app(context) as app, open_page(browser, app) as page:
                 wait_for_sample(page)
                 megabytes.append(read_resident_bytes(app.process.pid) / 1e6)
     what = "resident after the first sample"

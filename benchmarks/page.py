@@ -12,11 +12,10 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.chromium import INSTALL_HINT, find_chromium
-from benchmarks.measurement import UnavailableError
+from benchmarks.measurement import Context, UnavailableError
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -49,12 +48,13 @@ def find_free_port() -> int:
 
 
 @contextmanager
-def start_app(root: Path) -> Iterator[RunningApp]:
+def start_app(context: Context) -> Iterator[RunningApp]:
     """Start `python app.py` on a free port, wait until it answers, and end it afterwards."""
+    root = context.root
     if not any((root / "checkpoints").glob("*.safetensors")):
         raise UnavailableError("there is no model in checkpoints/ to show; train one first")
     port = find_free_port()
-    command = [sys.executable, "app.py", "--port", str(port)]
+    command = [sys.executable, "app.py", "--port", str(port), "--device", context.device]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, cwd=root, stdout=log, stderr=subprocess.STDOUT)
         app = RunningApp(process, f"http://127.0.0.1:{port}/")

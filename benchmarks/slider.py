@@ -48,7 +48,7 @@ def run_slider(context: Context) -> Iterator[Measurement]:
     rates: list[float] = []
     with (
         open_chromium(require_chromium()) as browser,
-        start_app(context.root) as app,
+        start_app(context) as app,
         open_page(browser, app) as page,
     ):
         wait_for_sample(page)

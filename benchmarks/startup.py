@@ -22,7 +22,7 @@ def run_startup(context: Context) -> Iterator[Measurement]:
         seconds = []
         for _ in range(context.choose_runs(4, 1)):
             start = time.perf_counter()
-            with start_app(context.root) as app, open_page(browser, app) as page:
+            with start_app(context) as app, open_page(browser, app) as page:
                 wait_for_sample(page)
                 seconds.append(time.perf_counter() - start)
     # The first start also fills the file cache of the operating system: a warm-up.
