@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
+import torch
 
 from training.errors import MetricError
 from training.metrics.frechet import (
@@ -49,6 +50,18 @@ def test_scipy_agrees_on_random_covariances(dim):
     )
     assert compute_frechet_distance(a, b) == pytest.approx(expected, rel=1e-8)
     assert compute_frechet_distance(b, a) == pytest.approx(expected, rel=1e-8)
+
+
+def test_torch_fidelity_agrees_on_features():
+    """The whole way from features to the distance, as the reference implementation of FID goes."""
+    fidelity = pytest.importorskip("torch_fidelity.metric_fid")
+    generator = np.random.default_rng(8)
+    fake = generator.standard_normal((300, 32)) @ make_spd(generator, 32) + 0.1
+    real = generator.standard_normal((400, 32))
+    theirs = [fidelity.fid_features_to_statistics(torch.from_numpy(x)) for x in (fake, real)]
+    expected = fidelity.fid_statistics_to_metric(*theirs, verbose=False)
+    found = compute_frechet_distance(compute_statistics(fake), compute_statistics(real))
+    assert found == pytest.approx(expected["frechet_inception_distance"], rel=1e-9)
 
 
 def test_statistics_are_at_distance_zero_from_themselves():
