@@ -32,13 +32,24 @@ def tiny_extractor(monkeypatch):
     return load_tiny(None, torch.device("cpu"))
 
 
-def make_images(count, seed=0):
-    """Make uint8 images (count, 3, 16, 16) of independent uniform pixels."""
-    generator = np.random.default_rng(seed)
-    return generator.integers(0, 256, (count, 3, 16, 16), dtype=np.uint8)
+@pytest.fixture(scope="session")
+def make_images():
+    """Return a function that makes uint8 images (count, 3, 16, 16) of independent pixels."""
+
+    def make(count, seed=0):
+        generator = np.random.default_rng(seed)
+        return generator.integers(0, 256, (count, 3, 16, 16), dtype=np.uint8)
+
+    return make
 
 
-def make_dataset(count=200, seed=0):
-    images = make_images(count, seed)
-    fingerprint = hashlib.sha256(images.tobytes()).hexdigest()
-    return ImageDataset("folder:noise", "Noise", "public domain", images, fingerprint)
+@pytest.fixture(scope="session")
+def make_dataset(make_images):
+    """Return a function that makes a data set of such images."""
+
+    def make(count, seed=0):
+        images = make_images(count, seed)
+        fingerprint = hashlib.sha256(images.tobytes()).hexdigest()
+        return ImageDataset("folder:noise", "Noise", "public domain", images, fingerprint)
+
+    return make

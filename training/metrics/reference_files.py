@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save as serialize
 
 from training.errors import MetricError
-from training.files import write_atomically
+from training.files import write_bytes
 from training.metrics.frechet import FeatureStatistics, FloatArray
 from training.metrics.noise_floor import NoiseFloor, interpolate_noise_floor
 
@@ -75,7 +75,7 @@ def save_reference(path: Path, reference: ReferenceStatistics) -> None:
         "details": reference.details,
     }
     metadata = {METADATA_KEY: json.dumps(facts)}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+    write_bytes(path, serialize(tensors, metadata))
 
 
 def load_reference(path: Path) -> ReferenceStatistics:
