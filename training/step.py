@@ -42,18 +42,23 @@ class AdversarialStep:
         self.generator_ema = build_ema(self.generator)
         # One CPU generator draws everything random in a step: its state makes a resume exact.
         self.rng = torch.Generator().manual_seed(config.seed)
+        self._noise_rng = torch.Generator(device)
         self._optimizer_g = _build_adam(self.generator, config.learning_rate_g, config)
         self._optimizer_d = _build_adam(self.discriminator, config.learning_rate_d, config)
 
     def run(self, step: int, draw_real: Callable[[torch.device], Tensor]) -> Tensor:
         """Run generator step number ``step`` (from 1); returns STAT_NAMES as one tensor (5,)."""
         num_critic_steps = int(self.config.critic_steps or 1)
+        # Seeded per step: drawn on the device, and still the same after a resume.
+        self._noise_rng.manual_seed(self.config.seed + (step << 32))
         self.discriminator.requires_grad_(True)
         for turn in range(1, num_critic_steps + 1):
             # The last fake batch serves the generator's own update too: one forward pass less.
             with torch.set_grad_enabled(turn == num_critic_steps), self._autocast():
                 fake_images = self.generator(self._draw_latents())  # (N, C, H, W)
-            critic = self._compute_critic_loss(draw_real(self.device), fake_images.detach())
+            critic = self._compute_critic_loss(
+                self._add_noise(draw_real(self.device)), self._add_noise(fake_images.detach())
+            )
             _take_step(self._optimizer_d, critic.total)
         loss_g = self._update_generator(fake_images)
         decay = warm_up_decay(self.config.ema_decay, step)
@@ -106,10 +111,17 @@ class AdversarialStep:
         # Without gradients for the discriminator's weights the backward pass is a third shorter.
         self.discriminator.requires_grad_(False)
         with self._autocast():
-            fake_logits = self.discriminator(fake_images).float()  # (N,)
+            fake_logits = self.discriminator(self._add_noise(fake_images)).float()  # (N,)
         loss = self._objective.compute_generator_loss(fake_logits)
         _take_step(self._optimizer_g, loss)
         return loss
+
+    def _add_noise(self, images: Tensor) -> Tensor:
+        """Add instance noise (Sonderby et al. 2017): flat real images and grainy fakes overlap."""
+        if not self.config.instance_noise:
+            return images
+        noise = torch.randn(images.shape, generator=self._noise_rng, device=self.device)
+        return images + self.config.instance_noise * noise
 
     def _draw_latents(self) -> Tensor:
         shape = (self.config.batch_size, self.model.z_dim)

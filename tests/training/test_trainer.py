@@ -86,7 +86,7 @@ def test_same_seed_same_training_and_another_seed_another(build_trainer):
 def test_resume_goes_on_at_the_right_step_as_if_there_had_been_no_break(
     model, build_trainer, tiny_extractor
 ):
-    options = {"model": model, "is_mirrored": True, "log_every": 1}
+    options = {"model": model, "is_mirrored": True, "instance_noise": 0.1, "log_every": 1}
     whole = build_trainer("whole", steps=7, **options)
     whole.train()
     build_trainer("broken", steps=3, **options).train()
@@ -209,6 +209,20 @@ def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_sav
     assert all(torch.isfinite(weights).all() for weights in state["engine"]["generator"].values())
     load_generator(trainer.checkpoint_path)  # refuses weights that are not finite
     assert load_header(trainer.checkpoint_path).training["step"] == 4
+
+
+def test_instance_noise_reaches_everything_the_discriminator_sees(build_trainer):
+    trainer = build_trainer(model="sgan", instance_noise=0.5, batch_size=16)
+    seen = []
+    trainer.engine.discriminator.register_forward_pre_hook(
+        lambda _, inputs: seen.append(inputs[0].detach())
+    )
+    trainer.engine.run(1, trainer.batches.draw)
+    real, fake, fake_again = seen
+    # Real images have one colour: what varies inside a channel is the noise.
+    assert real.std(dim=(2, 3)).mean().item() == pytest.approx(0.5, rel=0.02)
+    difference = (fake_again - fake).std().item()  # two draws of noise on the same images
+    assert difference == pytest.approx(0.5 * 2**0.5, rel=0.02)
 
 
 def test_bfloat16_training_stays_close_to_float32(build_trainer):
