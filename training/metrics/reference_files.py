@@ -44,6 +44,11 @@ class ReferenceStatistics:
         """Return the data set's name."""
         return str(self.dataset.get("name", "unknown"))
 
+    @property
+    def title(self) -> str:
+        """Return the data set's title for people, its name where it has none."""
+        return str(self.dataset.get("title") or self.name)
+
     def get_noise_floor(self, num_samples: int) -> float:
         """Return what `num_samples` perfect samples are expected to score.
 

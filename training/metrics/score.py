@@ -116,7 +116,7 @@ def _compute_score_so_far(
         score_name=extractor.score_name,
         extractor=extractor.key,
         num_samples=num_samples,
-        reference=reference.name,
+        reference=reference.title,
         noise_floor=reference.get_noise_floor(num_samples),
         is_noise_floor_measured=reference.is_noise_floor_measured(num_samples),
     )

@@ -97,7 +97,7 @@ def test_evaluate_scores_the_images_of_consecutive_seeds(tiny_extractor, folder,
         "score_name": "FD-Tiny",
         "extractor": "tiny",
         "num_samples": 30,
-        "reference": "folder:Photos",
+        "reference": "Photos",
         "is_noise_floor_measured": False,
     }
 

@@ -82,7 +82,7 @@ def test_a_closed_stream_makes_no_more_images(reference, tiny_extractor, samples
 def test_a_score_carries_what_is_needed_to_judge_it(reference, tiny_extractor, make_samples):
     score = compute_score(make_samples, reference, tiny_extractor, 100)
     assert (score.score_name, score.extractor) == ("FD-Tiny", "tiny")
-    assert (score.reference, score.num_samples) == ("folder:noise", 100)
+    assert (score.reference, score.num_samples) == ("Noise", 100)
     assert score.noise_floor == reference.get_noise_floor(100)
     assert score.is_noise_floor_measured
     assert not compute_score(make_samples, reference, tiny_extractor, 400).is_noise_floor_measured
