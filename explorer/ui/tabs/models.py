@@ -34,7 +34,8 @@ def build_tab(context: AppContext, page: Page) -> None:
     def look() -> list[Any]:
         return [describe_cards(context), describe_folder(context)]
 
-    rescan.click(look_again, None, [cards, found], queue=False, **PRIVATE).then(
+    # Through the queue: what happens outside of it cannot show a message.
+    rescan.click(look_again, None, [cards, found], **PRIVATE).then(
         page.list_library_updates,
         page.model_dropdowns,
         page.library_outputs,

@@ -82,14 +82,14 @@ def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
 
 
 def test_scores_stream_with_all_that_is_needed_to_judge_them(client: Client) -> None:
-    job = client.submit(["one", "two"], 64, api_name="/score")
+    job = client.submit(["one", "two"], 8, api_name="/score")
     last = job.result(timeout=300)
     assert len(job.outputs()) >= 3  # before the first score, after each of the two
     assert [row["model"] for row in last] == ["one", "two"]
     for row in last:
         assert row["score_name"] == "FD-EfficientNet-Lite0"
-        assert (row["extractor"], row["reference"]) == (EXTRACTOR, "folder:discs")
-        assert row["num_samples"] == 64
+        assert (row["extractor"], row["reference"]) == (EXTRACTOR, "Discs")
+        assert row["num_samples"] == 8
         assert row["value"] > row["noise_floor"] > 0
         assert row["is_noise_floor_measured"] is False
 

@@ -1,0 +1,153 @@
+"""Take the screenshots in docs/images: python docs/make_screenshots.py [--checkpoints DIR].
+
+Starts app.py over the folder, drives it with a headless Chromium, and writes one WebP per picture.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.chromium import INSTALL_HINT, find_chromium, open_chromium  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+PORT = 7899
+URL = f"http://127.0.0.1:{PORT}/"
+MAX_BYTES = 300_000
+DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
+
+
+def show_sample(page: Page) -> None:
+    """Show the sheet with its third image under the loupe."""
+    page.locator(".lx-sample .lx-frame").nth(2).click()
+
+
+def show_interpolate(page: Page) -> None:
+    """Show a morph two thirds of the way, with its exact frame."""
+    page.get_by_role("tab", name="Interpolate").click()
+    page.wait_for_selector(".lx-morph:not(.is-empty)")
+    slider = page.get_by_label("Position t between A and B")
+    slider.evaluate("(input) => { input.value = 0.64; input.dispatchEvent(new Event('input')); }")
+    page.wait_for_function("document.querySelector('.lx-morph').dataset.exact === '0.640'")
+
+
+def show_compare(page: Page) -> None:
+    """Show the sheets of all chosen models."""
+    page.get_by_role("tab", name="Compare").click()
+    page.wait_for_selector(".lx-column .lx-frame img")
+
+
+def show_scores(page: Page) -> None:
+    """Show the scores of the chosen models after some hundred samples."""
+    show_compare(page)
+    page.get_by_role("button", name="Score", exact=True).click()
+    page.wait_for_function(
+        """() => { const lines = [...document.querySelectorAll('.lx-chart polyline')];
+          return lines.length > 1 && lines.every((line) => line.points.length > 5); }""",
+        timeout=600_000,
+    )
+
+
+def show_models(page: Page) -> None:
+    """Show the first readable card with its layers and its training curve."""
+    page.get_by_role("tab", name="Models").click()
+    card = page.locator(".lx-card:not(.is-damaged)").first
+    card.locator(".lx-preview img").last.wait_for()
+    card.get_by_text("Training curve").click()
+
+
+@dataclass(frozen=True)
+class Shot:
+    """Describe a picture: file name, how to get there, colours, window."""
+
+    name: str
+    show: Callable[[Page], None]
+    scheme: str = "dark"
+    window: dict[str, Any] = field(default_factory=lambda: DESKTOP)
+
+
+SHOTS = (
+    Shot("sample", show_sample),
+    Shot("interpolate", show_interpolate),
+    Shot("compare", show_compare, "light"),
+    Shot("scores", show_scores),
+    Shot("models", show_models, "light"),
+    Shot("phone", show_interpolate, window=PHONE),
+)
+
+
+@contextmanager
+def start_app(checkpoints: Path) -> Iterator[None]:
+    """Run app.py over a folder until the block ends."""
+    command = [sys.executable, str(ROOT / "app.py"), "--checkpoints", str(checkpoints)]
+    process = subprocess.Popen([*command, "--port", str(PORT)], stdout=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            try:
+                with urllib.request.urlopen(URL, timeout=5):
+                    break
+            except OSError:
+                time.sleep(0.2)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def take(browser: Browser, shot: Shot, folder: Path) -> Path:
+    """Take one picture and write it as a WebP of at most 300 kB."""
+    context = browser.new_context(color_scheme=shot.scheme, **shot.window)
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.goto(URL)
+    page.wait_for_selector(".lx-sample .lx-frame img")
+    shot.show(page)
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(800)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    context.close()
+    path = folder / f"{shot.name}.webp"
+    for quality in (90, 80, 65, 50):
+        picture.save(path, quality=quality, method=6)
+        if path.stat().st_size <= MAX_BYTES:
+            break
+    return path
+
+
+def main() -> None:
+    """Take all pictures, or the named ones."""
+    parser = argparse.ArgumentParser(description="Take the screenshots in docs/images.")
+    parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("names", nargs="*", help=", ".join(shot.name for shot in SHOTS))
+    arguments = parser.parse_args()
+    executable = find_chromium()
+    if executable is None:
+        parser.error(f"no Chromium was found. {INSTALL_HINT}")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    with start_app(arguments.checkpoints), open_chromium(executable) as browser:
+        for shot in SHOTS:
+            if not arguments.names or shot.name in arguments.names:
+                path = take(browser, shot, arguments.out)
+                print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()

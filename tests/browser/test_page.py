@@ -1,0 +1,323 @@
+"""The real page in a real browser: what a user does, and the pixels that come back."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer.latents import interpolate_slerp, sample_latents
+from explorer.recipe import read_recipe
+from explorer.replay import replay_recipe
+from tests.browser.conftest import PHONE, OpenPage
+from tests.explorer.ui.live_app import LiveApp
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Page
+
+TABS = ["Sample", "Interpolate", "Compare", "Models"]
+SETTLED = """() => {
+  const morph = document.querySelector(".lx-morph");
+  return morph.dataset.exact === Number(morph.querySelector("input").value).toFixed(3);
+}"""
+
+
+def read_uri(uri: str | None) -> np.ndarray:
+    assert uri is not None
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def read_sheet(page: Page) -> dict[int, np.ndarray]:
+    """Return the images of the contact sheet by seed."""
+    frames = page.locator(".lx-sample .lx-frame").all()
+    return {
+        int(frame.get_attribute("data-seed") or -1): read_uri(
+            frame.locator("img").get_attribute("src")
+        )
+        for frame in frames
+    }
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name).click()
+
+
+def open_morph(page: Page) -> None:
+    open_tab(page, "Interpolate")
+    page.wait_for_selector(".lx-morph:not(.is-empty)")
+    page.wait_for_function(SETTLED)
+
+
+def read_stage(page: Page) -> np.ndarray:
+    return read_uri(page.evaluate("document.querySelector('.lx-stage').toDataURL('image/png')"))
+
+
+def wait_for_seeds(page: Page, seeds: range) -> None:
+    page.wait_for_function(
+        """(seeds) => JSON.stringify([...document.querySelectorAll(".lx-sample .lx-frame")]
+             .map((frame) => Number(frame.dataset.seed))) === JSON.stringify(seeds)""",
+        arg=list(seeds),
+    )
+
+
+def test_the_page_opens_with_the_samplers_images(browser_page: Page, app: LiveApp) -> None:
+    sheet = read_sheet(browser_page)
+    assert list(sheet) == list(range(16))
+    expected = app.sampler.sample_seeds("one", range(16))
+    np.testing.assert_array_equal(np.stack(list(sheet.values())), expected)
+
+
+def test_another_seed_and_number_give_other_images(browser_page: Page, app: LiveApp) -> None:
+    browser_page.get_by_label("number input for How many").fill("4")
+    browser_page.get_by_label("First seed").fill("100")
+    wait_for_seeds(browser_page, range(100, 104))
+    expected = app.sampler.sample_seeds("one", range(100, 104))
+    np.testing.assert_array_equal(np.stack(list(read_sheet(browser_page).values())), expected)
+
+
+def test_the_dice_changes_the_seed_and_the_images(browser_page: Page) -> None:
+    before = read_sheet(browser_page)
+    browser_page.get_by_role("button", name="Roll").click()
+    browser_page.wait_for_function(
+        """() => {
+          const first = document.querySelector(".lx-sample .lx-frame").dataset.seed;
+          return first !== "0";
+        }"""
+    )
+    first = next(iter(read_sheet(browser_page)))
+    assert browser_page.get_by_label("First seed").input_value() == str(first)
+    assert first != next(iter(before))
+
+
+def test_an_empty_seed_is_a_toast_and_loses_nothing(browser_page: Page) -> None:
+    before = read_sheet(browser_page)
+    browser_page.get_by_label("First seed").fill("")
+    toast = browser_page.get_by_test_id("toast-body")
+    assert "The first seed is empty: type a whole number." in toast.inner_text()
+    assert list(read_sheet(browser_page)) == list(before)
+
+
+def test_a_chosen_image_is_saved_with_a_recipe_that_makes_it_again(
+    browser_page: Page, app: LiveApp, tmp_path: Path
+) -> None:
+    browser_page.get_by_role("option", name="Seed 6", exact=True).click()
+    assert browser_page.get_by_alt_text("Seed 6, enlarged").is_visible()
+    browser_page.get_by_label("Chosen image").check()
+    with browser_page.expect_download() as download:
+        browser_page.get_by_role("button", name="Save PNG").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    recipe = read_recipe(path)
+    assert (path.name, recipe.seeds, recipe.size) == ("one-seed-6.png", (6,), 256)
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(image), replay_recipe(recipe, app.sampler)[0])
+
+
+def test_a_sample_is_sent_to_interpolate(browser_page: Page, app: LiveApp) -> None:
+    browser_page.get_by_role("option", name="Seed 9", exact=True).click()
+    browser_page.get_by_role("button", name="End a morph here").click()
+    browser_page.wait_for_selector(".lx-morph:not(.is-empty)")
+    assert browser_page.get_by_label("Seed B").input_value() == "9"
+    browser_page.wait_for_function(
+        "() => document.querySelectorAll('.lx-end b')[1].textContent === '9'"
+    )
+    browser_page.get_by_label("Go to t = 1.00").click()
+    browser_page.wait_for_function(SETTLED)
+    np.testing.assert_array_equal(read_stage(browser_page), app.sampler.sample_seeds("one", [9])[0])
+
+
+def test_the_last_position_of_a_drag_is_the_one_that_stays(
+    browser_page: Page, app: LiveApp
+) -> None:
+    open_morph(browser_page)
+    slider = browser_page.get_by_label("Position t between A and B")
+    box = slider.bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    browser_page.mouse.move(box["x"] + box["width"] / 2, middle)
+    browser_page.mouse.down()
+    for step in range(60):
+        part = 0.5 + 0.45 * np.sin(step / 5)
+        browser_page.mouse.move(box["x"] + box["width"] * part, middle)
+    browser_page.mouse.move(box["x"] + box["width"] * 0.83, middle)
+    browser_page.mouse.up()
+    browser_page.wait_for_function(SETTLED)
+
+    t = float(slider.input_value())
+    assert 0.8 < t < 0.86
+    a, b = sample_latents([0, 1], 16)
+    expected = app.sampler.sample_images("one", interpolate_slerp(a, b, t)[None])[0]
+    np.testing.assert_array_equal(read_stage(browser_page), expected)
+
+
+def test_the_slider_works_by_keyboard(browser_page: Page, app: LiveApp) -> None:
+    open_morph(browser_page)
+    slider = browser_page.get_by_label("Position t between A and B")
+    slider.focus()
+    browser_page.keyboard.press("End")
+    browser_page.wait_for_function(SETTLED)
+    assert browser_page.locator(".lx-t output").inner_text() == "1.000"
+    np.testing.assert_array_equal(read_stage(browser_page), app.sampler.sample_seeds("one", [1])[0])
+
+
+def test_a_gif_is_made_shown_and_downloaded(browser_page: Page, tmp_path: Path) -> None:
+    open_morph(browser_page)
+    browser_page.get_by_label("Frames from A to B").fill("6")
+    browser_page.get_by_role("button", name="Make GIF").click()
+    browser_page.get_by_text("10 frames, 25 per second").wait_for()
+    assert browser_page.get_by_alt_text("Your GIF").is_visible()
+    with browser_page.expect_download() as download:
+        browser_page.get_by_role("button", name="Download GIF").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    with Image.open(path) as image:
+        assert (image.format, image.size, getattr(image, "n_frames", 1)) == ("GIF", (256, 256), 10)
+        for frame in range(10):
+            image.seek(frame)
+            image.load()
+    assert read_recipe(path).seeds == (0, 1)
+
+
+def test_an_export_can_be_cancelled_and_started_again(browser_page: Page) -> None:
+    open_morph(browser_page)
+    browser_page.get_by_label("Frames from A to B").fill("600")
+    browser_page.get_by_role("button", name="Make GIF").click()
+    browser_page.get_by_text(re.compile(r"Rendering \d+ of 1198 frames")).wait_for()
+    browser_page.get_by_role("button", name="Cancel").click()
+    browser_page.get_by_text("No GIF was made.").wait_for()
+    browser_page.get_by_label("Frames from A to B").fill("3")
+    browser_page.get_by_role("button", name="Make GIF").click()
+    browser_page.get_by_text("4 frames, 25 per second").wait_for()
+
+
+def test_models_are_compared_on_the_same_seeds(browser_page: Page, app: LiveApp) -> None:
+    open_tab(browser_page, "Compare")
+    browser_page.get_by_label("Seeds, such as").fill("7, 2-3")
+    browser_page.get_by_label("Seeds, such as").press("Enter")
+    browser_page.wait_for_function("document.querySelectorAll('.lx-column .lx-frame').length === 9")
+    for name in ("one", "three", "two"):
+        column = browser_page.locator(f".lx-column[data-model={name}]")
+        sources = [image.get_attribute("src") for image in column.locator(".lx-frame img").all()]
+        np.testing.assert_array_equal(
+            np.stack([read_uri(source) for source in sources]),
+            app.sampler.sample_seeds(name, [7, 2, 3]),
+        )
+    browser_page.get_by_role("option", name="three, seed 2").click()
+    assert browser_page.locator(".lx-column .lx-big").evaluate_all(
+        "(images) => images.map((image) => image.alt)"
+    ) == ["one, seed 2", "three, seed 2", "two, seed 2"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "sentence"),
+    [("abc", "'abc' is not a number or range"), ("0-99", "100 seeds are too many to show")],
+)
+def test_bad_seeds_are_a_toast_and_lose_nothing(
+    browser_page: Page, seeds: str, sentence: str
+) -> None:
+    open_tab(browser_page, "Compare")
+    browser_page.wait_for_selector(".lx-column .lx-frame")
+    browser_page.get_by_label("Seeds, such as").fill(seeds)
+    browser_page.get_by_label("Seeds, such as").press("Enter")
+    browser_page.get_by_text(sentence).wait_for()
+    assert browser_page.locator(".lx-column .lx-frame").count() == 48
+
+
+def test_a_score_arrives_with_its_name_and_can_be_stopped(browser_page: Page) -> None:
+    open_tab(browser_page, "Compare")
+    browser_page.get_by_role("button", name="Score", exact=True).click()
+    row = browser_page.locator(".lx-board tbody tr[data-model=one]")
+    row.locator("td", has_text="efficientnet-lite0").wait_for(timeout=240_000)
+    browser_page.get_by_role("button", name="Stop").click()
+    browser_page.get_by_text("Stopped; the values so far are below.").wait_for()
+    value, samples, floor, extractor, reference = row.locator("td").all_inner_texts()
+    assert float(value) > 0
+    assert int(samples) >= 64
+    assert re.fullmatch(r"~?[\d.]+", floor)
+    assert (extractor, reference) == ("efficientnet-lite0", "folder:discs")
+    headings = browser_page.locator(".lx-board th[scope=col]").all_inner_texts()
+    assert headings[1] == "FD-EfficientNet-Lite0"
+    assert browser_page.get_by_role("img", name=re.compile("as samples accumulate")).is_visible()
+    assert browser_page.get_by_role("button", name="Score", exact=True).is_enabled()
+
+
+def test_cards_show_layers_curve_and_damage(browser_page: Page) -> None:
+    open_tab(browser_page, "Models")
+    card = browser_page.locator(".lx-card[data-model=one]")
+    card.get_by_alt_text("one, seed 7").wait_for()
+    card.get_by_text("Layers and parameters").click()
+    generator = card.get_by_role("table", name="generator")
+    generator.get_by_text("ConvTranspose2d").first.wait_for()
+    counts = [int(text.replace(",", "")) for text in
+              generator.locator("tr td:last-child").all_inner_texts()]  # fmt: skip
+    assert counts[-1] == sum(counts[:-1]) > 0
+    card.get_by_text("Training curve").click()
+    assert card.get_by_role("img", name=re.compile("over training")).is_visible()
+    damaged = browser_page.locator(".lx-card[data-model=damaged]")
+    assert "is not a whole safetensors file" in damaged.inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_theme_follows_the_system_until_the_switch_is_used(
+    app: LiveApp, open_page: OpenPage, scheme: str
+) -> None:
+    page = open_page(app.url, color_scheme=scheme)
+    page.wait_for_selector(".lx-sample .lx-frame img")
+    is_dark = "document.body.classList.contains('dark')"
+    assert page.evaluate(is_dark) == (scheme == "dark")
+    page.get_by_role("button", name=re.compile("Lights")).click()
+    assert page.evaluate(is_dark) == (scheme == "light")
+    page.reload()
+    page.wait_for_selector(".lx-sample .lx-frame img")
+    assert page.evaluate(is_dark) == (scheme == "light")
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_phone_scrolls_down_only(app: LiveApp, open_page: OpenPage, tab: str) -> None:
+    page = open_page(app.url, PHONE)
+    page.wait_for_selector(".lx-sample .lx-frame img")
+    open_tab(page, tab)
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    names = [button.inner_text() for button in page.get_by_role("tab").all()]
+    assert names == TABS
+
+
+def test_every_control_is_reached_by_keyboard_and_shows_it(browser_page: Page) -> None:
+    reached = []
+    for _ in range(40):
+        browser_page.keyboard.press("Tab")
+        reached.append(
+            browser_page.evaluate(
+                """() => {
+                  const active = document.activeElement;
+                  const name = active.getAttribute("aria-label") || active.innerText
+                    || (active.labels && active.labels[0] && active.labels[0].innerText) || "";
+                  return [name.trim(), getComputedStyle(active).outlineStyle];
+                }"""
+            )
+        )
+    names = [name for name, _ in reached]
+    for expected in ("Lights", "Sample", "Seed 0", "Start a morph here", "Model", "First seed",
+                     "Roll", "How many", "Truncation", "Whole sheet", "Save PNG"):  # fmt: skip
+        assert any(expected in name for name in names), (expected, names)
+    assert all(style != "none" for name, style in reached if name)
+
+
+def test_arrow_keys_walk_over_the_contact_sheet(browser_page: Page) -> None:
+    browser_page.get_by_role("option", name="Seed 0", exact=True).focus()
+    browser_page.keyboard.press("ArrowRight")
+    browser_page.keyboard.press("ArrowRight")
+    browser_page.keyboard.press("ArrowLeft")
+    assert browser_page.evaluate("document.activeElement.dataset.seed") == "1"
+    assert browser_page.get_by_alt_text("Seed 1, enlarged").is_visible()
+    browser_page.keyboard.press("End")
+    assert browser_page.evaluate("document.activeElement.dataset.seed") == "15"
