@@ -29,15 +29,16 @@ window.LX = window.LX || {};
   };
 
   // Calls render now, on every new value, and whenever the width of the element changes.
+  // While its tab is hidden an element has no width: it is rendered when it is shown again.
   LX.keepRendered = (element, context, render) => {
     let width = 0;
-    const update = () => render(context.props.value);
+    const update = () => {
+      width = Math.round(element.clientWidth);
+      if (width > 0) render(context.props.value);
+    };
     context.watch("value", update);
     new ResizeObserver(() => {
-      const now = Math.round(element.clientWidth);
-      if (now === width || now === 0) return;
-      width = now;
-      update();
+      if (Math.round(element.clientWidth) !== width) update();
     }).observe(element);
     update();
   };
