@@ -14,7 +14,7 @@ from training.models.summary import count_parameters
 TABLE_BEGIN, TABLE_END = "<!-- models:begin -->", "<!-- models:end -->"
 COLUMNS = (
     *("model", "data", "images seen", "hours", "device"),
-    *("score", "samples", "noise floor", "terms"),
+    *("score", "samples", "noise floor", "terms", "command"),
 )
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -114,6 +114,7 @@ def format_table(headers: dict[str, CheckpointHeader], scores: dict[str, dict[st
             f"{score['num_samples']:,}" if score else "",
             format_floor(score) if score else "",
             str(header.dataset["terms"]),
+            f"`{header.training['command']}`",
         )
         lines.append(f"| {' | '.join(map(escape_cell, cells))} |")
     return "\n".join(lines)

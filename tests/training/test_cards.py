@@ -60,9 +60,15 @@ def test_cards_and_table_say_what_headers_and_scores_say(folder):
         part for part in page.splitlines() if not part.startswith("<!--")
     )
     assert (before, after) == ("before", "after")
-    assert len(read_cells(header)) == rule.count("---") == 9
+    assert len(read_cells(header)) == rule.count("---") == 10
     facts = ["Avatars / toon-head", "128,000", "0.50", "A CPU, 2 cores"]
-    scored = ["104.3 FD-EfficientNet-Lite0", "1,000", "12.3", "CC BY 4.0"]
+    scored = [
+        "104.3 FD-EfficientNet-Lite0",
+        "1,000",
+        "12.3",
+        "CC BY 4.0",
+        f"`{TRAINING['command']}`",
+    ]
     assert read_cells(one) == ["[one](one.md)", *facts, *scored]
     assert read_cells(two)[5:8] == ["90.0 FD-EfficientNet-Lite0", "5,000", "~2.5"]
     card = (folder / "one.md").read_text(encoding="utf-8")
