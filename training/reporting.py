@@ -29,9 +29,10 @@ TENSORBOARD_NAMES = {
 class Reporter:
     """Write each row of numbers everywhere it is read, as a context manager."""
 
-    def __init__(self, folder: RunFolder, name: str) -> None:
+    def __init__(self, folder: RunFolder, name: str, first_step: int) -> None:
         self._history = HistoryWriter(folder.metrics_path)
-        self._tensorboard = SummaryWriter(str(folder.tensorboard))
+        # What an earlier run logged from this step on was not saved, and is not shown.
+        self._tensorboard = SummaryWriter(str(folder.tensorboard), purge_step=first_step)
         is_terminal = sys.stderr.isatty()
         self._bar = tqdm(
             total=100,

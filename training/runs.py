@@ -70,7 +70,7 @@ class RunFolder:
         if not self.state_path.is_file():
             raise CheckpointError(
                 f"{self.path} holds no saved state: the run ended before its first save; "
-                "start it again under another --name or delete the folder."
+                "start it again with the command that began it."
             )
         try:
             state = torch.load(self.state_path, map_location="cpu", weights_only=True)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -57,15 +56,3 @@ class TrainingScorer:
                 return None
             latest = score
         return latest
-
-
-def describe_score(score: Score) -> dict[str, Any]:
-    """Return a score as the plain values that history rows hold."""
-    return {
-        "score": score.value,
-        "score_name": score.score_name,
-        "extractor": score.extractor,
-        "num_samples": score.num_samples,
-        "reference": score.reference,
-        "noise_floor": score.noise_floor,
-    }

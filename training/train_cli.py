@@ -101,7 +101,7 @@ def start_trainer(args: argparse.Namespace) -> Trainer:
     config = TrainConfig(args.model, args.data, args.name, **{**preset, **chosen}).resolve()
     folder = RunFolder(args.runs / config.name)
     checkpoint_path = args.checkpoints / f"{config.name}.safetensors"
-    if folder.options_path.exists():
+    if folder.state_path.exists():
         raise ConfigError(
             f"{folder.path} exists already: choose another --name, or go on with it by "
             f"--resume {folder.path}."
@@ -120,10 +120,10 @@ def resume_trainer(args: argparse.Namespace) -> Trainer:
     folder = RunFolder(args.resume)
     config, dataset, checkpoints, command = folder.load_options()
     chosen = _collect_options(args)
-    other = sorted(set(chosen) - {*GOALS, "device"})
+    other = sorted({*chosen, *_collect_fixed_options(args)} - {*GOALS, "device"})
     if other:
         raise ConfigError(
-            f"A resumed run keeps its options, but --{other[0].replace('_', '-')} was given: "
+            f"A resumed run keeps its options, but {_get_flag(other[0])} was given: "
             "only --steps, --kimg, --minutes and --device may change."
         )
     if any(goal in chosen for goal in GOALS):
@@ -132,7 +132,7 @@ def resume_trainer(args: argparse.Namespace) -> Trainer:
     checkpoint_path = checkpoints / f"{config.name}.safetensors"
     trainer = _build_trainer(config, dataset, folder, checkpoint_path, command)
     trainer.resume()
-    if trainer.is_finished:
+    if trainer.is_done:
         raise ConfigError(
             f"{folder.path} has reached its goal at step {trainer.progress.step}: give a later one "
             "with --steps, --kimg or --minutes."
@@ -159,10 +159,21 @@ def _collect_options(args: argparse.Namespace) -> dict[str, Any]:
     return {name: value for name, value in vars(args).items() if name in names}
 
 
+def _collect_fixed_options(args: argparse.Namespace) -> list[str]:
+    """Name the flags given that say what a run is and which images it learns."""
+    identity = [name for name in ("model", "data", "name", "preset") if getattr(args, name)]
+    found, defaults = get_dataset_options(args), DatasetOptions()
+    names = (item.name for item in dataclasses.fields(DatasetOptions))
+    return identity + [name for name in names if getattr(found, name) != getattr(defaults, name)]
+
+
+def _get_flag(name: str) -> str:
+    return "--mirror" if name == "is_mirrored" else f"--{name.replace('_', '-')}"
+
+
 def _add_option(group: "argparse._ArgumentGroup", item: "dataclasses.Field[Any]") -> None:
     facts = item.metadata
-    flag = "--mirror" if item.name == "is_mirrored" else f"--{item.name.replace('_', '-')}"
-    text = facts["help"]
+    flag, text = _get_flag(item.name), facts["help"]
     if facts["kind"] is bool:
         group.add_argument(
             flag, dest=item.name, action="store_true", default=argparse.SUPPRESS, help=text

@@ -17,9 +17,10 @@ from training.devices import describe_device, has_fast_bfloat16
 from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
 from training.metrics.sampling import make_seeded_images
+from training.metrics.score import describe_score
 from training.reporting import Reporter
 from training.runs import RunFolder
-from training.scoring import TrainingScorer, describe_score
+from training.scoring import TrainingScorer
 from training.signals import StopSignal
 from training.step import STAT_NAMES, AdversarialStep
 
@@ -109,7 +110,8 @@ class Trainer:
                 reference_folder=self.checkpoint_path.parent / "references",
                 cache_dir=self._cache_dir,
             )
-        with StopSignal() as stop, Reporter(self.folder, self.config.name) as reporter:
+        first_step = self.progress.step + 1
+        with StopSignal() as stop, Reporter(self.folder, self.config.name, first_step) as reporter:
             if self.progress.step == 0:
                 self._save_snapshot()
                 self._save_state()
@@ -123,7 +125,7 @@ class Trainer:
             self.progress.seconds = seconds_before + time.monotonic() - started
             self._keep_up(stop, reporter)
         self._flush(reporter)
-        if not stop.is_set and not self._is_due(self.config.score_every):
+        if not stop.is_set and not self.is_done:
             self._finish_score(stop, reporter)
         self.progress.seconds = seconds_before + time.monotonic() - started
         self._save_state()
@@ -163,6 +165,15 @@ class Trainer:
     def is_finished(self) -> bool:
         """Tell whether the goal is reached."""
         return self._get_fraction() >= 1
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether the goal is reached and its last step is scored, where scores are wanted."""
+        return self.is_finished and (not self.config.score_every or self._is_scored())
+
+    def _is_scored(self) -> bool:
+        scores = select_scores(read_history(self.folder.metrics_path))
+        return bool(scores) and scores[-1]["step"] == self.progress.step
 
     def _get_fraction(self) -> float:
         if self.config.kimg is not None:
@@ -216,7 +227,7 @@ class Trainer:
         history = select_scores(read_history(self.folder.metrics_path))
         if score.value <= min(row["score"] for row in history):
             self._save_checkpoint(self.checkpoint_path, history)
-        else:
+        elif self.checkpoint_path.is_file():  # it may have been moved away meanwhile
             self._extend_history(history)
 
     def _extend_history(self, history: list[dict[str, Any]]) -> None:

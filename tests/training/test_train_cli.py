@@ -130,8 +130,23 @@ def test_nothing_of_an_earlier_run_is_overwritten(workplace, pictures, capsys):
 
 def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
     assert main(build_command(pictures, "--steps", "1")) == 0
-    assert main(["train", "--resume", "runs/my-run", "--batch-size", "8"]) == 2
-    assert "only --steps, --kimg, --minutes and --device may change" in capsys.readouterr().err
+    changes = (
+        *(["--batch-size", "8"], ["--mirror"], ["--model", "sgan"], ["--preset", "quick"]),
+        *(["--resolution", "128"], ["--crop", "0,0,8,8"], ["--max-images", "8"]),
+    )
+    for change in changes:
+        assert main(["train", "--resume", "runs/my-run", "--steps", "2", *change]) == 2
+        error = capsys.readouterr().err
+        assert f"A resumed run keeps its options, but {change[0]} was given" in error
+        assert "only --steps, --kimg, --minutes and --device may change" in error
+
+
+def test_a_run_that_failed_before_its_first_step_can_be_started_again(workplace, pictures, capsys):
+    mistaken = ["--extractor", "vgg", "--score-every", "1"]
+    assert main(build_command(pictures, *mistaken)) == 2
+    assert "found 'vgg'" in capsys.readouterr().err
+    assert main(build_command(pictures, "--steps", "1")) == 0
+    assert "Done: 1 steps" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

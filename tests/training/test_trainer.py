@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from training.checkpoint import load_generator, load_header
 from training.config import TrainConfig
@@ -16,6 +17,7 @@ from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
 from training.models import MODELS
 from training.runs import RunFolder
+from training.scoring import TrainingScorer
 from training.trainer import Trainer, is_snapshot_step
 
 CPU = torch.device("cpu")
@@ -114,6 +116,55 @@ def test_resume_drops_metrics_of_steps_that_were_not_saved(build_trainer):
     assert steps == [1, 2, 3, 4, 5]
 
 
+def test_resume_takes_back_what_tensorboard_got_of_steps_that_were_not_saved(build_trainer):
+    trainer = build_trainer(steps=3, log_every=1)
+    trainer.train()
+    before = set(trainer.folder.tensorboard.iterdir())
+    again = build_trainer(steps=4, log_every=1)
+    again.resume()
+    again.train()
+    (added,) = set(trainer.folder.tensorboard.iterdir()) - before
+    starts = [
+        event.step for event in EventFileLoader(str(added)).Load() if event.session_log.status
+    ]
+    assert starts == [4]  # TensorBoard drops what older files say of this step and later ones
+
+
+def test_a_final_score_that_was_stopped_is_made_by_the_resume(
+    build_trainer, tiny_extractor, monkeypatch
+):
+    options = {"steps": 4, "score_every": 4, "score_samples": 16, "extractor": "tiny"}
+    trainer = build_trainer(**options)
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingScorer, "score", lambda *_: None)  # what a signal makes of it
+        trainer.train()
+    assert trainer.is_finished
+    assert not trainer.is_done
+    assert not trainer.checkpoint_path.exists()
+    resumed = build_trainer(**options)
+    resumed.resume()
+    resumed.train()
+    scores = select_scores(read_history(resumed.folder.metrics_path))
+    assert [row["step"] for row in scores] == [4]
+    assert resumed.is_done
+    assert load_header(resumed.checkpoint_path).training["step"] == 4
+
+
+def test_a_checkpoint_moved_away_does_not_stop_the_training(build_trainer, tiny_extractor):
+    options = {"score_samples": 16, "extractor": "tiny", "score_every": 1}
+    build_trainer(steps=1, **options).train()
+    trainer = build_trainer(steps=2, **options)
+    trainer.checkpoint_path.unlink()
+    rows = read_history(trainer.folder.metrics_path)
+    best = {**select_scores(rows)[0], "score": 0.0}  # nothing that follows is better
+    with trainer.folder.metrics_path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(best) + "\n")
+    trainer.resume()
+    trainer.train()
+    assert trainer.is_done
+    assert not trainer.checkpoint_path.exists()
+
+
 def test_resume_refuses_other_images_and_damaged_states(build_trainer, dataset):
     build_trainer(steps=2).train()
     other = dataclasses.replace(dataset, fingerprint="d1")
@@ -157,6 +208,8 @@ def test_the_best_score_is_kept_and_every_score_recorded(build_trainer, tiny_ext
     assert {row["score_name"] for row in scores} == {"FD-Tiny"}
     assert all(row["noise_floor"] > 0 for row in scores)
     assert all(row["num_samples"] == 32 for row in scores)
+    # Of 48 images 24 can be told from the other 24: the floor of 32 is an estimate, and says so.
+    assert not any(row["is_noise_floor_measured"] for row in scores)
 
 
 def test_a_score_in_training_is_the_score_of_the_same_seeds(build_trainer, tiny_extractor):

@@ -1,7 +1,6 @@
 """The commands `reference` and `evaluate`: statistics of real images, scores of checkpoints."""
 
 import argparse
-import dataclasses
 import json
 import re
 from pathlib import Path
@@ -26,7 +25,7 @@ from training.metrics.reference import (
     save_reference,
 )
 from training.metrics.sampling import make_seeded_images
-from training.metrics.score import Score, compute_score
+from training.metrics.score import Score, compute_score, describe_score
 
 REFERENCE_FOLDER = Path("checkpoints/references")
 REFERENCE_EXAMPLES = """examples:
@@ -178,12 +177,8 @@ def format_scores(scores: list[tuple[str, Score]]) -> str:
 
 
 def format_scores_as_json(scores: list[tuple[str, Score]]) -> str:
-    """Write scores as a JSON list: `name`, `score` (the value) and the other fields of Score."""
-    values = []
-    for name, score in scores:
-        fields = dataclasses.asdict(score)
-        values.append({"name": name, "score": fields.pop("value"), **fields})
-    return json.dumps(values, indent=2)
+    """Write scores as a JSON list: `name`, then what `describe_score` returns."""
+    return json.dumps([{"name": name, **describe_score(score)} for name, score in scores], indent=2)
 
 
 def _get_reference_for(

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -32,6 +33,12 @@ class Score:
     reference: str
     noise_floor: float
     is_noise_floor_measured: bool = True
+
+
+def describe_score(score: Score) -> dict[str, Any]:
+    """Return a score as plain JSON values: `score` (the value) and the other fields of Score."""
+    values = asdict(score)
+    return {"score": values.pop("value"), **values}
 
 
 MakeImages = Callable[[int, int], Tensor]
