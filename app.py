@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -30,26 +31,45 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main() -> None:
-    """Build the page and serve it until interrupted."""
-    arguments = parse_arguments()
-    # Imported here so that --help answers at once.
+def serve(arguments: argparse.Namespace) -> None:
+    """Build the page and serve it until interrupted; raises ProjectError if it cannot be."""
     from explorer.library import CheckpointLibrary
     from explorer.sampler import Sampler
     from explorer.ui.app import build_app, get_launch_options
     from training.devices import select_device
+    from training.errors import ConfigError
 
     library = CheckpointLibrary(arguments.checkpoints)
     sampler = Sampler(library, select_device(arguments.device))
     with tempfile.TemporaryDirectory(prefix="latent-explorer-") as exports:
         demo = build_app(library, sampler, Path(exports))
-        demo.launch(
-            server_name=arguments.host,
-            server_port=arguments.port,
-            share=arguments.share,
-            **get_launch_options(),
-        )
+        try:
+            demo.launch(
+                server_name=arguments.host,
+                server_port=arguments.port,
+                share=arguments.share,
+                **get_launch_options(),
+            )
+        except OSError as error:
+            raise ConfigError(
+                f"Nothing can be served at {arguments.host}:{arguments.port}: the port is taken, or"
+                " the address is not of this machine. Choose another --port or --host."
+            ) from error
+
+
+def main() -> int:
+    """Serve the page; expected failures become one sentence on stderr and status 2."""
+    arguments = parse_arguments()
+    # Imported here, as in serve, so that --help answers at once.
+    from training.errors import ProjectError
+
+    try:
+        serve(arguments)
+    except ProjectError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
