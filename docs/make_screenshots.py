@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 PORT = 7899
 URL = f"http://127.0.0.1:{PORT}/"
 MAX_BYTES = 300_000
+MORPH_SEEDS = (2, 6)
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 
@@ -42,7 +43,13 @@ def show_sample(page: Page) -> None:
 def show_interpolate(page: Page) -> None:
     """Show a morph two thirds of the way, with its exact frame."""
     page.get_by_role("tab", name="Interpolate").click()
-    page.wait_for_selector(".lx-morph:not(.is-empty)")
+    page.get_by_label("Seed A").fill(str(MORPH_SEEDS[0]))
+    page.get_by_label("Seed B").fill(str(MORPH_SEEDS[1]))
+    page.wait_for_function(
+        """(seeds) => [...document.querySelectorAll('.lx-end b')]
+          .map((end) => end.textContent).join() === seeds""",
+        arg=",".join(map(str, MORPH_SEEDS)),
+    )
     slider = page.get_by_label("Position t between A and B")
     slider.evaluate("(input) => { input.value = 0.64; input.dispatchEvent(new Event('input')); }")
     page.wait_for_function("document.querySelector('.lx-morph').dataset.exact === '0.640'")
@@ -79,7 +86,7 @@ class Shot:
 
     name: str
     show: Callable[[Page], None]
-    scheme: str = "dark"
+    scheme: Literal["dark", "light"] = "dark"
     window: dict[str, Any] = field(default_factory=lambda: DESKTOP)
 
 
@@ -97,7 +104,7 @@ SHOTS = (
 def start_app(checkpoints: Path) -> Iterator[None]:
     """Run app.py over a folder until the block ends."""
     command = [sys.executable, str(ROOT / "app.py"), "--checkpoints", str(checkpoints)]
-    process = subprocess.Popen([*command, "--port", str(PORT)], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*command, "--port", str(PORT)], cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         while process.poll() is None:
             try:

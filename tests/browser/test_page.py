@@ -313,6 +313,18 @@ def test_every_control_is_reached_by_keyboard_and_shows_it(browser_page: Page) -
     assert [name for name, style in reached if name and style == "none"] == []
 
 
+def test_the_switch_for_smooth_pixels_is_kept(browser_page: Page) -> None:
+    loupe = "getComputedStyle(document.querySelector('.lx-loupe img')).imageRendering"
+    assert browser_page.evaluate(loupe) == "pixelated"
+    browser_page.get_by_role("button", name="Smooth").click()
+    assert browser_page.evaluate(loupe) == "auto"
+    browser_page.reload()
+    browser_page.wait_for_selector(".lx-sample .lx-frame img")
+    assert browser_page.evaluate(loupe) == "auto"
+    browser_page.get_by_role("button", name="Sharp").click()
+    assert browser_page.evaluate(loupe) == "pixelated"
+
+
 def test_arrow_keys_walk_over_the_contact_sheet(browser_page: Page) -> None:
     browser_page.get_by_role("option", name="Seed 0", exact=True).focus()
     browser_page.keyboard.press("ArrowRight")

@@ -1,4 +1,4 @@
-"""The wordmark and the light switch."""
+"""The wordmark, and the switches for light and for how enlarged pixels look."""
 
 import gradio as gr
 
@@ -17,11 +17,14 @@ TEMPLATE = """
     </svg>
     <h1>Latent Explorer</h1>
   </div>
-  <button type="button" class="lx-theme" aria-pressed="false"><span>Lights off</span></button>
+  <div class="lx-switches">
+    <button type="button" class="lx-switch" data-switch="smooth">Smooth</button>
+    <button type="button" class="lx-switch" data-switch="dark">Lights off</button>
+  </div>
 </header>
 """
 
 
 def build_header() -> gr.HTML:
-    """Build the header; its button switches between light and dark."""
+    """Build the header; its buttons switch light and dark, square and smooth pixels."""
     return gr.HTML(html_template=TEMPLATE, js_on_load="LX.header(element)", apply_default_css=False)

@@ -1,5 +1,6 @@
 """Models: a card for every checkpoint file, readable or damaged."""
 
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -56,7 +57,10 @@ def describe_folder(context: AppContext) -> str:
     entries = context.library.entries
     damaged = sum(entry.header is None for entry in entries)
     count = f"{len(entries)} checkpoint{'s' if len(entries) != 1 else ''}"
-    return f"{count} in {context.library.folder}" + (f", {damaged} damaged" if damaged else "")
+    folder = context.library.folder
+    if folder.is_relative_to(Path.cwd()):
+        folder = folder.relative_to(Path.cwd())
+    return f"{count} in {folder}" + (f", {damaged} damaged" if damaged else "")
 
 
 def describe_change(
