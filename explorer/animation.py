@@ -1,6 +1,5 @@
 """Frames -> an animation that loops, with its recipe inside."""
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,11 @@ from PIL import Image
 
 from explorer.images import to_pillow, upscale
 from explorer.recipe import Recipe, check_fps, format_gif_comment
+from training.cores import count_usable_cores
 from training.errors import ConfigError
 from training.files import write_atomically
 
-NUM_THREADS = min(4, os.cpu_count() or 1)  # Pillow's inner loops release the interpreter lock
+NUM_THREADS = min(4, count_usable_cores())  # Pillow's inner loops release the interpreter lock
 
 
 def resize_frames(frames: np.ndarray, size: int, method: str = "lanczos") -> np.ndarray:

@@ -1,6 +1,5 @@
 """The one place where generators run: (model, latents, labels) -> uint8 images."""
 
-import os
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from explorer.latents import sample_latents, truncate_latents
 from explorer.library import CheckpointLibrary, FileStamp
 from training.checkpoint import CheckpointHeader
+from training.cores import count_usable_cores
 from training.errors import ConfigError
 from training.images import to_uint8
 
@@ -61,7 +61,7 @@ class Sampler:
         is_cpu = self.device.type == "cpu"
         self._dtype = torch.float32 if self.device.type == "mps" else torch.float64
         self._chunk_size = CHUNK_SIZE if is_cpu else CHUNK_SIZE_GPU
-        self._num_workers = min(MAX_WORKERS, os.cpu_count() or 1) if is_cpu else 1
+        self._num_workers = min(MAX_WORKERS, count_usable_cores()) if is_cpu else 1
         self._workers = _start_workers(self._num_workers)
         self._lock = threading.Lock()
         self._load_locks: dict[str, threading.Lock] = {}

@@ -1,12 +1,12 @@
 """The devices that networks run on: choosing one, naming it, and knowing what it is fast at."""
 
-import os
 import platform
 import subprocess
 from pathlib import Path
 
 import torch
 
+from training.cores import count_usable_cores
 from training.errors import ConfigError
 
 DEVICE_NAMES = ("auto", "cuda", "mps", "cpu")
@@ -47,7 +47,7 @@ def describe_device(device: torch.device | str) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return f"{_get_cpu_name()}, Metal GPU"
-    num_cores = _count_usable_cores()
+    num_cores = count_usable_cores()
     return f"{_get_cpu_name()}, {num_cores} core{'' if num_cores == 1 else 's'}"
 
 
@@ -80,13 +80,6 @@ def _is_available(kind: str) -> bool:
     if kind == "mps":
         return torch.backends.mps.is_available()
     return True
-
-
-def _count_usable_cores() -> int:
-    """Count the cores that this process may use, which in a container can be fewer than exist."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _get_cpu_name() -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from training.cores import count_usable_cores
 from training.errors import DatasetError
 
 CHUNK_BYTES = 2**22
@@ -85,8 +86,7 @@ def split_indices(decoder: Decoder) -> list[range]:
 
 def choose_num_workers(num_items: int) -> int:
     """Return how many processes pay off: 1 for small sets, at most one per core."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(cores or 1, num_items // IMAGES_PER_WORKER))
+    return max(1, min(count_usable_cores(), num_items // IMAGES_PER_WORKER))
 
 
 def decode_chunks(decoder: Decoder, num_workers: int | None = None) -> Generator[Chunk, None, None]:
