@@ -47,15 +47,6 @@ class RunningStatistics:
         if self.num_samples >= self.dim:
             self._fold_kept()
 
-    def merge(self, other: "RunningStatistics") -> None:
-        """Add everything that `other` has seen; `other` stays as it is."""
-        for features in tuple(other._kept):
-            self.update(features)
-        if other._num_in_moments:
-            self._fold_kept()
-            self._add_moments(other._num_in_moments, other._mean, other._scatter)
-            self.num_samples += other._num_in_moments
-
     def statistics(self) -> FeatureStatistics:
         """Compute the mean and unbiased covariance so far; needs at least 2 samples."""
         if self.num_samples < 2:

@@ -44,27 +44,6 @@ def test_order_does_not_matter():
     assert_statistics_equal(collect(shuffled, 32).statistics(), collect(features, 32).statistics())
 
 
-@pytest.mark.parametrize("first", [3, 11, 50])
-@pytest.mark.parametrize("second", [1, 5, 40])
-def test_merging_equals_seeing_everything(first, second):
-    """Also when one side has kept its features and the other has gone over to moments."""
-    features = make_features(first + second)
-    running, other = collect(features[:first], 4), collect(features[first:], 4)
-    running.merge(other)
-    assert_statistics_equal(running.statistics(), compute_statistics(features))
-    assert other.num_samples == second
-    running.update(features[:2])
-    expected = compute_statistics(np.concatenate([features, features[:2]]))
-    assert_statistics_equal(running.statistics(), expected)
-
-
-def test_merging_with_itself_doubles_every_sample():
-    features = make_features(5)
-    running = collect(features, 5)
-    running.merge(running)
-    assert_statistics_equal(running.statistics(), compute_statistics(np.tile(features, (2, 1))))
-
-
 def test_a_huge_offset_does_not_swallow_the_variance():
     """Sums of squares would lose all digits here: the offset squared is 1e18, the variance 1."""
     generator = np.random.default_rng(3)
