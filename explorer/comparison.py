@@ -100,9 +100,9 @@ def make_images(sampler: Sampler, name: str, base_seed: int) -> MakeImages:
     num_classes = sampler.get_header(name).model.num_classes
 
     def make(start: int, count: int) -> Tensor:
-        indices = range(start, start + count)
-        labels = [index % num_classes for index in indices] if num_classes else None
-        images = sampler.sample_seeds(name, [base_seed + index for index in indices], labels=labels)
+        seeds = range(base_seed + start, base_seed + start + count)
+        labels = [seed % num_classes for seed in seeds] if num_classes else None
+        images = sampler.sample_seeds(name, seeds, labels=labels)
         return torch.from_numpy(images).permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W)
 
     return make
