@@ -92,9 +92,7 @@ class TrainConfig:
         kind=str,
         choices=PRECISIONS,
     )
-    device: str = option(
-        "auto", "where to compute", kind=str, choices=("auto", "cuda", "mps", "cpu")
-    )
+    device: str = option("auto", "where to compute: auto, cuda, cuda:NUMBER, mps or cpu", kind=str)
     score_every: int = option(
         500, "steps between scores; 0: never", kind=int, low=0, high=100_000_000
     )
