@@ -1,6 +1,7 @@
 """The training loop: steps, and the cadence of logs, grids, snapshots, scores and saves."""
 
 import math
+import shlex
 import time
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -83,7 +84,7 @@ class Trainer:
         self._scorer: TrainingScorer | None = None
 
     def resume(self) -> None:
-        """Go back to the state saved in the run folder."""
+        """Go back to the state saved in the run folder; nothing is written before `train`."""
         state = self.folder.load_state()
         if state["dataset_fingerprint"] != self.dataset.fingerprint:
             raise CheckpointError(
@@ -94,7 +95,6 @@ class Trainer:
         self.engine.load_state_dict(state["engine"])
         self.batches.restore(state["epoch"], state["position"])
         self.progress = Progress(**{item.name: state[item.name] for item in fields(Progress)})
-        self.folder.truncate_history(self.progress.step)
 
     def train(self) -> StopSignal:
         """Train to the goal, or until a signal; returns the signal's holder.
@@ -110,6 +110,7 @@ class Trainer:
                 reference_folder=self.checkpoint_path.parent / "references",
                 cache_dir=self._cache_dir,
             )
+        self.folder.truncate_history(self.progress.step)
         first_step = self.progress.step + 1
         with StopSignal() as stop, Reporter(self.folder, self.config.name, first_step) as reporter:
             if self.progress.step == 0:
@@ -173,7 +174,7 @@ class Trainer:
 
     def _is_scored(self) -> bool:
         scores = select_scores(read_history(self.folder.metrics_path))
-        return bool(scores) and scores[-1]["step"] == self.progress.step
+        return any(row["step"] == self.progress.step for row in scores)
 
     def _get_fraction(self) -> float:
         if self.config.kimg is not None:
@@ -212,7 +213,7 @@ class Trainer:
     @property
     def resume_command(self) -> str:
         """Return the command that goes on with this run."""
-        return f"python -m training train --resume {self.folder.path}"
+        return f"python -m training train --resume {shlex.quote(str(self.folder.path))}"
 
     def _finish_score(self, stop: StopSignal, reporter: Reporter) -> None:
         """Score the averaged generator; write the checkpoint if it is the best so far."""

@@ -109,8 +109,11 @@ def test_resume_drops_metrics_of_steps_that_were_not_saved(build_trainer):
     trainer.train()
     with trainer.folder.metrics_path.open("a", encoding="utf-8") as file:
         file.write('{"step": 4, "loss_d": 1.0}\n{"step": 5, "lo')
+    written = trainer.folder.metrics_path.read_bytes()
     again = build_trainer(steps=5, log_every=1)
     again.resume()
+    # A plan only looks, perhaps at a run that another process is training.
+    assert trainer.folder.metrics_path.read_bytes() == written
     again.train()
     steps = [row["step"] for row in read_history(trainer.folder.metrics_path)]
     assert steps == [1, 2, 3, 4, 5]
