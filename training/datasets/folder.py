@@ -125,7 +125,8 @@ def _load_images(
     progress: bool,
 ) -> ImageDataset:
     table = load_labels(path, entries)
-    cached = decode_files(path, images, path.stem, options, progress)
+    place = path.absolute()  # "." has no name
+    cached = decode_files(path, images, place.stem, options, progress)
     notes = describe_failures(cached.failures)
     columns: tuple[LabelColumn, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
@@ -135,10 +136,10 @@ def _load_images(
         columns, rows, label_notes = build_columns(table, names, known)
         notes += label_notes
     for note in notes if progress else ():
-        print(f"{path.name}: {note}", file=sys.stderr)
+        print(f"{place.name}: {note}", file=sys.stderr)
     return ImageDataset(
-        name=f"folder:{path.name}",
-        title=options.title or path.stem,
+        name=f"folder:{place.name}",
+        title=options.title or place.stem,
         terms=options.terms or DEFAULT_TERMS,
         images=cached.images,
         fingerprint=cached.fingerprint,

@@ -62,6 +62,12 @@ def test_description_names_the_folder_and_not_where_it_lies(folder, make_options
     }
 
 
+def test_the_current_folder_has_a_name_too(folder, make_options, monkeypatch):
+    monkeypatch.chdir(folder)
+    dataset = load_dataset("folder:.", make_options(), progress=False)
+    assert (dataset.name, dataset.title) == ("folder:pictures", "pictures")
+
+
 def test_zip_gives_the_same_bits_as_the_folder(folder, make_options):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (31, 23, 3), dtype=np.uint8)
