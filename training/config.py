@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from training.errors import ConfigError
+from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 from training.models import ModelConfig, get_model_spec
 
 PRECISIONS = ("auto", "bf16", "fp32")
@@ -97,7 +98,11 @@ class TrainConfig:
         500, "steps between scores; 0: never", kind=int, low=0, high=100_000_000
     )
     score_samples: int = option(2000, "generated images per score", kind=int, low=2, high=1_000_000)
-    extractor: str = option("efficientnet-lite0", "feature network of the score", kind=str)
+    extractor: str = option(
+        DEFAULT_EXTRACTOR,
+        f"feature network of the score: {' or '.join(EXTRACTORS)}; only inception gives FID",
+        kind=str,
+    )
     extractor_weights: str | None = option(None, "file with the extractor's weights", kind=str)
     log_every: int = option(
         20, "steps between lines in metrics.jsonl", kind=int, low=1, high=100_000
@@ -189,6 +194,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+def format_range(facts: Mapping[str, Any]) -> str:
+    """Write the range of a number's option, whole numbers with all their digits."""
+    form = "d" if facts["kind"] is int else "g"
+    return f"{facts['low']:{form}} to {facts['high']:{form}}"
+
+
 def _check_option(name: str, value: Any, facts: Mapping[str, Any]) -> None:
     """Raise ConfigError if a value is outside the range or choices its option declares."""
     if value is None or not facts:
@@ -197,4 +208,4 @@ def _check_option(name: str, value: Any, facts: Mapping[str, Any]) -> None:
     if facts["choices"] and value not in facts["choices"]:
         raise ConfigError(f"{flag} is {value!r}: choose one of {', '.join(facts['choices'])}.")
     if facts["kind"] in (int, float) and not facts["low"] <= value <= facts["high"]:
-        raise ConfigError(f"{flag} is {value}: expected {facts['low']:g} to {facts['high']:g}.")
+        raise ConfigError(f"{flag} is {value}: expected {format_range(facts)}.")

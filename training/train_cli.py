@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from training.config import PRESETS, TrainConfig
+from training.config import PRESETS, TrainConfig, format_range
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.devices import select_device
 from training.errors import ConfigError
+from training.metrics.extractors import get_extractor_spec
 from training.models import MODELS, get_model_spec
 from training.plan import describe_plan
 from training.runs import RunFolder
@@ -148,7 +149,8 @@ def _build_trainer(
     command: str,
 ) -> Trainer:
     device = select_device(config.device)
-    # A resolution or width that cannot be built should fail before images are decoded.
+    # What is unknown or cannot be built should fail before images are decoded.
+    get_extractor_spec(config.extractor)
     config.build_model_config(options.channels, options.resolution)
     dataset = load_dataset(config.data, options)
     return Trainer(config, dataset, folder, checkpoint_path, command, device, options.cache_dir)
@@ -180,7 +182,7 @@ def _add_option(group: "argparse._ArgumentGroup", item: "dataclasses.Field[Any]"
         )
         return
     if facts["kind"] in (int, float):
-        text += f"; {facts['low']:g} to {facts['high']:g}"
+        text += f"; {format_range(facts)}"
     if item.default is not None:
         text += f" (default {item.default})"
     group.add_argument(

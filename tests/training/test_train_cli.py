@@ -83,7 +83,12 @@ def test_help_names_ranges_units_and_defaults(capsys):
         main(["train", "--help"])
     assert ended.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    for part in ("stop after so many minutes", "2 to 65536 (default 64)", "(default 0.999)"):
+    for part in (
+        "stop after so many minutes",
+        "2 to 65536 (default 64)",
+        "(default 0.999)",
+        "0 to 4294967295",
+    ):
         assert part in text
 
 
@@ -96,7 +101,7 @@ def test_help_names_ranges_units_and_defaults(capsys):
         (["--resolution", "48"], "cannot make 48-pixel images"),
         (["--batch-size", "64"], "has 12 images, fewer than one batch of 64"),
         (["--name", "a/b"], "cannot be a file name"),
-        (["--extractor", "vgg", "--score-every", "1"], "Extractor: found 'vgg', expected one of"),
+        (["--extractor", "vgg"], "Extractor: found 'vgg', expected one of"),
         (["--critic-norm", "layer", "--steps", "1", "--kimg", "1"], "More than one goal"),
     ],
 )
@@ -142,9 +147,10 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
 
 
 def test_a_run_that_failed_before_its_first_step_can_be_started_again(workplace, pictures, capsys):
-    mistaken = ["--extractor", "vgg", "--score-every", "1"]
+    mistaken = ["--extractor-weights", "nowhere.pth", "--score-every", "1"]
     assert main(build_command(pictures, *mistaken)) == 2
-    assert "found 'vgg'" in capsys.readouterr().err
+    assert "there is no weights file at nowhere.pth" in capsys.readouterr().err
+    assert Path("runs/my-run/options.json").exists()
     assert main(build_command(pictures, "--steps", "1")) == 0
     assert "Done: 1 steps" in capsys.readouterr().out
 
