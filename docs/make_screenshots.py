@@ -127,6 +127,7 @@ def take(browser: Browser, shot: Shot, folder: Path) -> Path:
     page.wait_for_selector(".lx-sample .lx-frame img")
     shot.show(page)
     page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
     page.wait_for_timeout(800)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     context.close()
