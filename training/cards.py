@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -12,10 +13,8 @@ from training.models import build_generator, get_model_spec
 from training.models.summary import count_parameters
 
 TABLE_BEGIN, TABLE_END = "<!-- models:begin -->", "<!-- models:end -->"
-COLUMNS = (
-    *("model", "data", "images seen", "hours", "device"),
-    *("score", "samples", "noise floor", "terms", "command"),
-)
+FACTS = ("model", "data", "score", "samples", "noise floor", "terms")
+ALL_FACTS = (*FACTS, "images seen", "hours", "device", "command")
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -41,7 +40,7 @@ def add_cards_parser(subparsers: Subparsers) -> None:
         type=Path,
         nargs="*",
         metavar="PAGE",
-        help="pages that hold the table (FOLDER/README.md)",
+        help="pages that hold the table (FOLDER/README.md); outside the folder a shorter one",
     )
     parser.set_defaults(run=run_cards)
 
@@ -57,9 +56,14 @@ def run_cards(args: argparse.Namespace) -> int:
         path = folder / f"{name}.md"
         write_text(path, format_card(name, header, scores.get(name) or header.best_score))
         print(f"Written: {path}")
-    table = format_table(headers, scores)
     for page in args.pages or [folder / "README.md"]:
-        write_text(page, replace_table(page, table))
+        is_inside = page.resolve().parent == folder.resolve()
+        links = "" if is_inside else f"{folder.name}/"
+        rows = [
+            describe_row(name, f"{links}{name}.md", header, scores.get(name) or header.best_score)
+            for name, header in headers.items()
+        ]
+        write_text(page, replace_table(page, format_table(rows, ALL_FACTS if is_inside else FACTS)))
         print(f"Written: {page}")
     return 0
 
@@ -99,29 +103,34 @@ def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | Non
     return f"# {name}\n\n| | |\n|---|---|\n{table}\n\n```bash\n{command}\n```\n"
 
 
-def format_table(headers: dict[str, CheckpointHeader], scores: dict[str, dict[str, Any]]) -> str:
-    """Lay all checkpoints out as one Markdown table, linked to their cards."""
-    lines = [f"| {' | '.join(COLUMNS)} |", "|---" * len(COLUMNS) + "|"]
-    for name, header in headers.items():
-        score = scores.get(name) or header.best_score or {}
-        cells = (
-            f"[{name}](checkpoints/{name}.md)",
-            str(header.dataset["title"]),
-            f"{header.training['images_seen']:,}",
-            format_hours(header.training),
-            str(header.training["device"]),
-            f"{score['score']:.1f} {score['score_name']}" if score else "none",
-            f"{score['num_samples']:,}" if score else "",
-            format_floor(score) if score else "",
-            str(header.dataset["terms"]),
-            f"`{header.training['command']}`",
-        )
-        lines.append(f"| {' | '.join(map(escape_cell, cells))} |")
+def describe_row(
+    name: str, link: str, header: CheckpointHeader, score: dict[str, Any] | None
+) -> dict[str, str]:
+    """Describe one checkpoint by ALL_FACTS, as Markdown."""
+    return {
+        "model": f"[{name}]({link})",
+        "data": str(header.dataset["title"]),
+        "score": f"{score['score']:.1f} {score['score_name']}" if score else "none",
+        "samples": f"{score['num_samples']:,}" if score else "",
+        "noise floor": format_floor(score) if score else "",
+        "terms": str(header.dataset["terms"]),
+        "images seen": f"{header.training['images_seen']:,}",
+        "hours": format_hours(header.training),
+        "device": str(header.training["device"]),
+        "command": f"`{header.training['command']}`",
+    }
+
+
+def format_table(rows: list[dict[str, str]], columns: Sequence[str]) -> str:
+    """Lay rows out as a Markdown table of some of their columns."""
+    lines = [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    for row in rows:
+        lines.append(f"| {' | '.join(escape_cell(row[column]) for column in columns)} |")
     return "\n".join(lines)
 
 
 def replace_table(page: Path, table: str) -> str:
-    """Return a page's text with the table between its marks replaced; links fit its folder."""
+    """Return a page's text with the table between its marks replaced."""
     text = page.read_text(encoding="utf-8") if page.is_file() else ""
     before, begin, rest = text.partition(TABLE_BEGIN)
     _, end, after = rest.partition(TABLE_END)
@@ -129,8 +138,6 @@ def replace_table(page: Path, table: str) -> str:
         raise CheckpointError(
             f"{page} has no place for the table: put the lines {TABLE_BEGIN} and {TABLE_END} in it."
         )
-    if page.parent.name == "checkpoints":
-        table = table.replace("](checkpoints/", "](")
     return f"{before}{begin}\n{table}\n{end}{after}"
 
 

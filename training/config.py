@@ -181,6 +181,7 @@ DEFAULT_STEPS = 10_000
 
 # What a preset sets; flags given on the command line win. Without the penalty, a discriminator
 # of batch norms tells flat drawings from grainy fakes at once, and DCGAN learns nothing from it.
+# A faster critic instead of more critic steps: two time scales (Heusel et al. 2017).
 PRESETS: dict[str, dict[str, Any]] = {
     "thesis": {"width": 64, "batch_size": 128, "critic_norm": "batch", "score_every": 500},
     "quick": {
@@ -190,6 +191,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         "score_samples": 1000,
         "critic_norm": "layer",
         "gp_weight": 10.0,
+        "critic_steps": 1,
+        "learning_rate_g": 2e-4,
+        "learning_rate_d": 4e-4,
     },
 }
 

@@ -19,7 +19,7 @@ from training.runs import RunFolder
 from training.trainer import Trainer
 
 EXAMPLES = """examples:
-  python -m training train --model dcgan --data avatars --name my-first --preset quick
+  python -m training train --model wgan_gp --data avatars --name my-first --preset quick
   python -m training train --model wgan_gp --data folder:photos.zip --name photos --minutes 60
   python -m training train --resume runs/my-first --steps 20000
 """
