@@ -1,6 +1,5 @@
 """What is in a folder of checkpoints: readable, or why not."""
 
-import hashlib
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from training.checkpoint import SUFFIX, CheckpointHeader, load_generator, load_header
+from training.checkpoint import (
+    SUFFIX,
+    CheckpointHeader,
+    hash_weights,
+    load_generator,
+    load_header,
+)
 from training.errors import CheckpointError, ProjectError
 from training.files import get_cache_dir
 
@@ -121,13 +126,11 @@ class CheckpointLibrary:
             ) from error
 
     def get_fingerprint(self, name: str) -> str:
-        """Return the BLAKE2b hash of a checkpoint file, 32 hex digits, cached until it changes."""
+        """Return the hash of a checkpoint's weights, 32 hex digits, cached until it changes."""
         path, stamp = self.get(name).path, self.get_stamp(name)
         known = self._fingerprints.get(path)
         if known is None or known[0] != stamp:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
-            known = self._fingerprints[path] = (stamp, digest.hexdigest())
+            known = self._fingerprints[path] = (stamp, hash_weights(path))
         return known[1]
 
     def find_reference(

@@ -29,8 +29,8 @@ class Recipe:
     """Describe an image or animation completely; invalid values raise ConfigError.
 
     ``kind`` is "sample" (one seed, one image), "grid" (any number of seeds, ``columns`` wide) or
-    "interpolation" (from the first of two seeds to the second). ``checkpoint`` is the BLAKE2b
-    hash of the checkpoint file. ``size`` is the edge of each image in pixels, 0 for the model's
+    "interpolation" (from the first of two seeds to the second). ``checkpoint`` is the hash of
+    the checkpoint's weights. ``size`` is the edge of each image in pixels, 0 for the model's
     own. ``labels`` has one class per seed, or is empty for a model without labels; a morph keeps
     one class. ``method``, ``num_frames`` (first to last seed inclusive), ``fps`` and
     ``is_ping_pong`` matter for interpolations only.

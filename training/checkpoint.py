@@ -1,5 +1,6 @@
 """Generator checkpoints: one safetensors file that describes itself and runs no code."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,6 +107,20 @@ def load_generator(
             state[name] = _check_values(path, name, file.get_tensor(name), tensor)
     generator.load_state_dict(state)
     return generator.eval().requires_grad_(False).to(device), header
+
+
+def hash_weights(path: Path) -> str:
+    """Hash names, types, shapes and values of a checkpoint's weights: BLAKE2b, 32 hex digits.
+
+    The header does not count: a score that is added to the history leaves the images as they are.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    with _open_safetensors(path) as file:
+        for name in sorted(file.keys()):
+            tensor: Tensor = file.get_tensor(name)
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
+            digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _open_safetensors(path: Path) -> Any:

@@ -28,7 +28,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise ProjectError(
                 f"No space left on the disk while writing {path}: "
-                "free some space and run the command again; the file there before is untouched."
+                "free some space, then go on; the file there before is untouched."
             ) from error
         raise
     finally:

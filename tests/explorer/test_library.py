@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 import os
 from pathlib import Path
 
@@ -11,6 +11,7 @@ import pytest
 
 from explorer.library import CheckpointLibrary, LibraryChange
 from tests.explorer.conftest import DATASET, SaveModel
+from training.checkpoint import load_generator, save_generator
 from training.errors import CheckpointError
 from training.metrics.frechet import FeatureStatistics
 from training.metrics.reference import ReferenceStatistics, save_reference
@@ -97,18 +98,20 @@ def test_an_empty_or_broken_folder_says_so(tmp_path: Path) -> None:
     assert "None of the checkpoints" in library.message
 
 
-def test_the_fingerprint_is_the_files_hash(
+def test_the_fingerprint_follows_the_weights_and_not_the_header(
     library: CheckpointLibrary, save_model: SaveModel
 ) -> None:
     path = library.folder / "conv.safetensors"
     first = library.get_fingerprint("conv")
-    assert first == hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
     assert library.get_fingerprint("linear") != first
-    save_model(library.folder, "conv", seed=1)
+    generator, header = load_generator(path)
+    scored = dataclasses.replace(header, history=[{"step": 1, "score": 2.0}])
+    save_generator(path, generator, scored)
     os.utime(path, ns=(1, 1))
-    changed = library.get_fingerprint("conv")
-    assert changed == hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
-    assert changed != first
+    assert library.get_fingerprint("conv") == first
+    save_model(library.folder, "conv", seed=1)
+    os.utime(path, ns=(2, 2))
+    assert library.get_fingerprint("conv") != first
 
 
 def test_references_are_found_by_data_set_and_extractor(

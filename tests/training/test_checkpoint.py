@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from training.checkpoint import (
     METADATA_KEY,
     CheckpointHeader,
+    hash_weights,
     load_generator,
     load_header,
     save_generator,
@@ -77,6 +78,18 @@ def test_half_precision_halves_the_file_and_moves_pixels_little(tmp_path):
     with torch.no_grad():
         difference = (loaded(latents) - generator(latents)).abs().max()
     assert 0 < difference < 1 / 127.5
+
+
+def test_the_hash_of_the_weights_sees_every_value_and_name_and_no_header(path):
+    before = hash_weights(path)
+    rewrite(path)
+    assert hash_weights(path) == before
+    header = load_header(path)
+    generator, _ = load_generator(path)
+    save_generator(path, generator, CheckpointHeader(header.model))
+    assert hash_weights(path) == before
+    rewrite(path, lambda tensors: tensors["layers.1.bias"].view(-1)[-1:].add_(1e-6))
+    assert hash_weights(path) != before
 
 
 def test_best_score_is_the_lowest(path):
