@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from gradio_client import Client  # type: ignore[import-untyped]
 from PIL import Image
 
 from explorer.latents import interpolate_slerp, sample_latents
@@ -48,6 +49,13 @@ def read_sheet(page: Page) -> dict[int, np.ndarray]:
 
 def open_tab(page: Page, name: str) -> None:
     page.get_by_role("tab", name=name).click()
+
+
+def open_again(page: Page) -> Page:
+    """Open the same address again in the same profile."""
+    again = page.context.new_page()
+    again.goto(page.url)
+    return again
 
 
 def open_morph(page: Page) -> None:
@@ -249,6 +257,19 @@ def test_a_score_arrives_with_its_name_and_can_be_stopped(browser_page: Page) ->
     assert browser_page.get_by_role("button", name="Score", exact=True).is_enabled()
 
 
+def test_closing_the_tab_ends_its_score(app: LiveApp, browser_page: Page) -> None:
+    open_tab(browser_page, "Compare")
+    browser_page.get_by_role("button", name="Score", exact=True).click()
+    browser_page.get_by_text("Loading the feature extractor").wait_for()
+    browser_page.close()
+    client = Client(app.url, verbose=False)
+    try:  # heavy jobs run one at a time: this one waits for ever if the score goes on
+        job = client.submit("one", 0, 1, 2, api_name="/export_gif")
+        assert job.result(timeout=120)
+    finally:
+        client.close()
+
+
 def test_cards_show_layers_curve_and_damage(browser_page: Page) -> None:
     open_tab(browser_page, "Models")
     card = browser_page.locator(".lx-card[data-model=one]")
@@ -275,9 +296,9 @@ def test_the_theme_follows_the_system_until_the_switch_is_used(
     assert page.evaluate(is_dark) == (scheme == "dark")
     page.get_by_role("button", name=re.compile("Lights")).click()
     assert page.evaluate(is_dark) == (scheme == "light")
-    page.reload()
-    page.wait_for_selector(".lx-sample .lx-frame img")
-    assert page.evaluate(is_dark) == (scheme == "light")
+    again = open_again(page)
+    again.wait_for_selector(".lx-sample .lx-frame img")
+    assert again.evaluate(is_dark) == (scheme == "light")
 
 
 @pytest.mark.parametrize("tab", TABS)
@@ -318,11 +339,11 @@ def test_the_switch_for_smooth_pixels_is_kept(browser_page: Page) -> None:
     assert browser_page.evaluate(loupe) == "pixelated"
     browser_page.get_by_role("button", name="Smooth").click()
     assert browser_page.evaluate(loupe) == "auto"
-    browser_page.reload()
-    browser_page.wait_for_selector(".lx-sample .lx-frame img")
-    assert browser_page.evaluate(loupe) == "auto"
-    browser_page.get_by_role("button", name="Sharp").click()
-    assert browser_page.evaluate(loupe) == "pixelated"
+    again = open_again(browser_page)
+    again.wait_for_selector(".lx-loupe img")
+    assert again.evaluate(loupe) == "auto"
+    again.get_by_role("button", name="Sharp").click()
+    assert again.evaluate(loupe) == "pixelated"
 
 
 def test_arrow_keys_walk_over_the_contact_sheet(browser_page: Page) -> None:

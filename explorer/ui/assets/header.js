@@ -19,12 +19,15 @@
     const kept = read(name);
     return kept === null ? name === "dark" && system.matches : kept === "true";
   };
-  const apply = () => {
-    if (!document.body) return;
-    document.body.classList.toggle("dark", isOn("dark"));
-    document.body.classList.toggle("lx-smooth", isOn("smooth"));
+  // A variable: Gradio confines style sheets to its container, where no class of <body> reaches.
+  const show = (name, on) => {
+    if (name === "dark") document.body?.classList.toggle("dark", on);
+    else document.documentElement.style.setProperty("--lx-pixels", on ? "auto" : "pixelated");
   };
+  const apply = () => ["dark", "smooth"].forEach((name) => show(name, isOn(name)));
 
+  // Gradio adds this script to the page before or after its body is there.
+  apply();
   document.addEventListener("DOMContentLoaded", apply);
   system.addEventListener("change", () => setTimeout(apply, 0));
 
@@ -38,7 +41,7 @@
       button.addEventListener("click", () => {
         const next = !isOn(name);
         try { window.localStorage.setItem(PREFIX + name, String(next)); } catch { /* a private window keeps nothing */ }
-        document.body.classList.toggle(name === "dark" ? "dark" : "lx-smooth", next);
+        show(name, next);
         button.textContent = labels[name][next];
         button.title = titles[name][next];
       });

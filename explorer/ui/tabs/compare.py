@@ -104,16 +104,21 @@ def connect_scoring(context: AppContext, inputs: list[Any], widgets: ScoreWidget
     running = widgets.start.click(
         score, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **PRIVATE
     )
-    # Stopping makes the running event fail too, so that both end in the same way.
+    # Stopping makes the running event fail, so that one thing ends both: a second one could come
+    # late and end the next score.
     running.failure(stop_scoring, widgets.board, widgets.outputs, queue=False, **PRIVATE)
-    widgets.stop.click(stop_scoring, widgets.board, widgets.outputs, cancels=[running], **PRIVATE)
+    widgets.stop.click(None, cancels=[running], api_visibility="private")
 
 
 def stop_scoring(value: dict[str, Any] | None) -> list[Any]:
     """Return the widgets to rest, keeping a board that has values."""
-    has_values = any(row.get("points") for row in (value or {}).get("rows", []))
-    status = "Stopped; the values so far are below."
-    kept = {**(value or {}), "status": status} if has_values else {}
+    board = value or {}
+    kept = {}
+    if any(row.get("points") for row in board.get("rows", [])):
+        status = (
+            board["status"] if board.get("is_done") else "Stopped; the values so far are below."
+        )
+        kept = {**board, "status": status}
     return [gr.Button(interactive=True), gr.Button(interactive=False), kept]
 
 
@@ -132,6 +137,7 @@ def describe_scoring(board: Board) -> list[Any]:
         "score_name": board.score_name,
         "num_samples": board.num_samples,
         "status": status,
+        "is_done": board.is_done,
     }
     return [gr.Button(interactive=board.is_done), gr.Button(interactive=not board.is_done), value]
 

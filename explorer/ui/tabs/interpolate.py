@@ -163,14 +163,17 @@ def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidget
     running = widgets.start.click(
         make, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **PRIVATE
     )
-    # Cancelling makes the running event fail too, so that both end in the same way.
-    running.failure(stop_export, None, widgets.outputs, queue=False, **PRIVATE)
-    widgets.cancel.click(stop_export, None, widgets.outputs, cancels=[running], **PRIVATE)
+    # Cancelling makes the running event fail, so that one thing ends both: a second one could come
+    # late and end the next export.
+    running.failure(stop_export, widgets.progress, widgets.outputs, queue=False, **PRIVATE)
+    widgets.cancel.click(None, cancels=[running], api_visibility="private")
 
 
-def stop_export() -> list[Any]:
-    """Return the widgets to rest after a failure or a cancelled export."""
-    return describe_export("No GIF was made.")
+def stop_export(progress: dict[str, Any] | None) -> list[Any]:
+    """Return the widgets to rest; what is finished by then, a next export perhaps, stays."""
+    shown = progress or {}
+    is_finished = bool(shown.get("text")) and shown.get("done") == shown.get("total")
+    return describe_export(str(shown["text"]) if is_finished else "No GIF was made.")
 
 
 def describe_export(text: str, done: int = 0, total: int = 0, path: str | None = None) -> list[Any]:

@@ -22,6 +22,7 @@ from explorer.ui.context import AppContext, choose_models
 from explorer.ui.encoding import SPRITE_COLUMNS, encode_png, encode_sprite
 from explorer.ui.scoring import ScoreRow
 from explorer.ui.tabs.compare import check_models, check_seeds, stop_scoring
+from explorer.ui.tabs.interpolate import stop_export
 from explorer.ui.tabs.sample import list_seeds
 from training.checkpoint import CheckpointHeader
 from training.errors import ConfigError
@@ -145,6 +146,16 @@ def test_stopping_keeps_values_and_clears_an_empty_board() -> None:
     assert stop_scoring(board)[2]["status"].startswith("Stopped")
     assert stop_scoring({"rows": [{"model": "one", "points": []}]})[2] == {}
     assert stop_scoring(None)[2] == {}
+    done = {**board, "status": "Scored", "is_done": True}
+    assert stop_scoring(done)[2]["status"] == "Scored"
+
+
+def test_stopping_an_export_late_leaves_a_finished_one_alone() -> None:
+    assert stop_export({"text": "Rendering 8 of 20", "done": 8, "total": 20})[2]["text"] == (
+        "No GIF was made."
+    )
+    assert stop_export({"text": "20 frames", "done": 0, "total": 0})[2]["text"] == "20 frames"
+    assert stop_export({})[2]["text"] == "No GIF was made."
 
 
 def test_old_exports_are_removed_and_names_are_safe(tmp_path: Path) -> None:
