@@ -1,5 +1,6 @@
 """What is in a folder of checkpoints: readable, or why not."""
 
+import math
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +86,12 @@ class CheckpointLibrary:
 
     @property
     def names(self) -> list[str]:
-        """Return the names of the readable checkpoints."""
-        return [entry.name for entry in self.entries if entry.header is not None]
+        """Return the names of the readable checkpoints, the best score first, then by name.
+
+        Whatever shows one model before anything is chosen then shows the one worth seeing.
+        """
+        readable = [entry for entry in self.entries if entry.header is not None]
+        return [entry.name for entry in sorted(readable, key=_rank)]
 
     @property
     def message(self) -> str | None:
@@ -173,3 +178,8 @@ def _read_entry(path: Path) -> CheckpointEntry:
         return CheckpointEntry(path.stem, path, header=load_header(path))
     except ProjectError as error:
         return CheckpointEntry(path.stem, path, error=str(error))
+
+
+def _rank(entry: CheckpointEntry) -> tuple[float, str]:
+    best = entry.header.best_score if entry.header else None
+    return (math.inf if best is None else float(best["score"]), entry.name)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class CheckpointHeader:
     @property
     def best_score(self) -> dict[str, Any] | None:
         """Return the history row with the lowest score, None if nothing was scored."""
-        scored = [row for row in self.history if row.get("score") is not None]
+        scored = [row for row in self.history if _is_number(row.get("score"))]
         return min(scored, key=lambda row: float(row["score"]), default=None)
 
     def to_json(self) -> str:
@@ -121,6 +122,10 @@ def hash_weights(path: Path) -> str:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _open_safetensors(path: Path) -> Any:

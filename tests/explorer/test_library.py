@@ -98,6 +98,16 @@ def test_an_empty_or_broken_folder_says_so(tmp_path: Path) -> None:
     assert "None of the checkpoints" in library.message
 
 
+def test_names_come_with_the_best_score_first(library: CheckpointLibrary) -> None:
+    for name, score in (("grey", 30.0), ("linear", 20.0)):
+        path = library.folder / f"{name}.safetensors"
+        generator, header = load_generator(path)
+        history = [{"step": 1, "score": 40.0}, {"step": 2, "score": score}]
+        save_generator(path, generator, dataclasses.replace(header, history=history))
+    library.rescan()
+    assert library.names == ["linear", "grey", "conv"]
+
+
 def test_the_fingerprint_follows_the_weights_and_not_the_header(
     library: CheckpointLibrary, save_model: SaveModel
 ) -> None:

@@ -22,6 +22,7 @@ HISTORY = [
     {"step": 10, "score": 40.0},
     {"step": 20, "score": 30.0},
     {"step": 30, "score": None},
+    {"step": 35, "score": "1.0"},
     {"step": 40, "score": 35.0},
 ]
 
