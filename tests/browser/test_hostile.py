@@ -69,6 +69,7 @@ def test_hostile_names_and_metadata_do_not_run(
         assert ATTACK in page.locator(".lx-card:not(.is-damaged)").first.inner_text()
         assert page.evaluate("window.attacked") is None
         assert page.locator("img[src=x]").count() == 0
+        page.close()  # before its server goes
 
 
 def test_an_empty_folder_says_how_to_begin_and_rescan_fills_the_page(
@@ -90,3 +91,4 @@ def test_an_empty_folder_says_how_to_begin_and_rescan_fills_the_page(
         page.wait_for_selector(".lx-sample .lx-frame img")
         assert notice.count() == 0 or not notice.is_visible()
         assert page.get_by_label("Model", exact=True).input_value() == "first"
+        page.close()

@@ -181,7 +181,7 @@ def test_a_gif_is_made_shown_and_downloaded(browser_page: Page, tmp_path: Path) 
     browser_page.get_by_label("Frames from A to B").fill("6")
     browser_page.get_by_role("button", name="Make GIF").click()
     browser_page.get_by_text("10 frames, 25 per second").wait_for()
-    assert browser_page.get_by_alt_text("Your GIF").is_visible()
+    browser_page.get_by_alt_text("Your GIF").wait_for()
     with browser_page.expect_download() as download:
         browser_page.get_by_role("button", name="Download GIF").click()
     path = tmp_path / download.value.suggested_filename
@@ -260,7 +260,7 @@ def test_a_score_arrives_with_its_name_and_can_be_stopped(browser_page: Page) ->
 def test_closing_the_tab_ends_its_score(app: LiveApp, browser_page: Page) -> None:
     open_tab(browser_page, "Compare")
     browser_page.get_by_role("button", name="Score", exact=True).click()
-    browser_page.get_by_text("Loading the feature extractor").wait_for()
+    browser_page.locator(".lx-status").wait_for()
     browser_page.close()
     client = Client(app.url, verbose=False)
     try:  # heavy jobs run one at a time: this one waits for ever if the score goes on
