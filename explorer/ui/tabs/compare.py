@@ -132,6 +132,8 @@ def describe_scoring(board: Board) -> list[Any]:
         status = f"{fewest:,} of {board.num_samples:,} samples of each model."
     else:
         status = "Loading the feature extractor and the first samples."
+    if len({row.score.reference for row in board.rows if row.score}) > 1:
+        status += " The models learned different data: only scores with one reference compare."
     value = {
         "rows": rows,
         "score_name": board.score_name,

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from explorer.sampler import Sampler
 from explorer.ui.components.model_cards import describe_card, describe_model
 from explorer.ui.context import AppContext, choose_models
 from explorer.ui.encoding import SPRITE_COLUMNS, encode_png, encode_sprite
-from explorer.ui.scoring import ScoreRow
-from explorer.ui.tabs.compare import check_models, check_seeds, stop_scoring
+from explorer.ui.scoring import Board, ScoreRow
+from explorer.ui.tabs.compare import check_models, check_seeds, describe_scoring, stop_scoring
 from explorer.ui.tabs.interpolate import stop_export
 from explorer.ui.tabs.sample import list_seeds
 from training.checkpoint import CheckpointHeader
@@ -138,6 +139,15 @@ def test_a_score_row_collects_its_points() -> None:
     assert row.to_dict()["value"] == 20.0
     assert row.to_dict()["noise_floor"] == 6.0
     assert ScoreRow("one").to_dict() == {"model": "one", "value": None}
+
+
+@pytest.mark.parametrize(("other", "is_told"), [("avatars", False), ("faces", True)])
+def test_scores_of_different_data_are_told_apart(other: str, is_told: bool) -> None:
+    first = Score(30.0, "FD-EfficientNet-Lite0", "efficientnet-lite0", 64, "avatars", 12.0)
+    rows = (ScoreRow("one").add(first), ScoreRow("two").add(replace(first, reference=other)))
+    status = describe_scoring(Board(rows, 128))[2]["status"]
+    assert status.startswith("64 of 128 samples of each model.")
+    assert ("different data" in status) == is_told
 
 
 def test_stopping_keeps_values_and_clears_an_empty_board() -> None:
