@@ -1,7 +1,7 @@
 """Time one sample and a grid of 64, from seeds to uint8 pixels; every run draws new seeds.
 
-The generator is the first DCGAN in checkpoints/, or the first checkpoint if there is none; without
-any, a DCGAN at the thesis's width (64 feature maps, 64 px) with fresh weights.
+The generator is the one that the app shows first, of the best score in checkpoints/; without any, a
+DCGAN at the thesis's width (64 feature maps, 64 px) with fresh weights.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from benchmarks.measurement import Context, Measurement, time_runs, to_milliseconds
 
 if TYPE_CHECKING:
-    from explorer.library import CheckpointLibrary
     from explorer.sampler import Sampler
 
 FRESH_NAME = "untrained-dcgan"
@@ -32,13 +31,6 @@ def write_fresh_generator(folder: Path) -> None:
     save_generator(path, build_generator(config), CheckpointHeader(config))
 
 
-def choose_model(library: CheckpointLibrary) -> str:
-    """Return the name of the first DCGAN of a library, or its first name if it has none."""
-    headers = {entry.name: entry.header for entry in library.entries if entry.header}
-    dcgans = [name for name, header in headers.items() if header.model.model == "dcgan"]
-    return (dcgans or list(headers))[0]
-
-
 @contextmanager
 def open_sampler(context: Context) -> Iterator[tuple[Sampler, str]]:
     """Build a sampler, and choose the model to run on it."""
@@ -51,7 +43,7 @@ def open_sampler(context: Context) -> Iterator[tuple[Sampler, str]]:
         if not library.names:
             write_fresh_generator(Path(folder))
             library = CheckpointLibrary(Path(folder))
-        yield Sampler(library, device=select_device(context.device)), choose_model(library)
+        yield Sampler(library, device=select_device(context.device)), library.names[0]
 
 
 def run_sampling(context: Context) -> Iterator[Measurement]:
