@@ -45,8 +45,9 @@ def measure_model(
     config = config.resolve()
     step = AdversarialStep(config, config.build_model_config(3, 64), device, has_autocast)
     batches = build_random_batches(batch_size)
-    num_images = batch_size * int(config.critic_steps or 1)
-    num_runs, num_steps = context.choose_runs(7, 2), choose_steps(context, device)
+    critic_steps = int(config.critic_steps or 1)
+    num_images = batch_size * critic_steps
+    num_runs, num_steps = context.choose_runs(5, 2), choose_steps(context, device, critic_steps)
     rates = []
     for run in range(1 + num_runs):
         start = time.perf_counter()
@@ -58,9 +59,11 @@ def measure_model(
     return Measurement(what, "images/s", tuple(rates[1:]))
 
 
-def choose_steps(context: Context, device: torch.device) -> int:
-    """Return how many steps make a run: enough to last a while on the device."""
-    return 100 if device.type == "cuda" and not context.is_quick else context.choose_runs(3, 1)
+def choose_steps(context: Context, device: torch.device, critic_steps: int) -> int:
+    """Return how many generator steps make a run: enough to last a while on the device."""
+    if device.type == "cuda" and not context.is_quick:
+        return 100
+    return max(1, context.choose_runs(3, 1) // critic_steps)
 
 
 def build_random_batches(batch_size: int) -> ImageBatches:
