@@ -117,7 +117,7 @@ def test_a_chosen_image_is_saved_with_a_recipe_that_makes_it_again(
     browser_page: Page, app: LiveApp, tmp_path: Path
 ) -> None:
     browser_page.get_by_role("option", name="Seed 6", exact=True).click()
-    assert browser_page.get_by_alt_text("Seed 6, enlarged").is_visible()
+    browser_page.get_by_alt_text("Seed 6, enlarged").wait_for()
     browser_page.get_by_label("Chosen image").check()
     with browser_page.expect_download() as download:
         browser_page.get_by_role("button", name="Save PNG").click()
@@ -253,7 +253,7 @@ def test_a_score_arrives_with_its_name_and_can_be_stopped(browser_page: Page) ->
     assert (extractor, reference) == ("efficientnet-lite0", "Discs")
     headings = browser_page.locator(".lx-board th[scope=col]").all_inner_texts()
     assert headings[1] == "FD-EfficientNet-Lite0"
-    assert browser_page.get_by_role("img", name=re.compile("as samples accumulate")).is_visible()
+    browser_page.get_by_role("img", name=re.compile("as samples accumulate")).wait_for()
     assert browser_page.get_by_role("button", name="Score", exact=True).is_enabled()
 
 
@@ -281,7 +281,8 @@ def test_cards_show_layers_curve_and_damage(browser_page: Page) -> None:
               generator.locator("tr td:last-child").all_inner_texts()]  # fmt: skip
     assert counts[-1] == sum(counts[:-1]) > 0
     card.get_by_text("Training curve").click()
-    assert card.get_by_role("img", name=re.compile("over training")).is_visible()
+    # The browser tells of the opened section a moment later; the curve is drawn then.
+    card.get_by_role("img", name=re.compile("over training")).first.wait_for()
     damaged = browser_page.locator(".lx-card[data-model=damaged]")
     assert "is not a whole safetensors file" in damaged.inner_text()
 
@@ -352,6 +353,6 @@ def test_arrow_keys_walk_over_the_contact_sheet(browser_page: Page) -> None:
     browser_page.keyboard.press("ArrowRight")
     browser_page.keyboard.press("ArrowLeft")
     assert browser_page.evaluate("document.activeElement.dataset.seed") == "1"
-    assert browser_page.get_by_alt_text("Seed 1, enlarged").is_visible()
+    browser_page.get_by_alt_text("Seed 1, enlarged").wait_for()
     browser_page.keyboard.press("End")
     assert browser_page.evaluate("document.activeElement.dataset.seed") == "15"
