@@ -19,6 +19,9 @@
     return String(+value.toPrecision(3));
   };
 
+  // Other charts have the same ticks.
+  Object.assign(LX, { niceTicks, formatTick });
+
   function describeSeries(series) {
     const last = series.points[series.points.length - 1];
     return last ? `${series.name}: ${LX.formatScore(last[1])} at ${LX.formatCount(last[0])}` : series.name;
