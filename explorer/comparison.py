@@ -4,15 +4,13 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
-from torch import Tensor
-
+from explorer.feature_bank import make_images
 from explorer.sampler import Sampler
 from training.errors import MetricError
 from training.latents import check_seed
 from training.metrics.extractors import DEFAULT_EXTRACTOR, Extractor, load_extractor
 from training.metrics.reference import ReferenceStatistics
-from training.metrics.score import MakeImages, Score, stream_scores
+from training.metrics.score import Score, stream_scores
 
 BATCH_SIZE = 32
 MIN_SAMPLES, MAX_SAMPLES = 2, 50_000
@@ -93,19 +91,6 @@ def get_reference_for(
             f"{found.dataset.get('resolution')} px: a score needs one resolution."
         )
     return found
-
-
-def make_images(sampler: Sampler, name: str, base_seed: int) -> MakeImages:
-    """Return the function that makes samples start to start + count - 1, uint8 (B, C, H, W)."""
-    num_classes = sampler.get_header(name).model.num_classes
-
-    def make(start: int, count: int) -> Tensor:
-        seeds = range(base_seed + start, base_seed + start + count)
-        labels = [seed % num_classes for seed in seeds] if num_classes else None
-        images = sampler.sample_seeds(name, seeds, labels=labels)
-        return torch.from_numpy(images).permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W)
-
-    return make
 
 
 def _take_turns(

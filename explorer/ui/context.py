@@ -11,28 +11,54 @@ from typing import Any
 
 import gradio as gr
 
+from explorer.feature_bank import FeatureBank
 from explorer.library import CheckpointLibrary
 from explorer.sampler import Sampler
+from explorer.score_results import ScoreResults
+from explorer.worker import Worker
 from training.errors import ConfigError
+from training.files import get_cache_dir
+from training.metrics.extractors import DEFAULT_EXTRACTOR
 
-# Heavy jobs (scores, animations) run one at a time; two at once starve everything else.
+# Animations are made one at a time; two at once starve everything else.
 COMPUTE = "compute"
+# Scores and diagnoses take turns on the worker, so that several may run; more only wait longer.
+SCORE = "score"
+MAX_SCORE_JOBS = 4
 # Events of the page itself: no public endpoint, no veil over what they change.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 EXPORTS_KEPT_SECONDS = 3600
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class AppContext:
-    """Hold what the page computes with, and the folder in which it leaves files to download."""
+    """Hold what the page computes with, and the folder in which it leaves files to download.
+
+    Long jobs (scores, diagnoses) run on ``worker``, read samples' features from ``bank``, and
+    scores stay in ``results``, whose files are in ``scores`` (the cache unless given).
+    """
 
     library: CheckpointLibrary
     sampler: Sampler
     exports: Path
+    scores: Path | None = None
     # Calls that bypass Gradio's queue are bounded here.
     frame_slots: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(2)
     )
+    worker: Worker = field(default_factory=Worker)
+
+    def __post_init__(self) -> None:
+        """Make what is built over the sampler; nothing is computed or loaded yet."""
+        self.bank = FeatureBank(self.sampler)
+        self.results = ScoreResults(self.scores or get_cache_dir() / "scores")
+
+    def prepare_extractor(self, key: str = DEFAULT_EXTRACTOR) -> None:
+        """Load an extractor on the worker, ahead of the click that will need it.
+
+        Where that fails, the click says why.
+        """
+        self.worker.submit(lambda: self.bank.get_extractor(key))
 
     def make_export_path(self, name: str, suffix: str) -> Path:
         """Return a new path for a file to download; files of an hour ago are removed."""
