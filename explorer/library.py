@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from training.metrics.reference import ReferenceStatistics
 
 REFERENCES_FOLDER = "references"
+MAX_REFERENCES = 4  # in memory; one takes some 40 MB with its covariance's root
 
 FileStamp = tuple[int, int]  # modification time in ns, size in bytes
+_StampedFile = tuple[Path, FileStamp]
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ class CheckpointLibrary:
         self._lock = threading.Lock()
         self._entries: dict[str, tuple[FileStamp, CheckpointEntry]] = {}
         self._fingerprints: dict[Path, tuple[FileStamp, str]] = {}
+        self._reference_lock = threading.Lock()
+        self._references: dict[str, tuple[list[_StampedFile], ReferenceStatistics | None]] = {}
         self.rescan()
 
     def rescan(self) -> LibraryChange:
@@ -143,21 +147,32 @@ class CheckpointLibrary:
     ) -> "ReferenceStatistics | None":
         """Look for the statistics of the data set a model learned, None if there are none.
 
-        They are in the references folder inside this one, or in the cache.
+        They are in the references folder inside this one, or in the cache. Those found last stay
+        in memory until a file in either folder changes.
         """
         from training.metrics.reference import find_reference
 
         if entry.header is None:
             return None
+        dataset = entry.header.dataset
         folders = [self.get_references_folder(), get_cache_dir() / REFERENCES_FOLDER]
-        return find_reference(entry.header.dataset, extractor, folders)
+        wanted = repr((dataset.get("fingerprint"), dataset.get("resolution"), extractor))
+        files = [found for folder in folders for found in _list_checkpoints(folder)]
+        with self._reference_lock:  # reading and checking one takes a good part of a second
+            known = self._references.pop(wanted, None)
+            if known is None or known[0] != files:
+                known = (files, find_reference(dataset, extractor, folders))
+            self._references[wanted] = known
+            if len(self._references) > MAX_REFERENCES:
+                del self._references[next(iter(self._references))]
+        return known[1]
 
     def get_references_folder(self) -> Path:
         """Return the folder, present or not, in which reference statistics belong."""
         return self.folder / REFERENCES_FOLDER
 
 
-def _list_checkpoints(folder: Path) -> list[tuple[Path, FileStamp]]:
+def _list_checkpoints(folder: Path) -> list[_StampedFile]:
     found = []
     for path in sorted(folder.glob(f"*{SUFFIX}")) if folder.is_dir() else ():
         try:
