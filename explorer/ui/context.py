@@ -104,11 +104,14 @@ class Page:
         )
 
     def build_model_dropdown(self, num_models: int = 1, render: bool = True) -> gr.Dropdown:
-        """Build a dropdown of the readable checkpoints, for up to so many, that follows rescans."""
+        """Build a dropdown of the readable checkpoints, for up to so many, that follows rescans.
+
+        One place fewer is filled from the start, so that there is room for another model.
+        """
         is_several = num_models > 1
         dropdown = gr.Dropdown(
             self.library.names,
-            value=choose_models(self.library.names, None, is_several),
+            value=choose_models(self.library.names, None, is_several, num_models - 1),
             label="Models" if is_several else "Model",
             multiselect=is_several,
             max_choices=num_models if is_several else None,
@@ -133,15 +136,20 @@ class Page:
         return [
             gr.HTML(value=message or "", visible=message is not None),
             *(
-                gr.Dropdown(names, value=choose_models(names, value, bool(dropdown.multiselect)))
+                gr.Dropdown(names, value=self._choose(dropdown, value))
                 for dropdown, value in zip(self.model_dropdowns, chosen, strict=True)
             ),
         ]
 
+    def _choose(self, dropdown: gr.Dropdown, chosen: Any) -> Any:
+        is_several = bool(dropdown.multiselect)
+        num_first = (dropdown.max_choices or 2) - 1
+        return choose_models(self.library.names, chosen, is_several, num_first)
 
-def choose_models(names: list[str], chosen: Any, is_several: bool) -> Any:
-    """Keep the chosen names that are still there, else choose the first one (or two)."""
+
+def choose_models(names: list[str], chosen: Any, is_several: bool, num_first: int = 3) -> Any:
+    """Keep the chosen names that are still there, else choose the first one (or ``num_first``)."""
     if is_several:
         kept = [name for name in chosen or [] if name in names]
-        return kept or names[:3]
+        return kept or names[:num_first]
     return chosen if chosen in names else next(iter(names), None)
