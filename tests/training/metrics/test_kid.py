@@ -55,7 +55,7 @@ def test_the_value_is_torch_fidelitys_on_the_whole_sets():
 
 @pytest.mark.parametrize("shift", [0.0, 0.7])
 def test_the_standard_error_matches_the_scatter_of_many_runs(shift):
-    """Both sets drawn anew 200 times. Without a shift the statistic degenerates: no less is fine."""
+    """Both sets are drawn anew 200 times; the statistic degenerates without a shift."""
     generator = np.random.default_rng(1)
     runs = [
         compute_kid(draw(60, 4, shift, generator), draw(80, 4, 0, generator)) for _ in range(200)

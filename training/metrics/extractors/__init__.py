@@ -5,11 +5,19 @@ from pathlib import Path
 import torch
 
 from training.errors import MetricError
-from training.metrics.extractors.base import Extractor, ExtractorSpec
+from training.metrics.extractors.base import Extractor, ExtractorSpec, LinearHead
 from training.metrics.extractors.efficientnet_lite0 import EFFICIENTNET_LITE0
 from training.metrics.extractors.inception import INCEPTION
 
-__all__ = ["DEFAULT_EXTRACTOR", "EXTRACTORS", "Extractor", "ExtractorSpec", "load_extractor"]
+__all__ = [
+    "DEFAULT_EXTRACTOR",
+    "EXTRACTORS",
+    "Extractor",
+    "ExtractorSpec",
+    "LinearHead",
+    "get_extractor_spec",
+    "load_extractor",
+]
 
 EXTRACTORS: dict[str, ExtractorSpec] = {spec.key: spec for spec in (EFFICIENTNET_LITE0, INCEPTION)}
 DEFAULT_EXTRACTOR = EFFICIENTNET_LITE0.key

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.errors import MetricError
@@ -26,6 +28,24 @@ class ExtractorSpec:
 
 
 @dataclass(frozen=True, eq=False)
+class LinearHead:
+    """Turn features into class logits: the classifier that the network was trained with.
+
+    `weight` (C, d) and `bias` (C,), or None for none. `score_name` is what an Inception Score of
+    these logits may be called.
+    """
+
+    score_name: str
+    weight: NDArray[np.float32]
+    bias: NDArray[np.float32] | None = None
+
+    def compute_logits(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Compute the logits (N, C) of features (N, d)."""
+        logits = features.astype(np.float32, copy=False) @ self.weight.T
+        return logits if self.bias is None else logits + self.bias
+
+
+@dataclass(frozen=True, eq=False)
 class Extractor:
     """Turn uint8 images (B, C, H, W), C 1 or 3, into float32 features (B, dim) on the CPU."""
 
@@ -35,6 +55,12 @@ class Extractor:
     network: nn.Module
     """Maps uint8 (B, 3, H, W) on `device` to float features (B, dim)."""
     device: torch.device
+    head: LinearHead | None = None
+    """The classifier behind the features, where the network has one."""
+
+    def compute_logits(self, features: NDArray[np.floating]) -> NDArray[np.float32] | None:
+        """Compute the class logits (N, C) of features (N, dim); None without a classifier."""
+        return None if self.head is None else self.head.compute_logits(features)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Compute the features of the images; raises MetricError on anything but such images."""

