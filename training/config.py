@@ -97,7 +97,9 @@ class TrainConfig:
     score_every: int = option(
         500, "steps between scores; 0: never", kind=int, low=0, high=100_000_000
     )
-    score_samples: int = option(2000, "generated images per score", kind=int, low=2, high=1_000_000)
+    score_samples: int = option(
+        2000, "generated images per score", kind=int, low=16, high=1_000_000
+    )
     extractor: str = option(
         DEFAULT_EXTRACTOR,
         f"feature network of the score: {' or '.join(EXTRACTORS)}; only inception gives FID",

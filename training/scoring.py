@@ -8,11 +8,12 @@ from torch import nn
 
 from training.config import TrainConfig
 from training.datasets import ImageDataset
+from training.metrics.estimator import ScoreEstimator
 from training.metrics.extractors import load_extractor
 from training.metrics.reference import get_reference
 from training.metrics.reference_files import find_reference
-from training.metrics.sampling import make_seeded_images
-from training.metrics.score import Score, stream_scores
+from training.metrics.sampling import make_features, make_seeded_images
+from training.metrics.score import Score
 
 SCORE_BATCH_SIZE = 64
 
@@ -43,16 +44,11 @@ class TrainingScorer:
 
     def score(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Score | None:
         """Score the generator; returns None if ``is_stopped`` turned true on the way."""
-        scores = stream_scores(
-            make_seeded_images(generator, self._device),
-            self.reference,
-            self._extractor,
-            num_samples=self._config.score_samples,
-            batch_size=SCORE_BATCH_SIZE,
-        )
-        latest: Score | None = None
-        for score in scores:
+        get_features = make_features(make_seeded_images(generator, self._device), self._extractor)
+        running = ScoreEstimator(self.reference, self._extractor)
+        while (start := running.num_samples) < self._config.score_samples:
             if is_stopped():
                 return None
-            latest = score
-        return latest
+            count = min(SCORE_BATCH_SIZE, self._config.score_samples - start)
+            running.update(get_features(start, count))
+        return running.compute()

@@ -216,14 +216,14 @@ def test_the_best_score_is_kept_and_every_score_recorded(build_trainer, tiny_ext
 
 
 def test_a_score_in_training_is_the_score_of_the_same_seeds(build_trainer, tiny_extractor):
-    from training.metrics.sampling import make_seeded_images
-    from training.metrics.score import compute_score
+    from training.metrics.estimator import compute_score
+    from training.metrics.sampling import make_features, make_seeded_images
 
     trainer = build_trainer(steps=2, score_every=2, score_samples=40, extractor="tiny")
     trainer.train()
     row = select_scores(read_history(trainer.folder.metrics_path))[0]
     expected = compute_score(
-        make_seeded_images(trainer.engine.generator_ema, CPU),
+        make_features(make_seeded_images(trainer.engine.generator_ema, CPU), tiny_extractor),
         trainer._scorer.reference,
         tiny_extractor,
         num_samples=40,

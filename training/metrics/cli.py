@@ -15,6 +15,7 @@ from training.devices import select_device
 from training.errors import MetricError
 from training.files import get_cache_dir
 from training.latents import check_seed
+from training.metrics.estimator import compute_score
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS, Extractor, load_extractor
 from training.metrics.reference import (
     MAX_IMAGES,
@@ -24,8 +25,8 @@ from training.metrics.reference import (
     load_reference,
     save_reference,
 )
-from training.metrics.sampling import make_seeded_images
-from training.metrics.score import Score, compute_score, describe_score
+from training.metrics.sampling import make_features, make_seeded_images
+from training.metrics.score import Score, describe_score
 
 REFERENCE_FOLDER = Path("checkpoints/references")
 REFERENCE_EXAMPLES = """examples:
@@ -136,9 +137,10 @@ def evaluate_checkpoint(
     """Score the samples of one checkpoint's seeds `seed` to `seed + num_samples - 1`."""
     generator, _ = load_generator(path, extractor.device)
     make_images = make_seeded_images(generator, extractor.device, args.seed)
+    get_features = make_features(make_images, extractor)
     with tqdm(total=args.num_samples, desc=path.stem, unit="img") as bar:
         return compute_score(
-            make_images, reference, extractor, args.num_samples, args.batch_size, bar.update
+            get_features, reference, extractor, args.num_samples, args.batch_size, bar.update
         )
 
 

@@ -1,11 +1,19 @@
 """The samples that scores are computed from: numbered by seed, so the same in any batches."""
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.images import to_uint8
 from training.latents import sample_latents
-from training.metrics.score import MakeImages
+from training.metrics.extractors import Extractor
+from training.metrics.score import FeatureSource
+
+MakeImages = Callable[[int, int], Tensor]
+"""Makes the images (count, C, H, W) uint8 of samples start to start + count - 1."""
 
 
 def make_seeded_images(
@@ -27,3 +35,13 @@ def make_seeded_images(
             return to_uint8(generator(latents, labels))
 
     return make_images
+
+
+def make_features(make_images: MakeImages, extractor: Extractor) -> FeatureSource:
+    """Return a function (start, count) -> features (count, d) of the images made."""
+
+    def get_features(start: int, count: int) -> NDArray[np.float32]:
+        features: NDArray[np.float32] = extractor(make_images(start, count)).numpy()
+        return features
+
+    return get_features

@@ -65,6 +65,27 @@ class RunningStatistics:
         features = np.concatenate(self._kept) if self._kept else np.zeros((0, self.dim))
         return compute_frechet_distance_from_features(features, reference)
 
+    def merge(self, other: "RunningStatistics") -> "RunningStatistics":
+        """Return the statistics of both collections together, leaving both as they are.
+
+        Several workers can collect on their own and merge at the end; raises MetricError if the
+        number of features differs.
+        """
+        if self.dim != other.dim:
+            raise MetricError(
+                f"Statistics: found {self.dim} and {other.dim} features per sample, expected the"
+                " same; only collections of one extractor merge."
+            )
+        merged = RunningStatistics(self.dim)
+        for part in (self, other):
+            if part._num_in_moments:
+                merged._add_moments(part._num_in_moments, part._mean, part._scatter)
+            merged._kept.extend(part._kept)
+            merged.num_samples += part.num_samples
+        if merged.num_samples >= merged.dim:
+            merged._fold_kept()
+        return merged
+
     def _fold_kept(self) -> None:
         """Turn kept features into moments and forget them."""
         if not self._kept:

@@ -1,0 +1,95 @@
+"""Scores of samples that keep coming: resumable, and the same whatever the batches."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import MetricError
+from training.metrics.extractors import Extractor
+from training.metrics.frechet_estimator import FrechetEstimator, check_enough
+from training.metrics.reference import ReferenceStatistics
+from training.metrics.score import FeatureSource, Score
+
+
+class ScoreEstimator:
+    """Score samples against a reference as their features come in; see `FrechetEstimator`.
+
+    Keep it to continue with more samples. Raises MetricError if reference and extractor do not fit.
+    """
+
+    def __init__(self, reference: ReferenceStatistics, extractor: Extractor) -> None:
+        if reference.extractor != extractor.key:
+            raise MetricError(
+                f"Score: the reference of {reference.name} was made with the extractor"
+                f" {reference.extractor}, the samples would use {extractor.key}; use the same one,"
+                " or make a reference with `python -m training reference`."
+            )
+        self.reference, self.extractor = reference, extractor
+        self._estimator = FrechetEstimator(reference.statistics)
+
+    @property
+    def num_samples(self) -> int:
+        """Return how many samples came in so far."""
+        return self._estimator.num_samples
+
+    def update(self, features: NDArray[np.floating]) -> None:
+        """Add features (B, d) of the next samples."""
+        self._estimator.update(features)
+
+    def compute(self, is_exact: bool = True) -> Score:
+        """Compute the score so far, from 16 samples on.
+
+        Unless ``is_exact``, interval and extrapolation may be scaled from an earlier moment.
+        """
+        estimate = self._estimator.compute(is_exact)
+        return Score(
+            value=estimate.value,
+            score_name=self.extractor.score_name,
+            extractor=self.extractor.key,
+            num_samples=estimate.num_samples,
+            reference=self.reference.title,
+            noise_floor=self.reference.get_noise_floor(estimate.num_samples),
+            is_noise_floor_measured=self.reference.is_noise_floor_measured(estimate.num_samples),
+            interval=estimate.interval,
+            infinite_n=estimate.infinite_n,
+            infinite_n_interval=estimate.infinite_n_interval,
+        )
+
+
+def compute_score(
+    get_features: FeatureSource,
+    reference: ReferenceStatistics,
+    extractor: Extractor,
+    num_samples: int,
+    batch_size: int = 64,
+    on_batch: Callable[[int], object] | None = None,
+) -> Score:
+    """Compute the score of `num_samples` samples; `on_batch` hears how many each batch added."""
+    running = ScoreEstimator(reference, extractor)
+    _check_request(num_samples, batch_size)
+    for start in range(0, num_samples, batch_size):
+        count = min(batch_size, num_samples - start)
+        _add_samples(running, get_features, count)
+        if on_batch is not None:
+            on_batch(count)
+    return running.compute()
+
+
+def _add_samples(running: ScoreEstimator, get_features: FeatureSource, count: int) -> None:
+    start = running.num_samples
+    features = get_features(start, count)
+    if len(features) != count:
+        raise MetricError(
+            f"Score: found {len(features)} of the {count} samples from sample {start} on; expected"
+            " as many as asked for."
+        )
+    running.update(features)
+
+
+def _check_request(num_samples: int, batch_size: int) -> None:
+    check_enough(num_samples)
+    if batch_size < 1:
+        raise MetricError(
+            f"Score: found batches of {batch_size}, expected at least 1 sample in each."
+        )
