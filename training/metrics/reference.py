@@ -1,5 +1,6 @@
 """Reference statistics: what the features of real images look like, and how well N can tell."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,17 @@ from tqdm import tqdm
 from training.datasets.types import ImageDataset
 from training.errors import MetricError
 from training.files import get_cache_dir
+from training.metrics.baselines import measure_baselines
 from training.metrics.extractors import Extractor, get_extractor_spec, load_extractor
 from training.metrics.frechet import compute_statistics
+from training.metrics.modes import ModeClassifier, train_mode_classifiers
 from training.metrics.noise_floor import measure_noise_floor
+from training.metrics.real_features import (
+    MAX_KEPT,
+    RealFeatures,
+    choose_evenly,
+    measure_real_features,
+)
 from training.metrics.reference_files import (
     ReferenceStatistics,
     find_reference,
@@ -44,8 +53,10 @@ def compute_reference(
 ) -> ReferenceStatistics:
     """Compute a data set's statistics and noise floor from at most `max_images` of its images.
 
-    Of a larger data set every k-th image is taken, evenly over its whole length. 10,000 images
-    take minutes on a CPU; `progress` shows a bar on stderr. Raises MetricError below 4 images.
+    Features of up to 2,048 of them, no more than half, are kept; the others tell what real images
+    get in each metric. Where the data set has labels, a classifier of each is trained. Of a larger
+    data set every k-th image is taken, evenly over its whole length. 10,000 images take minutes on
+    a CPU; `progress` shows a bar on stderr. Raises MetricError below 4 images.
     """
     if len(dataset) < MIN_IMAGES:
         raise MetricError(
@@ -53,7 +64,7 @@ def compute_reference(
             f" {MIN_IMAGES}; choose a larger one."
         )
     extractor = load_extractor(extractor_key, weights, device)
-    indices = choose_images(len(dataset), max_images)
+    indices = choose_evenly(len(dataset), max_images)
     features = extract_features(dataset, indices, extractor, progress)
     details = {
         "num_images_used": len(indices),
@@ -62,7 +73,33 @@ def compute_reference(
     }
     statistics = compute_statistics(features)
     noise_floor = measure_noise_floor(features, statistics)
-    return ReferenceStatistics(dataset.describe(), extractor_key, statistics, noise_floor, details)
+    return ReferenceStatistics(
+        dataset.describe(),
+        extractor_key,
+        statistics,
+        noise_floor,
+        details,
+        keep_real_features(features, indices),
+        train_on_labels(features, dataset, indices),
+    )
+
+
+def keep_real_features(features: NDArray[np.float32], indices: NDArray[np.int64]) -> RealFeatures:
+    """Keep some of the features (M, d), and measure what the others get against them."""
+    num_kept = min(MAX_KEPT, (len(features) + 1) // 2)
+    real = measure_real_features(features, indices, num_kept)
+    is_held_out = np.ones(len(features), dtype=bool)
+    is_held_out[choose_evenly(len(features), num_kept)] = False
+    return replace(real, baselines=measure_baselines(real.features, features[is_held_out]))
+
+
+def train_on_labels(
+    features: NDArray[np.float32], dataset: ImageDataset, indices: NDArray[np.int64]
+) -> tuple[ModeClassifier, ...]:
+    """Train the classifiers of a data set's labels; () if it has none."""
+    if dataset.labels is None:
+        return ()
+    return train_mode_classifiers(features, dataset.labels[indices], dataset.label_columns)
 
 
 def get_reference(
@@ -76,7 +113,7 @@ def get_reference(
 ) -> ReferenceStatistics:
     """Load a data set's reference from the cache, or compute it and keep it there.
 
-    A cached file that is damaged or belongs to something else is replaced.
+    A cached file that is damaged, of an older format, or belongs to something else is replaced.
     """
     get_extractor_spec(extractor_key)
     folder = get_cache_dir(cache_dir) / "references"
@@ -87,17 +124,13 @@ def get_reference(
         except MetricError:
             pass  # damaged: computed again below, and the file replaced
         else:
-            if matches(reference.dataset, reference.extractor, dataset.describe(), extractor_key):
+            facts = dataset.describe()
+            is_same = matches(reference.dataset, reference.extractor, facts, extractor_key)
+            if is_same and reference.real is not None:
                 return reference
     reference = compute_reference(dataset, extractor_key, progress, weights, device, max_images)
     save_reference(path, reference)
     return reference
-
-
-def choose_images(num_images: int, max_images: int) -> NDArray[np.int64]:
-    """Choose at most `max_images` indices, evenly spaced and in order, without repeats."""
-    count = min(num_images, max_images)
-    return np.arange(count, dtype=np.int64) * num_images // count
 
 
 def extract_features(

@@ -1,7 +1,8 @@
 """Reference statistics of real images: the record, and its file.
 
 A file is safetensors: the mean, and the upper triangle of the symmetric covariance, both float64;
-the rest is a JSON text in the metadata.
+features kept, and mode classifiers; the rest is a JSON text in the metadata. Files of version 1
+have statistics only, and are still read.
 """
 
 import itertools
@@ -18,9 +19,13 @@ from safetensors.numpy import save as serialize
 from training.errors import MetricError
 from training.files import write_bytes
 from training.metrics.frechet import FeatureStatistics, FloatArray
+from training.metrics.modes import ModeClassifier
 from training.metrics.noise_floor import NoiseFloor, interpolate_noise_floor
+from training.metrics.real_features import RealFeatures
+from training.metrics.reference_parts import pack_modes, pack_real, unpack_modes, unpack_real
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 METADATA_KEY = "latent_explorer_reference"
 
 
@@ -30,7 +35,8 @@ class ReferenceStatistics:
 
     `noise_floor` has (N, score) pairs of growing N: what N real images score against the others,
     reduced to a reference of all `statistics.num_samples` images. `details` says how many of the
-    data set's images were used, and how they were chosen.
+    data set's images were used, and how they were chosen. `real` keeps features of some of the
+    images (None in files of format version 1), and `modes` a classifier for each label column.
     """
 
     dataset: dict[str, Any]
@@ -38,6 +44,8 @@ class ReferenceStatistics:
     statistics: FeatureStatistics
     noise_floor: NoiseFloor
     details: dict[str, Any] = field(default_factory=dict)
+    real: RealFeatures | None = None
+    modes: tuple[ModeClassifier, ...] = ()
 
     @property
     def name(self) -> str:
@@ -71,6 +79,8 @@ def save_reference(path: Path, reference: ReferenceStatistics) -> None:
         "mean": np.ascontiguousarray(statistics.mean),
         "covariance_upper": statistics.covariance[np.triu_indices(statistics.dim)],
     }
+    mode_tensors, mode_facts = pack_modes(reference.modes)
+    real_tensors, real_facts = pack_real(reference.real) if reference.real else ({}, None)
     facts = {
         "format_version": FORMAT_VERSION,
         "dataset": reference.dataset,
@@ -78,9 +88,11 @@ def save_reference(path: Path, reference: ReferenceStatistics) -> None:
         "num_samples": statistics.num_samples,
         "noise_floor": [list(pair) for pair in reference.noise_floor],
         "details": reference.details,
+        "real": real_facts,
+        "modes": mode_facts,
     }
     metadata = {METADATA_KEY: json.dumps(facts)}
-    write_bytes(path, serialize(tensors, metadata))
+    write_bytes(path, serialize({**tensors, **real_tensors, **mode_tensors}, metadata))
 
 
 def load_reference(path: Path) -> ReferenceStatistics:
@@ -88,7 +100,7 @@ def load_reference(path: Path) -> ReferenceStatistics:
     try:
         with safe_open(path, framework="numpy") as file:
             facts = _parse_facts(path, file.metadata())
-            tensors = {name: file.get_tensor(name) for name in ("mean", "covariance_upper")}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise _describe_damage(path, str(error)) from error
     try:
@@ -100,6 +112,8 @@ def load_reference(path: Path) -> ReferenceStatistics:
             statistics,
             noise_floor,
             dict(facts["details"]),
+            unpack_real(tensors, facts["real"], statistics.dim) if facts.get("real") else None,
+            unpack_modes(tensors, facts.get("modes", []), statistics.dim),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _describe_damage(path, f"its metadata lacks or misstates {error}") from error
@@ -150,7 +164,7 @@ def _parse_facts(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
         facts = json.loads(text)
     except ValueError as error:
         raise _describe_damage(path, "its metadata is not JSON") from error
-    if not isinstance(facts, dict) or facts.get("format_version") != FORMAT_VERSION:
+    if not isinstance(facts, dict) or facts.get("format_version") not in READABLE_VERSIONS:
         version = facts.get("format_version") if isinstance(facts, dict) else None
         raise MetricError(
             f"Reference {path}: found format version {version}, expected {FORMAT_VERSION}; make it"

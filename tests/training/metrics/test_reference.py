@@ -9,11 +9,12 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from training.datasets import ImageDataset
+from training.datasets.types import LabelColumn
 from training.errors import MetricError
 from training.metrics.extractors import load_extractor
 from training.metrics.frechet import compute_statistics
+from training.metrics.real_features import choose_evenly
 from training.metrics.reference import (
-    choose_images,
     compute_reference,
     find_reference,
     get_reference,
@@ -70,9 +71,9 @@ def test_large_data_sets_are_thinned_out_evenly(tiny_extractor, make_dataset):
 
 
 def test_images_are_chosen_evenly_without_repeats():
-    assert choose_images(3, 10).tolist() == [0, 1, 2]
-    assert choose_images(10, 4).tolist() == [0, 2, 5, 7]
-    chosen = choose_images(202_599, 10_000)
+    assert choose_evenly(3, 10).tolist() == [0, 1, 2]
+    assert choose_evenly(10, 4).tolist() == [0, 2, 5, 7]
+    chosen = choose_evenly(202_599, 10_000)
     assert len(set(chosen.tolist())) == 10_000
     assert set(np.diff(chosen).tolist()) == {20, 21}
 
@@ -112,7 +113,13 @@ def test_a_written_reference_is_read_back_exactly(reference, written):
 
 def test_a_file_holds_half_of_the_symmetric_matrix(written):
     sizes = {name: tensor.shape for name, tensor in load_file(written).items()}
-    assert sizes == {"mean": (48,), "covariance_upper": (48 * 49 // 2,)}
+    assert sizes == {
+        "mean": (48,),
+        "covariance_upper": (48 * 49 // 2,),
+        "real.indices": (100,),
+        "real.features": (100, 48),
+        "real.nearest_distances": (101,),
+    }
 
 
 def test_truncated_files_are_refused(written):
@@ -166,7 +173,12 @@ def test_a_singular_covariance_is_accepted(tiny_extractor, make_dataset, tmp_pat
         ({}, {"noise_floor": [[64, float("nan")]]}),
         ({}, {"noise_floor": 3}),
         ({}, {"dataset": None}),
-        ({}, {"format_version": 2}),
+        ({}, {"format_version": 3}),
+        ({"real.features": np.zeros((99, 48), dtype=np.float16)}, {}),
+        ({"real.features": np.full((100, 48), np.nan, dtype=np.float16)}, {}),
+        ({"real.nearest_distances": np.zeros(5, dtype=np.float32)}, {}),
+        ({}, {"real": {"num_images": 200}}),
+        ({}, {"modes": [{"name": "hair", "values": ["bun", "spiky"], "real_shares": [0.5, 0.5]}]}),
     ],
 )
 def test_inconsistent_files_are_refused(written, tensors, facts):
@@ -250,3 +262,61 @@ def test_the_default_extractor_makes_a_reference(make_dataset, tmp_path):
     path = tmp_path / "reference.safetensors"
     save_reference(path, reference)
     assert load_reference(path).extractor == load_extractor("efficientnet-lite0").key
+
+
+def test_the_real_features_kept_are_those_of_every_other_image(reference, make_dataset):
+    kept = reference.real
+    assert kept.indices.tolist() == list(range(0, 200, 2))
+    np.testing.assert_allclose(kept.features, block_means(make_dataset(200))[::2], rtol=1e-3)
+    assert kept.num_images == 200
+    # Held-out images of the same noise get a KID near 0 against those kept.
+    ((count, kid),) = [pair for pair in kept.baselines["kid"] if pair[0] == 100]
+    assert count == 100
+    assert abs(kid) < 0.01
+
+
+def test_real_features_survive_the_file(reference, written):
+    loaded = load_reference(written).real
+    np.testing.assert_array_equal(loaded.features, reference.real.features)
+    np.testing.assert_array_equal(loaded.indices, reference.real.indices)
+    np.testing.assert_array_equal(loaded.nearest_distances, reference.real.nearest_distances)
+    assert loaded.pair_quantiles == reference.real.pair_quantiles
+    assert loaded.baselines == reference.real.baselines
+    assert loaded.mean_pair_distance == reference.real.mean_pair_distance
+
+
+def make_labelled(dataset):
+    """Darken every other image, and label them."""
+    is_bright = np.arange(len(dataset)) % 2
+    images = np.where(is_bright[:, None, None, None], dataset.images, dataset.images // 2)
+    columns = (LabelColumn("light", ("dark", "bright")),)
+    return dataclasses.replace(
+        dataset, images=images, labels=is_bright[:, None], label_columns=columns
+    )
+
+
+def test_labels_get_classifiers_that_survive_the_file(tiny_extractor, make_dataset, tmp_path):
+    dataset = make_labelled(make_dataset(200))
+    reference = compute_reference(dataset, "tiny", progress=False)
+    (mode,) = reference.modes
+    assert (mode.name, mode.values, mode.num_held_out) == ("light", ("dark", "bright"), 40)
+    assert mode.accuracy == 1.0
+    save_reference(tmp_path / "file.safetensors", reference)
+    (loaded,) = load_reference(tmp_path / "file.safetensors").modes
+    features = block_means(dataset)
+    np.testing.assert_array_equal(loaded.classify(features), mode.classify(features))
+    assert loaded.real_shares == mode.real_shares
+    assert loaded.accuracy == mode.accuracy
+
+
+def test_files_of_version_1_are_read_and_replaced_in_the_cache(
+    tiny_extractor, make_dataset, written, tmp_path
+):
+    old = tmp_path / "cache" / "references"
+    reference = get_reference(make_dataset(200), "tiny", tmp_path / "cache", progress=False)
+    (path,) = old.iterdir()
+    rewrite(path, format_version=1, real=None)
+    assert load_reference(path).real is None
+    again = get_reference(make_dataset(200), "tiny", tmp_path / "cache", progress=False)
+    assert again.real is not None
+    np.testing.assert_array_equal(again.statistics.mean, reference.statistics.mean)
