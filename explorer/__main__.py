@@ -11,7 +11,8 @@ from tqdm import tqdm
 
 from explorer import __version__
 from explorer.animation import save_gif
-from explorer.comparison import MAX_SAMPLES, stream_comparison
+from explorer.comparison import MAX_SAMPLES, MIN_SAMPLES, stream_comparison
+from explorer.feature_bank import FeatureBank
 from explorer.images import save_png
 from explorer.latents import INTERPOLATIONS, MAX_SEED, parse_seeds
 from explorer.library import CheckpointLibrary
@@ -125,7 +126,7 @@ def run_compare(args: argparse.Namespace) -> int:
     sampler = _build_sampler(args)
     reference = load_reference(args.reference) if args.reference else None
     updates = stream_comparison(
-        sampler, args.models, args.extractor, args.num_samples, args.seed, reference
+        FeatureBank(sampler), args.models, args.extractor, args.num_samples, args.seed, reference
     )
     scores = []
     for update in updates:
@@ -233,7 +234,7 @@ def _add_compare_parser(subparsers: Subparsers) -> None:
         "--num-samples",
         type=int,
         default=2048,
-        help=f"samples per model, 2 to {MAX_SAMPLES} (%(default)s)",
+        help=f"samples per model, {MIN_SAMPLES} to {MAX_SAMPLES} (%(default)s)",
     )
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of the first sample; the rest count up (0)"

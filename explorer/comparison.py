@@ -4,43 +4,61 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from explorer.feature_bank import make_images
+from explorer.feature_bank import BATCH_SIZE, FeatureBank, SampleFeatures
 from explorer.sampler import Sampler
+from explorer.score_results import ResultKey, ScoreResults, identify_reference
 from training.errors import MetricError
 from training.latents import check_seed
-from training.metrics.extractors import DEFAULT_EXTRACTOR, Extractor, load_extractor
+from training.metrics.estimator import ScoreEstimator
+from training.metrics.extractors import DEFAULT_EXTRACTOR, Extractor
+from training.metrics.frechet_estimator import MIN_SAMPLES
 from training.metrics.reference import ReferenceStatistics
-from training.metrics.score import Score, stream_scores
+from training.metrics.score import Score
 
-BATCH_SIZE = 32
-MIN_SAMPLES, MAX_SAMPLES = 2, 50_000
+MAX_SAMPLES = 50_000
+FIRST_SCORE_AT = 64
+# Numbers of samples that scores are often asked for: they are computed on the way to larger ones.
+MILESTONES = (64, 128, 256, 512, 1024, 2048, 5000, 10_000, 20_000)
+SECONDS_BETWEEN_SCORES = 0.9
+# A score may take this share of the time where it takes long, so that samples still come in.
+MAX_SCORING_SHARE = 0.5
 
 
 @dataclass(frozen=True)
 class ComparisonUpdate:
-    """Hold a model's score so far, the seconds spent on it, and whether it is the last."""
+    """Hold a model's score so far, the seconds spent on it, and whether it is the last.
+
+    ``is_known`` marks a score from an earlier time; ``earlier`` are known ones of fewer samples.
+    ``num_done`` is how many samples the work has got through: less than the score's while samples
+    behind a known score are gone through again.
+    """
 
     model: str
     score: Score
     seconds: float
     is_last: bool
+    is_known: bool = False
+    earlier: tuple[Score, ...] = ()
+    num_done: int = 0
 
 
 def stream_comparison(
-    sampler: Sampler,
+    bank: FeatureBank,
     names: Sequence[str],
     extractor: Extractor | str = DEFAULT_EXTRACTOR,
     num_samples: int = 2048,
     base_seed: int = 0,
     reference: ReferenceStatistics | None = None,
+    results: ScoreResults | None = None,
 ) -> Iterator[ComparisonUpdate]:
     """Score models in turns on the same seeds, yielding each new value, about one per second.
 
     Models are compared with ``reference`` if given, else each with the statistics of the data set
     it learned. Sample i of every model is drawn from seed ``base_seed + i``; class-conditional
-    models get all classes in turn. ``extractor`` is a loaded one or a key of EXTRACTORS. Closing
-    the iterator stops the work. Raises MetricError here, before any work, if a reference is
-    missing or does not fit.
+    models get all classes in turn. ``extractor`` is a loaded one or a key of EXTRACTORS. What
+    ``results`` know comes at once, and only samples beyond it are scored. Closing the iterator
+    stops the work; what is scored by then is kept in ``results``. Raises MetricError here, before
+    any work, if a reference is missing or of another resolution.
     """
     if not names:
         raise MetricError("No models were chosen: choose at least one to score.")
@@ -52,17 +70,15 @@ def stream_comparison(
     check_seed(base_seed + num_samples - 1)
     key = extractor if isinstance(extractor, str) else extractor.key
     references = {
-        name: get_reference_for(sampler, name, key, reference) for name in dict.fromkeys(names)
+        name: get_reference_for(bank.sampler, name, key, reference) for name in dict.fromkeys(names)
     }
-    if isinstance(extractor, str):
-        extractor = load_extractor(extractor, device=sampler.device)
-    streams: dict[str, Iterator[Score]] = {
-        name: stream_scores(
-            make_images(sampler, name, base_seed), found, extractor, num_samples, BATCH_SIZE
-        )
+    loaded = bank.get_extractor(extractor) if isinstance(extractor, str) else extractor
+    kept = ScoreResults() if results is None else results
+    scorings = [
+        _Scoring(bank.open(name, loaded, base_seed), found, num_samples, kept)
         for name, found in references.items()
-    }
-    return _take_turns(streams, num_samples)
+    ]
+    return _take_turns(scorings)
 
 
 def get_reference_for(
@@ -93,19 +109,131 @@ def get_reference_for(
     return found
 
 
-def _take_turns(
-    streams: dict[str, Iterator[Score]], num_samples: int
-) -> Iterator[ComparisonUpdate]:
-    seconds = dict.fromkeys(streams, 0.0)
+class _Scoring:
+    """Score one model, a value at a time, from where the results leave off."""
+
+    def __init__(
+        self,
+        samples: SampleFeatures,
+        reference: ReferenceStatistics,
+        num_samples: int,
+        results: ScoreResults,
+    ) -> None:
+        self.samples = samples
+        self.reference = reference
+        self.num_samples = num_samples
+        self.results = results
+        self.key = ResultKey(
+            samples.fingerprint,
+            samples.extractor.key,
+            identify_reference(reference),
+            samples.base_seed,
+        )
+        self.known = results.get(self.key, num_samples)
+        self.stops = tuple(sorted({*MILESTONES, num_samples}))
+        self.estimator: ScoreEstimator | None = None
+        self.seconds = 0.0
+        self.batch_seconds = 0.0
+        self.scoring_seconds = 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Tell whether the score that is asked for is known without any work."""
+        return bool(self.known) and self.known[-1].num_samples == self.num_samples
+
+    def start(self) -> None:
+        """Go on with the estimator of an earlier time, or with a new one."""
+        self.estimator = self.results.take_estimator(self.key, self.num_samples) or ScoreEstimator(
+            self.reference, self.samples.extractor
+        )
+
+    def show_known(self) -> ComparisonUpdate:
+        """Return the largest score that is known already, with those before it."""
+        *earlier, newest = self.known
+        return self._describe(newest, tuple(earlier))
+
+    def take_turn(self, last_value_at: float) -> ComparisonUpdate:
+        """Add samples until a value is due, a second after the last one, and compute it."""
+        assert self.estimator is not None
+        began = time.monotonic()
+        while True:
+            self._add_batch(self.estimator)
+            now = time.monotonic()
+            if self._is_due(self.estimator.num_samples, now - began, now - last_value_at):
+                break
+        is_news = self._is_news(self.estimator.num_samples)
+        score = self._compute(self.estimator) if is_news else self.known[-1]
+        self.seconds += time.monotonic() - began
+        return self._describe(score)
+
+    def keep(self) -> None:
+        """Leave what was computed to the results."""
+        if self.estimator is not None:
+            self.results.keep_estimator(self.key, self.estimator)
+            self.results.save(self.key)
+
+    def _add_batch(self, estimator: ScoreEstimator) -> None:
+        """Add samples up to the end of a batch of the bank, or up to the next stop."""
+        began = time.monotonic()
+        start = estimator.num_samples
+        end = min(stop for stop in self.stops if stop > start)
+        count = min(BATCH_SIZE - start % BATCH_SIZE, end - start)
+        estimator.update(self.samples.get(start, count))
+        self.batch_seconds = time.monotonic() - began
+
+    def _is_due(self, done: int, turn_seconds: float, seconds_since_value: float) -> bool:
+        """Tell whether another batch before the next value would make it late."""
+        if self._is_news(done) and done in self.stops:
+            return True
+        if done < FIRST_SCORE_AT:
+            return False
+        scoring = self.scoring_seconds if self._is_news(done) else 0.0
+        is_late = seconds_since_value + self.batch_seconds + scoring > SECONDS_BETWEEN_SCORES
+        return is_late and scoring <= (scoring + turn_seconds) * MAX_SCORING_SHARE
+
+    def _is_news(self, done: int) -> bool:
+        """Tell whether a score of so many samples is not known yet."""
+        return not self.known or done > self.known[-1].num_samples
+
+    def _compute(self, estimator: ScoreEstimator) -> Score:
+        began = time.monotonic()
+        is_stop = estimator.num_samples in self.stops
+        score = estimator.compute(is_exact=is_stop)  # in between, intervals may be scaled ones
+        self.scoring_seconds = time.monotonic() - began
+        self.results.add(self.key, score, is_asked_for=is_stop)
+        if is_stop:
+            self.results.save(self.key)
+        return score
+
+    def _describe(self, score: Score, earlier: tuple[Score, ...] = ()) -> ComparisonUpdate:
+        return ComparisonUpdate(
+            self.samples.model,
+            score,
+            self.seconds,
+            is_last=score.num_samples == self.num_samples,
+            is_known=score in self.known,
+            earlier=earlier,
+            num_done=self.num_samples if self.estimator is None else self.estimator.num_samples,
+        )
+
+
+def _take_turns(scorings: list[_Scoring]) -> Iterator[ComparisonUpdate]:
+    """Yield what is known of every model, then let those that go on take turns."""
+    going = [scoring for scoring in scorings if not scoring.is_known]
     try:
-        while streams:
-            for name in list(streams):
-                began = time.monotonic()
-                score = next(streams[name])
-                seconds[name] += time.monotonic() - began
-                is_last = score.num_samples == num_samples
-                if is_last:
-                    del streams[name]  # its features' statistics are no longer needed
-                yield ComparisonUpdate(name, score, seconds[name], is_last)
+        for scoring in going:
+            scoring.start()
+        for scoring in scorings:
+            if scoring.known:
+                yield scoring.show_known()
+        last_value_at = time.monotonic()
+        while going:
+            for scoring in list(going):
+                update = scoring.take_turn(last_value_at)
+                last_value_at = time.monotonic()
+                if update.is_last:
+                    going.remove(scoring)
+                yield update
     finally:
-        streams.clear()
+        for scoring in scorings:
+            scoring.keep()

@@ -4,7 +4,7 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -76,7 +76,7 @@ class Worker:
         with self._lock:
             return len(self._jobs)
 
-    def run(self, make_iterator: Callable[[], Iterator[T]]) -> Iterator[T]:
+    def run(self, make_iterator: Callable[[], Iterator[T]]) -> Generator[T, None, None]:
         """Yield the values of an iterator that is made and advanced on the worker.
 
         It starts with the first value asked for, and is at most two values ahead. Errors are raised

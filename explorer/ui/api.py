@@ -12,7 +12,7 @@ from explorer.latents import parse_seeds
 from explorer.recipe import Recipe
 from explorer.replay import render_recipe
 from explorer.ui.components.model_cards import describe_card
-from explorer.ui.context import COMPUTE, AppContext
+from explorer.ui.context import COMPUTE, MAX_SCORE_JOBS, SCORE, AppContext
 from explorer.ui.errors import check_whole, show_project_errors
 from explorer.ui.morph import build_recipe, export_gif, render_position, set_export
 from explorer.ui.scoring import stream_board
@@ -62,11 +62,15 @@ def build_sampling_endpoints(context: AppContext) -> None:
     def score(
         models: list[str], num_samples: int = 1024, extractor: str = DEFAULT_EXTRACTOR
     ) -> Iterator[list[dict[str, Any]]]:
-        """Score one to four models, streaming every model's newest score with its noise floor."""
+        """Score one to four models, streaming every model's newest score as samples come in.
+
+        A score has its 95 % interval, its noise floor and its extrapolation to infinitely many
+        samples; the last one has all samples. Scores known from before come at once.
+        """
         for board in stream_board(context, models, extractor, num_samples):
             yield [row.to_dict() for row in board.rows]
 
-    gr.api(score, api_name="score", concurrency_id=COMPUTE, concurrency_limit=1)
+    gr.api(score, api_name="score", concurrency_id=SCORE, concurrency_limit=MAX_SCORE_JOBS)
     gr.api(sample, api_name="sample", concurrency_id="sample", concurrency_limit=2)
     gr.api(compare, api_name="compare", concurrency_id="sample", concurrency_limit=2)
 

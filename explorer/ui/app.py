@@ -17,11 +17,18 @@ from explorer.ui.theme import STYLE_SHEETS, build_head, build_theme
 TITLE = "Latent Explorer"
 QUEUE_SIZE = 64
 CACHE_SECONDS = 3600
+# Whoever opens one of these is likely to need the feature extractor soon.
+SCORING_TABS = ("compare", "diagnose")
 
 
 def build_app(library: CheckpointLibrary, sampler: Sampler, exports: Path) -> gr.Blocks:
     """Build the page over a library and a sampler; files to download are left in ``exports``."""
-    context = AppContext(library, sampler, exports)
+    return build_page(AppContext(library, sampler, exports))
+
+
+def build_page(context: AppContext) -> gr.Blocks:
+    """Build the page over everything it computes with."""
+    library = context.library
     with gr.Blocks(
         title=TITLE, analytics_enabled=False, delete_cache=(CACHE_SECONDS, CACHE_SECONDS)
     ) as demo:
@@ -32,8 +39,10 @@ def build_app(library: CheckpointLibrary, sampler: Sampler, exports: Path) -> gr
         with gr.Tabs() as tabs:
             page = Page(library, tabs, notice)
             for key, tab in TABS.items():
-                with gr.Tab(tab.title, id=key, elem_id=f"tab-{key}"):
+                with gr.Tab(tab.title, id=key, elem_id=f"tab-{key}") as opened:
                     tab.build(context, page)
+                if key in SCORING_TABS:  # not at the start: it takes memory and seconds
+                    opened.select(context.prepare_scoring, None, None, queue=False, **PRIVATE)
         connect_load(demo, page)
     demo.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
     return demo

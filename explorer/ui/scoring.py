@@ -1,42 +1,71 @@
 """What the Compare tab and the public endpoint both do: stream the scores of several models."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from explorer.ui.context import AppContext
 
 if TYPE_CHECKING:
+    from explorer.comparison import ComparisonUpdate
     from training.metrics.score import Score
 
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """Hold a model's newest score and all its values by number of samples."""
+    """Hold a model's newest score, all its scores by growing number of samples, and the progress.
+
+    ``num_done`` is how many samples the work has got through; ``is_kept`` says that the newest
+    score is one that was known before.
+    """
 
     model: str
-    score: "Score | None" = None
-    points: tuple[tuple[int, float], ...] = ()
+    scores: "tuple[Score, ...]" = ()
+    num_done: int = 0
+    is_kept: bool = False
+    is_last: bool = False
 
-    def add(self, score: "Score") -> "ScoreRow":
-        """Return the row with one more score."""
-        return replace(self, score=score, points=(*self.points, (score.num_samples, score.value)))
+    @property
+    def score(self) -> "Score | None":
+        """Return the newest score, None before the first."""
+        return self.scores[-1] if self.scores else None
+
+    def add(self, update: "ComparisonUpdate") -> "ScoreRow":
+        """Return the row with what an update brought."""
+        counts = {score.num_samples for score in self.scores}
+        fresh = [
+            score for score in (*update.earlier, update.score) if score.num_samples not in counts
+        ]
+        return replace(
+            self,
+            scores=(*self.scores, *fresh),
+            num_done=update.num_done,
+            is_kept=update.is_known,
+            is_last=update.is_last,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the row as plain JSON values; without a score only the model's name."""
+        from training.metrics.score import describe_score
+
         if self.score is None:
             return {"model": self.model, "value": None}
-        score = self.score
-        return {
-            "model": self.model,
-            "value": score.value,
-            "score_name": score.score_name,
-            "num_samples": score.num_samples,
-            "extractor": score.extractor,
-            "reference": score.reference,
-            "noise_floor": score.noise_floor,
-            "is_noise_floor_measured": score.is_noise_floor_measured,
-        }
+        facts = describe_score(self.score)
+        return {"model": self.model, "value": facts.pop("score"), **facts}
+
+    def list_points(self) -> list[dict[str, Any]]:
+        """List all values for a chart: number of samples, value, interval, noise floor."""
+        return [
+            {
+                "x": score.num_samples,
+                "y": score.value,
+                "low": score.interval[0],
+                "high": score.interval[1],
+                "floor": score.noise_floor,
+            }
+            for score in self.scores
+        ]
 
 
 @dataclass(frozen=True)
@@ -45,27 +74,71 @@ class Board:
 
     rows: tuple[ScoreRow, ...]
     num_samples: int
-    is_done: bool = False
-    finished: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def is_done(self) -> bool:
+        """Tell whether every model has its last score."""
+        return all(row.is_last for row in self.rows)
 
     @property
     def score_name(self) -> str | None:
         """Return the name that the scores give themselves, None before the first."""
         return next((row.score.score_name for row in self.rows if row.score), None)
 
+    def add(self, update: "ComparisonUpdate") -> "Board":
+        """Return the board with what an update brought."""
+        rows = (row.add(update) if row.model == update.model else row for row in self.rows)
+        return replace(self, rows=tuple(rows))
+
 
 def stream_board(
     context: AppContext, names: Sequence[str], extractor: str, num_samples: int
 ) -> Iterator[Board]:
-    """Yield the board before the first score and after every score; closing it stops the work."""
+    """Yield the board before the first score and after every score; closing it stops the work.
+
+    The work is done on the context's worker, in turns with other jobs.
+    """
     from explorer.comparison import stream_comparison
 
     board = Board(tuple(ScoreRow(name) for name in names), num_samples)
     yield board
-    for update in stream_comparison(context.sampler, names, extractor, num_samples):
-        rows = tuple(
-            row.add(update.score) if row.model == update.model else row for row in board.rows
+    updates = context.worker.run(
+        lambda: stream_comparison(
+            context.bank, names, extractor, num_samples, results=context.results
         )
-        finished = board.finished | ({update.model} if update.is_last else set())
-        board = Board(rows, num_samples, len(finished) == len(rows), finished)
-        yield board
+    )
+    with closing(updates):
+        for update in updates:
+            board = board.add(update)
+            yield board
+
+
+def describe_board(board: Board) -> dict[str, Any]:
+    """Describe a board for the page."""
+    status = describe_progress(board)
+    if len({row.score.reference for row in board.rows if row.score}) > 1:
+        status += " The models learned different data: only scores with one reference compare."
+    return {
+        "rows": [{**row.to_dict(), "points": row.list_points()} for row in board.rows],
+        "score_name": board.score_name,
+        "num_samples": board.num_samples,
+        "status": status,
+        "is_done": board.is_done,
+    }
+
+
+def describe_progress(board: Board) -> str:
+    """Say in a sentence how far a comparison is."""
+    total = f"{board.num_samples:,}"
+    if board.is_done:
+        was_known = all(row.is_kept for row in board.rows)
+        return f"Scored {total} samples of each model" + (
+            ", kept from an earlier time." if was_known else "."
+        )
+    if not any(row.scores for row in board.rows):
+        return "Loading the feature extractor and the first samples."
+    fewest = min(row.num_done for row in board.rows)
+    status = f"{fewest:,} of {total} samples of each model."
+    if any(row.score and row.num_done < row.score.num_samples for row in board.rows):
+        status += " Earlier values are shown; the samples behind them are gone through again."
+    return status

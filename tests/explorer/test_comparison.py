@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from explorer.comparison import stream_comparison
+from explorer.feature_bank import FeatureBank
 from explorer.sampler import Sampler
 from tests.explorer.conftest import DATASET, SaveModel
 from training.errors import ConfigError, MetricError
@@ -43,6 +44,12 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
+@pytest.fixture
+def bank(ready: Sampler) -> FeatureBank:
+    """Return a feature bank over that sampler."""
+    return FeatureBank(ready)
+
+
 def compute_expected(sampler: Sampler, name: str, seeds: range) -> float:
     """Compute the Frechet distance of a model's mean colours with NumPy's covariance."""
     features = sampler.sample_seeds(name, seeds).astype(np.float64).mean(axis=(1, 2))  # (N, C)
@@ -53,7 +60,9 @@ def compute_expected(sampler: Sampler, name: str, seeds: range) -> float:
 
 def test_every_model_is_scored_on_the_same_seeds(ready: Sampler) -> None:
     names = ["conv", "linear", "grey"]
-    updates = list(stream_comparison(ready, names, EXTRACTOR, num_samples=100, base_seed=50))
+    updates = list(
+        stream_comparison(FeatureBank(ready), names, EXTRACTOR, num_samples=100, base_seed=50)
+    )
     last = {update.model: update for update in updates if update.is_last}
     assert list(last) == names
     for name in names:
@@ -64,7 +73,9 @@ def test_every_model_is_scored_on_the_same_seeds(ready: Sampler) -> None:
 
 
 def test_models_take_turns(ready: Sampler) -> None:
-    updates = list(stream_comparison(ready, ["linear", "conv"], EXTRACTOR, num_samples=200))
+    updates = list(
+        stream_comparison(FeatureBank(ready), ["linear", "conv"], EXTRACTOR, num_samples=200)
+    )
     assert [update.model for update in updates[:2]] == ["linear", "conv"]
     assert [update.score.num_samples for update in updates[:2]] == [64, 64]
     assert sum(update.is_last for update in updates) == 2
@@ -77,7 +88,9 @@ def test_models_take_turns(ready: Sampler) -> None:
 
 
 def test_closing_stops_the_work(ready: Sampler) -> None:
-    updates = stream_comparison(ready, ["conv", "linear"], EXTRACTOR, num_samples=50_000)
+    updates = stream_comparison(
+        FeatureBank(ready), ["conv", "linear"], EXTRACTOR, num_samples=50_000
+    )
     assert next(updates).score.num_samples == 64
     updates.close()  # type: ignore[attr-defined]
     assert list(updates) == []
@@ -85,7 +98,7 @@ def test_closing_stops_the_work(ready: Sampler) -> None:
 
 def test_a_missing_reference_is_reported_before_any_work(sampler: Sampler) -> None:
     with pytest.raises(MetricError) as caught:
-        stream_comparison(sampler, ["conv"], EXTRACTOR, num_samples=100)
+        stream_comparison(FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=100)
     assert "conv learned avatars:toon-head at 32 px" in str(caught.value)
     command = "reference --data avatars:toon-head --resolution 32 --extractor colours"
     assert f"python -m training {command}" in str(caught.value)
@@ -93,28 +106,34 @@ def test_a_missing_reference_is_reported_before_any_work(sampler: Sampler) -> No
 
 def test_a_given_reference_is_used_for_all(sampler: Sampler) -> None:
     common = replace(REFERENCE, dataset=DATASET | {"name": "common", "fingerprint": "other"})
-    updates = stream_comparison(sampler, ["conv"], EXTRACTOR, num_samples=64, reference=common)
+    updates = stream_comparison(
+        FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=64, reference=common
+    )
     assert [update.score.reference for update in updates] == ["common"]
 
 
 def test_a_reference_of_another_resolution_is_refused(sampler: Sampler) -> None:
     common = replace(REFERENCE, dataset=DATASET | {"resolution": 64})
     with pytest.raises(MetricError, match=r"makes images of 32 px, but .* is of 64 px"):
-        stream_comparison(sampler, ["conv"], EXTRACTOR, num_samples=64, reference=common)
+        stream_comparison(
+            FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=64, reference=common
+        )
 
 
 def test_wrong_requests_are_refused(ready: Sampler) -> None:
     with pytest.raises(MetricError, match="No models"):
-        stream_comparison(ready, [], EXTRACTOR)
-    with pytest.raises(MetricError, match="2 to 50000"):
-        stream_comparison(ready, ["conv"], EXTRACTOR, num_samples=1)
+        stream_comparison(FeatureBank(ready), [], EXTRACTOR)
+    with pytest.raises(MetricError, match="16 to 50000"):
+        stream_comparison(FeatureBank(ready), ["conv"], EXTRACTOR, num_samples=1)
     with pytest.raises(ConfigError, match="out of range"):
-        stream_comparison(ready, ["conv"], EXTRACTOR, num_samples=100, base_seed=2**32 - 50)
+        stream_comparison(
+            FeatureBank(ready), ["conv"], EXTRACTOR, num_samples=100, base_seed=2**32 - 50
+        )
 
 
 def test_models_of_one_weight_score_the_same(ready: Sampler, save_model: SaveModel) -> None:
     save_model(ready.library.folder, "twin", "conv")
     ready.library.rescan()
-    updates = stream_comparison(ready, ["conv", "twin"], EXTRACTOR, num_samples=64)
+    updates = stream_comparison(FeatureBank(ready), ["conv", "twin"], EXTRACTOR, num_samples=64)
     first, second = (update.score.value for update in updates)
     assert first == second

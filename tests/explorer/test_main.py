@@ -86,7 +86,7 @@ def test_replay_writes_the_same_file(
         (("interpolate", "conv", "--fps", "60"), "1 to 50"),
         (("interpolate", "conv", "--from", "-1"), "Seed -1 is out of range"),
         (("interpolate", "conv", "--output", "morph.mp4"), "ends in .gif"),
-        (("compare", "conv", "--num-samples", "1"), "2 to 50000"),
+        (("compare", "conv", "--num-samples", "1"), "16 to 50000"),
         (("compare", "conv"), "python -m training reference --data avatars:toon-head"),
         (("replay", "nothing.png"), "no file nothing.png"),
     ],
@@ -146,7 +146,7 @@ def test_help_names_ranges_and_defaults(command: str, capsys: pytest.CaptureFixt
     ranges = {
         "sample": ["0 to 4294967295", "16 to 1024 pixels", "(0-63)"],
         "interpolate": ["2 to 600 (60)", "1 to 50", "(slerp)", "(1.0)"],
-        "compare": ["2 to 50000 (2048)"],
+        "compare": ["16 to 50000 (2048)"],
         "replay": ["FILE-replay"],
     }
     for part in ranges[command]:

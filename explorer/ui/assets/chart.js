@@ -1,7 +1,13 @@
-// Line charts for scores and training curves: few ticks, one line per series, dashed noise floors.
+// Line charts for scores and training curves: few ticks, one line per series, dashed noise floors. A series may have a
+// band (its intervals), a floor for every point, and a limit: an extrapolation with its interval at the right edge.
 (() => {
   const { el, svg } = LX;
   const MARGIN = { top: 12, right: 16, bottom: 34, left: 48 };
+  const NUM_STYLES = 4;
+  const MARK_STEP = 15;
+  const LABEL_WIDTH = 52;
+  const LABEL_HEIGHT = 13;
+  let numCharts = 0;
 
   function niceTicks(low, high, count) {
     const span = high - low || Math.abs(high) || 1;
@@ -22,65 +28,158 @@
   // Other charts have the same ticks.
   Object.assign(LX, { niceTicks, formatTick });
 
+  const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+  const arePairs = (points) => (points || []).filter((point) => point.every(isNumber));
+
+  function cleanSeries(series) {
+    const limit = series.limit && isNumber(series.limit.value) ? series.limit : null;
+    return { ...series, points: arePairs(series.points), band: arePairs(series.band), floors: arePairs(series.floors), limit };
+  }
+
   function describeSeries(series) {
     const last = series.points[series.points.length - 1];
-    return last ? `${series.name}: ${LX.formatScore(last[1])} at ${LX.formatCount(last[0])}` : series.name;
+    if (!last) return series.name;
+    const limit = series.limit ? `, extrapolated to ${LX.formatScore(series.limit.value)}` : "";
+    return `${series.name}: ${LX.formatScore(last[1])} at ${LX.formatCount(last[0])}${limit}`;
   }
 
   function drawLegend(spec) {
     return el("ul", { class: "lx-legend" }, spec.series.map((series, index) =>
-      el("li", { "data-series": index % 4 },
+      el("li", { "data-series": index % NUM_STYLES },
         svg("svg", { width: 26, height: 8, "aria-hidden": "true" },
-          svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, class: "lx-line", "data-series": index % 4 })),
+          svg("line", { x1: 1, x2: 25, y1: 4, y2: 4, class: "lx-line", "data-series": index % NUM_STYLES })),
         el("span", { text: series.name }))));
+  }
+
+  // Where everything is: a plot, and right of it a gutter for limits if there are any.
+  function layOut(spec, drawn, width, height) {
+    const points = drawn.flatMap((series) => series.points);
+    const limits = drawn.filter((series) => series.limit);
+    const hasLabels = limits.length > 0 && width >= 480;
+    const gutter = limits.length ? 12 + MARK_STEP * limits.length + (hasLabels ? LABEL_WIDTH : 0) : 0;
+    const ys = points.map((point) => point[1]).concat(limits.map((series) => series.limit.value),
+      drawn.map((series) => series.floor).filter(isNumber), drawn.flatMap((series) => series.floors.map((point) => point[1])));
+    const largest = Math.max(...ys);
+    // An extrapolation from few samples may be far below 0; its mark then stays at the edge.
+    const bottom = spec.fromZero ? Math.max(Math.min(0, ...ys), -0.1 * largest) : Math.min(...ys);
+    const top = largest + (largest - bottom) * 0.06 || 1;
+    const left = spec.xMin ?? Math.min(0, ...points.map((point) => point[0]));
+    const right = Math.max(...points.map((point) => point[0]), spec.xMax || 0);
+    const edge = width - MARGIN.right - gutter;
+    const y = (value) => height - MARGIN.bottom - ((value - bottom) / (top - bottom || 1)) * (height - MARGIN.top - MARGIN.bottom);
+    return { width, height, left, right, bottom, top, edge, hasLabels, y,
+      x: (value) => MARGIN.left + ((value - left) / (right - left || 1)) * (edge - MARGIN.left),
+      inside: (value) => y(Math.min(top, Math.max(bottom, value))) };
+  }
+
+  function drawAxes(plot, spec, place) {
+    const { width, height, edge, x, y } = place;
+    for (const tick of niceTicks(place.bottom, place.top, 5)) {
+      plot.append(svg("line", { class: "lx-grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(tick), y2: y(tick) }),
+        svg("text", { class: "lx-tick", x: MARGIN.left - 8, y: y(tick) + 4, "text-anchor": "end", text: formatTick(tick) }));
+    }
+    for (const tick of niceTicks(place.left, place.right, Math.max(3, Math.floor((edge - MARGIN.left) / 110)))) {
+      plot.append(svg("text", { class: "lx-tick", x: x(tick), y: height - MARGIN.bottom + 17, "text-anchor": "middle",
+        text: formatTick(tick) }));
+    }
+    plot.append(svg("text", { class: "lx-tick", x: edge, y: height - 3, "text-anchor": "end", text: spec.xLabel }));
+  }
+
+  const toPath = (points, place) => points.map(([px, py]) => `${place.x(px).toFixed(1)},${place.y(py).toFixed(1)}`).join(" ");
+
+  // One floor for each reference: a line where there is one number, a curve where it is known at every point.
+  function drawFloors(plot, drawn, place) {
+    const curves = new Map();
+    for (const series of drawn) {
+      const key = series.floors.length ? `of ${series.floorName}` : `at ${series.floor}`;
+      if (!series.floors.length && !isNumber(series.floor)) continue;
+      const known = curves.get(key) || { name: series.floorName, points: [] };
+      known.points.push(...(series.floors.length ? series.floors : [[place.left, series.floor], [place.right, series.floor]]));
+      curves.set(key, known);
+    }
+    for (const { name, points } of curves.values()) {
+      points.sort((one, other) => one[0] - other[0]);
+      const [endX, endY] = points[points.length - 1];
+      const label = curves.size > 1 && name ? `noise floor ${LX.formatScore(endY)}, ${name}` : `noise floor ${LX.formatScore(endY)}`;
+      const isLeft = place.x(endX) > MARGIN.left + 7 * label.length;
+      plot.append(svg("polyline", { class: "lx-floor", points: toPath(points, place) }),
+        svg("text", { class: "lx-tick lx-label", x: place.x(endX), y: place.y(endY) - 5, "text-anchor": isLeft ? "end" : "start",
+          text: label }));
+    }
+  }
+
+  function drawBand(plot, series, style, place, clip) {
+    if (series.band.length < 2) return;
+    const upper = series.band.map(([x, , high]) => [x, high]);
+    const lower = series.band.map(([x, low]) => [x, low]).reverse();
+    plot.append(svg("polygon", { class: "lx-band", "data-series": style, "clip-path": `url(#${clip})`,
+      points: toPath([...upper, ...lower], place) }));
+  }
+
+  function drawSeries(plot, series, style, place) {
+    if (!series.points.length) return;
+    plot.append(svg("polyline", { class: "lx-line", "data-series": style, points: toPath(series.points, place) }));
+    const [endX, endY] = series.points[series.points.length - 1];
+    plot.append(svg("circle", { class: "lx-dot", "data-series": style, cx: place.x(endX), cy: place.y(endY), r: 3 }));
+  }
+
+  // Marks with error bars beside each other, so that four models do not cover one another.
+  function drawLimits(plot, drawn, place) {
+    const marks = drawn.map((series, index) => ({ ...series.limit, name: series.name, style: index % NUM_STYLES }))
+      .filter((mark) => isNumber(mark.value));
+    if (!marks.length) return;
+    const start = place.edge + 6;
+    plot.append(svg("line", { class: "lx-grid", x1: place.edge, x2: place.edge, y1: MARGIN.top, y2: place.height - MARGIN.bottom }),
+      svg("text", { class: "lx-tick lx-infinite", x: start + (MARK_STEP * marks.length) / 2, y: place.height - MARGIN.bottom + 18,
+        "text-anchor": "middle", text: "∞" }));
+    marks.forEach((mark, position) => {
+      const x = start + MARK_STEP * (position + 0.5);
+      const parts = [svg("title", { text: `${mark.name}, infinitely many samples: ${LX.formatScore(mark.value)}, 95 % interval ${LX.formatRange(mark.low, mark.high)}` })];
+      if (isNumber(mark.low) && isNumber(mark.high)) {
+        const [low, high] = [place.inside(mark.low), place.inside(mark.high)];
+        parts.push(svg("path", { class: "lx-error-bar", "data-series": mark.style,
+          d: `M${x} ${low}V${high}M${x - 3} ${low}h6M${x - 3} ${high}h6` }));
+      }
+      parts.push(svg("circle", { class: "lx-limit", "data-series": mark.style, cx: x, cy: place.inside(mark.value), r: 4 }));
+      plot.append(svg("g", { class: "lx-extrapolated", "data-model": mark.name }, parts));
+    });
+    if (place.hasLabels) labelLimits(plot, marks, start + MARK_STEP * marks.length + 4, place);
+  }
+
+  function labelLimits(plot, marks, x, place) {
+    const lowest = place.height - MARGIN.bottom;
+    const labels = marks.map((mark) => ({ ...mark, y: place.inside(mark.value) + 4 })).sort((one, other) => one.y - other.y);
+    labels.forEach((label, index) => {
+      if (index) label.y = Math.max(label.y, labels[index - 1].y + LABEL_HEIGHT);
+    });
+    for (let index = labels.length - 1; index >= 0; index--) {
+      const bound = index === labels.length - 1 ? lowest : labels[index + 1].y - LABEL_HEIGHT;
+      labels[index].y = Math.min(labels[index].y, bound);
+    }
+    for (const label of labels) {
+      plot.append(svg("text", { class: "lx-limit-label", "data-series": label.style, x, y: label.y, text: LX.formatScore(label.value) }));
+    }
   }
 
   LX.chart = (holder, spec) => {
     const width = Math.max(220, holder.clientWidth || 480);
     const height = spec.height || 240;
-    const drawn = spec.series.map((series) => ({
-      ...series, points: series.points.filter(([x, y]) => Number.isFinite(x) && Number.isFinite(y)) }));
-    const all = drawn.flatMap((series) => series.points);
-    if (!all.length) {
+    const drawn = spec.series.map(cleanSeries);
+    if (!drawn.some((series) => series.points.length)) {
       holder.replaceChildren(el("p", { class: "lx-notice", text: spec.empty || "Nothing measured yet." }));
       return;
     }
-    const floors = drawn.map((series) => series.floor).filter((value) => Number.isFinite(value));
-    const ys = all.map((point) => point[1]).concat(floors);
-    const right = Math.max(...all.map((point) => point[0]), spec.xMax || 0);
-    const left = spec.xMin ?? Math.min(0, ...all.map((point) => point[0]));
-    const bottom = spec.fromZero ? Math.min(0, ...ys) : Math.min(...ys);
-    const top = Math.max(...ys) + (Math.max(...ys) - bottom) * 0.06 || 1;
-    const x = (value) => MARGIN.left + ((value - left) / (right - left || 1)) * (width - MARGIN.left - MARGIN.right);
-    const y = (value) => height - MARGIN.bottom
-      - ((value - bottom) / (top - bottom || 1)) * (height - MARGIN.top - MARGIN.bottom);
-
+    const place = layOut(spec, drawn, width, height);
+    const clip = `lx-clip-${numCharts++}`;
     const plot = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
-      "aria-label": `${spec.title}. ${drawn.map(describeSeries).join("; ")}` });
-    for (const tick of niceTicks(bottom, top, 5)) {
-      plot.append(svg("line", { class: "lx-grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(tick), y2: y(tick) }),
-        svg("text", { class: "lx-tick", x: MARGIN.left - 8, y: y(tick) + 4, "text-anchor": "end", text: formatTick(tick) }));
-    }
-    for (const tick of niceTicks(left, right, Math.max(3, Math.floor(width / 110)))) {
-      plot.append(svg("text", { class: "lx-tick", x: x(tick), y: height - MARGIN.bottom + 17, "text-anchor": "middle",
-        text: formatTick(tick) }));
-    }
-    plot.append(svg("text", { class: "lx-tick", x: width - MARGIN.right, y: height - 3, "text-anchor": "end", text: spec.xLabel }));
-    const seenFloors = new Set();
-    drawn.forEach((series, index) => {
-      if (Number.isFinite(series.floor) && !seenFloors.has(series.floor)) {
-        seenFloors.add(series.floor);
-        plot.append(svg("line", { class: "lx-floor", x1: MARGIN.left, x2: width - MARGIN.right,
-          y1: y(series.floor), y2: y(series.floor) }),
-        svg("text", { class: "lx-tick", x: width - MARGIN.right, y: y(series.floor) - 5, "text-anchor": "end",
-          text: `noise floor ${LX.formatScore(series.floor)}` }));
-      }
-      if (!series.points.length) return;
-      plot.append(svg("polyline", { class: "lx-line", "data-series": index % 4,
-        points: series.points.map(([px, py]) => `${x(px).toFixed(1)},${y(py).toFixed(1)}`).join(" ") }));
-      const [endX, endY] = series.points[series.points.length - 1];
-      plot.append(svg("circle", { class: "lx-dot", "data-series": index % 4, cx: x(endX), cy: y(endY), r: 3 }));
-    });
+      "aria-label": `${spec.title}. ${drawn.map(describeSeries).join("; ")}` },
+    svg("clipPath", { id: clip }, svg("rect", { x: MARGIN.left, y: MARGIN.top, width: Math.max(0, place.edge - MARGIN.left),
+      height: height - MARGIN.top - MARGIN.bottom })));
+    drawAxes(plot, spec, place);
+    drawn.forEach((series, index) => drawBand(plot, series, index % NUM_STYLES, place, clip));
+    drawFloors(plot, drawn, place);
+    drawn.forEach((series, index) => drawSeries(plot, series, index % NUM_STYLES, place));
+    drawLimits(plot, drawn, place);
     const children = [el("h4", { text: spec.title })];
     if (drawn.length > 1) children.push(drawLegend(spec));
     holder.replaceChildren(...children, plot);

@@ -27,6 +27,7 @@ window.LX = window.LX || {};
     const size = Math.abs(value);
     return Number(value).toFixed(size >= 100 ? 1 : size >= 1 ? 2 : 3);
   };
+  LX.formatRange = (low, high) => `${LX.formatScore(low)} to ${LX.formatScore(high)}`;
 
   // Calls render now, on every new value, and whenever the width of the element changes.
   // While its tab is hidden an element has no width: it is rendered when it is shown again.

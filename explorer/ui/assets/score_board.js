@@ -2,12 +2,56 @@
 LX.scoreBoard = (element, context) => {
   const { el } = LX;
   const root = element.querySelector(".lx-board");
-  const cells = (row) => [
-    el("th", { scope: "row", text: row.model }), el("td", { class: "lx-number", text: LX.formatScore(row.value) }),
-    el("td", { class: "lx-number", text: row.num_samples ? LX.formatCount(row.num_samples) : "–" }),
-    el("td", { class: "lx-number", text: (row.is_noise_floor_measured === false ? "~" : "") + LX.formatScore(row.noise_floor) }),
-    el("td", { text: row.extractor || "–" }), el("td", { text: row.reference || "–" }),
+  const NOTES = [
+    ["Samples", "A score is too high with few samples and sinks as they come in: compare scores at the same number."],
+    ["95 % interval", "Where this score would mostly lie if other samples were drawn. Where two models' intervals overlap, "
+      + "more samples may turn their order around."],
+    ["Noise floor", "What this many real images score against the others. No model can be expected to do better."],
+    ["Infinitely many", "The score without the error of few samples, extrapolated from parts of those drawn, with its own "
+      + "95 % interval. It can be compared between different numbers of samples."],
   ];
+  const EXPLAINED = Object.fromEntries(NOTES);
+  let isOpen = false;
+
+  const isRange = (range) => Array.isArray(range) && range.length === 2;
+  const number = (text, attributes) => el("td", { class: "lx-number", ...attributes, text });
+
+  function drawRow(row) {
+    const floor = LX.formatScore(row.noise_floor);
+    const limit = LX.formatScore(row.infinite_n);
+    return el("tr", { "data-model": row.model }, el("th", { scope: "row", text: row.model }),
+      number(LX.formatScore(row.value)),
+      number(isRange(row.interval) ? LX.formatRange(...row.interval) : "–"),
+      number(row.num_samples ? LX.formatCount(row.num_samples) : "–"),
+      number((row.is_noise_floor_measured === false && floor !== "–" ? "~" : "") + floor),
+      el("td", { class: "lx-number" }, limit, isRange(row.infinite_n_interval) && limit !== "–"
+        ? el("span", { class: "lx-of", text: ` (${LX.formatRange(...row.infinite_n_interval)})` }) : null),
+      el("td", { text: row.extractor || "–" }), el("td", { text: row.reference || "–" }));
+  }
+
+  function drawTable(data) {
+    const heads = ["Model", data.score_name || "Score", "95 % interval", "Samples", "Noise floor", "Infinitely many", "Extractor",
+      "Reference"];
+    return el("table", { class: "lx-table" },
+      el("thead", {}, el("tr", {}, heads.map((text, column) => el("th", { scope: "col", text, title: EXPLAINED[text],
+        class: column > 0 && column < 6 ? "lx-number" : null })))),
+      el("tbody", {}, data.rows.map(drawRow)));
+  }
+
+  function drawNotes() {
+    return el("details", { class: "lx-notes", open: isOpen, ontoggle: (event) => { isOpen = event.target.open; } },
+      el("summary", { text: "What interval, floor and ∞ mean" }),
+      el("dl", {}, NOTES.map(([term, text]) => [el("dt", { text: term }), el("dd", { text })])));
+  }
+
+  function describeSeries(row) {
+    const points = row.points || [];
+    return { name: row.model, points: points.map((point) => [point.x, point.y]),
+      band: points.map((point) => [point.x, point.low, point.high]),
+      floors: points.map((point) => [point.x, point.floor]), floorName: row.reference,
+      limit: isRange(row.infinite_n_interval)
+        ? { value: row.infinite_n, low: row.infinite_n_interval[0], high: row.infinite_n_interval[1] } : null };
+  }
 
   LX.keepRendered(element, context, (data) => {
     if (!data || !data.rows) {
@@ -15,14 +59,10 @@ LX.scoreBoard = (element, context) => {
       return;
     }
     const chart = el("div", { class: "lx-chart" });
-    const table = el("table", { class: "lx-table" },
-      el("thead", {}, el("tr", {}, ["Model", data.score_name || "Score", "Samples", "Noise floor", "Extractor", "Reference"]
-        .map((text, column) => el("th", { scope: "col", text, class: column > 0 && column < 4 ? "lx-number" : null })))),
-      el("tbody", {}, data.rows.map((row) => el("tr", { "data-model": row.model }, cells(row)))));
     root.replaceChildren(el("p", { class: "lx-status", role: "status", text: data.status }), chart,
-      el("div", { class: "lx-scroll" }, table));
+      el("div", { class: "lx-scroll" }, drawTable(data)), drawNotes());
     LX.chart(chart, { title: `${data.score_name || "Score"} as samples accumulate (lower is better)`,
-      xLabel: "samples", xMax: data.num_samples, fromZero: true, empty: data.status,
-      series: data.rows.map((row) => ({ name: row.model, points: row.points, floor: row.noise_floor })) });
+      xLabel: "samples", xMax: data.num_samples, fromZero: true, empty: data.status, height: 300,
+      series: data.rows.map(describeSeries) });
   });
 };

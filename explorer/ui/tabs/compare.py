@@ -14,9 +14,9 @@ from explorer.ui.components.comparison_sheet import (
 )
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.components.score_board import build_score_board
-from explorer.ui.context import COMPUTE, PRIVATE, AppContext, Page
+from explorer.ui.context import MAX_SCORE_JOBS, PRIVATE, SCORE, AppContext, Page
 from explorer.ui.errors import show_project_errors
-from explorer.ui.scoring import Board, stream_board
+from explorer.ui.scoring import Board, describe_board, stream_board
 from training.errors import ConfigError
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 
@@ -102,7 +102,12 @@ def connect_scoring(context: AppContext, inputs: list[Any], widgets: ScoreWidget
             yield describe_scoring(board)
 
     running = widgets.start.click(
-        score, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **PRIVATE
+        score,
+        inputs,
+        widgets.outputs,
+        concurrency_id=SCORE,
+        concurrency_limit=MAX_SCORE_JOBS,
+        **PRIVATE,
     )
     # Stopping makes the running event fail, so that one thing ends both: a second one could come
     # late and end the next score.
@@ -124,24 +129,11 @@ def stop_scoring(value: dict[str, Any] | None) -> list[Any]:
 
 def describe_scoring(board: Board) -> list[Any]:
     """Describe a board for the widgets of `ScoreWidgets`."""
-    rows = [{**row.to_dict(), "points": row.points} for row in board.rows]
-    fewest = min(row.points[-1][0] if row.points else 0 for row in board.rows)
-    if board.is_done:
-        status = f"Scored {board.num_samples:,} samples of each model."
-    elif fewest:
-        status = f"{fewest:,} of {board.num_samples:,} samples of each model."
-    else:
-        status = "Loading the feature extractor and the first samples."
-    if len({row.score.reference for row in board.rows if row.score}) > 1:
-        status += " The models learned different data: only scores with one reference compare."
-    value = {
-        "rows": rows,
-        "score_name": board.score_name,
-        "num_samples": board.num_samples,
-        "status": status,
-        "is_done": board.is_done,
-    }
-    return [gr.Button(interactive=board.is_done), gr.Button(interactive=not board.is_done), value]
+    return [
+        gr.Button(interactive=board.is_done),
+        gr.Button(interactive=not board.is_done),
+        describe_board(board),
+    ]
 
 
 def check_models(names: list[str] | None) -> list[str]:

@@ -15,7 +15,8 @@ import torch
 
 from explorer.library import REFERENCES_FOLDER, CheckpointLibrary
 from explorer.sampler import Sampler
-from explorer.ui.app import build_app, get_launch_options
+from explorer.ui.app import build_page, get_launch_options
+from explorer.ui.context import AppContext
 from training.checkpoint import CheckpointHeader, save_generator
 from training.datasets.types import ImageDataset
 from training.metrics.extractors import EXTRACTORS
@@ -39,6 +40,7 @@ class LiveApp:
     library: CheckpointLibrary
     sampler: Sampler
     exports: Path
+    context: AppContext
 
 
 def make_dataset(num_images: int) -> ImageDataset:
@@ -120,7 +122,8 @@ def serve(checkpoints: Path, exports: Path) -> Iterator[LiveApp]:
     """Serve the page over a folder on a free port, as app.py does, until the block ends."""
     library = CheckpointLibrary(checkpoints)
     sampler = Sampler(library)
-    demo = build_app(library, sampler, exports)
+    context = AppContext(library, sampler, exports, scores=exports.with_name("scores"))
+    demo = build_page(context)
     _, url, _ = demo.launch(
         server_name="127.0.0.1",
         prevent_thread_lock=True,
@@ -128,6 +131,7 @@ def serve(checkpoints: Path, exports: Path) -> Iterator[LiveApp]:
         **get_launch_options(),
     )
     try:
-        yield LiveApp(demo, url, library, sampler, exports)
+        yield LiveApp(demo, url, library, sampler, exports, context)
     finally:
         demo.close(verbose=False)
+        context.worker.shut_down()

@@ -82,16 +82,24 @@ def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
 
 
 def test_scores_stream_with_all_that_is_needed_to_judge_them(client: Client) -> None:
-    job = client.submit(["one", "two"], 8, api_name="/score")
+    job = client.submit(["one", "two"], 16, api_name="/score")
     last = job.result(timeout=300)
     assert len(job.outputs()) >= 3  # before the first score, after each of the two
     assert [row["model"] for row in last] == ["one", "two"]
     for row in last:
         assert row["score_name"] == "FD-EfficientNet-Lite0"
         assert (row["extractor"], row["reference"]) == (EXTRACTOR, "Discs")
-        assert row["num_samples"] == 8
+        assert row["num_samples"] == 16
         assert row["value"] > row["noise_floor"] > 0
         assert row["is_noise_floor_measured"] is False
+        low, high = row["interval"]
+        assert low < row["value"] < high
+        assert row["infinite_n_interval"][0] < row["infinite_n"] < row["infinite_n_interval"][1]
+
+
+def test_a_score_asked_for_again_is_the_same(client: Client) -> None:
+    first = client.predict(["two", "one"], 16, api_name="/score")
+    assert client.predict(["two", "one"], 16, api_name="/score") == first
 
 
 def test_models_are_listed_with_facts_and_damaged_ones_with_the_reason(client: Client) -> None:

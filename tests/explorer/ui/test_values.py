@@ -16,18 +16,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.comparison import ComparisonUpdate
 from explorer.library import CheckpointEntry, CheckpointLibrary
 from explorer.sampler import Sampler
 from explorer.ui.components.model_cards import describe_card, describe_model
 from explorer.ui.context import AppContext, choose_models
 from explorer.ui.encoding import SPRITE_COLUMNS, encode_png, encode_sprite
-from explorer.ui.scoring import Board, ScoreRow
+from explorer.ui.scoring import Board, ScoreRow, describe_progress
 from explorer.ui.tabs.compare import check_models, check_seeds, describe_scoring, stop_scoring
 from explorer.ui.tabs.interpolate import stop_export
 from explorer.ui.tabs.sample import list_seeds
 from training.checkpoint import CheckpointHeader
 from training.errors import ConfigError
-from training.metrics.score import Score
+from training.metrics.score import Score, describe_score
 from training.models import ModelConfig
 
 CONFIG = ModelConfig(model="dcgan", z_dim=16)
@@ -131,23 +132,77 @@ def test_a_model_this_version_lacks_is_named_as_it_names_itself() -> None:
     assert describe_model(header) == "future, 64 × 64, faces"
 
 
+def make_score(num_samples: int, value: float = 30.0, reference: str = "avatars") -> Score:
+    """Make a score whose interval is 2 wide and whose extrapolation is 10 lower."""
+    return Score(
+        value=value,
+        score_name="FD-EfficientNet-Lite0",
+        extractor="efficientnet-lite0",
+        num_samples=num_samples,
+        reference=reference,
+        noise_floor=12.0,
+        is_noise_floor_measured=True,
+        interval=(value - 1, value + 1),
+        infinite_n=value - 10,
+        infinite_n_interval=(value - 14, value - 6),
+    )
+
+
+def make_update(score: Score, **facts: Any) -> ComparisonUpdate:
+    return ComparisonUpdate("one", score, seconds=1.0, is_last=False, **facts)
+
+
 def test_a_score_row_collects_its_points() -> None:
-    score = Score(30.0, "FD-EfficientNet-Lite0", "efficientnet-lite0", 64, "avatars", 12.0)
-    later = Score(20.0, "FD-EfficientNet-Lite0", "efficientnet-lite0", 128, "avatars", 6.0)
-    row = ScoreRow("one").add(score).add(later)
-    assert row.points == ((64, 30.0), (128, 20.0))
+    row = ScoreRow("one").add(make_update(make_score(64))).add(make_update(make_score(128, 20.0)))
+    assert [(point["x"], point["y"]) for point in row.list_points()] == [(64, 30.0), (128, 20.0)]
+    assert row.list_points()[1] == {"x": 128, "y": 20.0, "low": 19.0, "high": 21.0, "floor": 12.0}
     assert row.to_dict()["value"] == 20.0
-    assert row.to_dict()["noise_floor"] == 6.0
+    assert row.to_dict()["interval"] == [19.0, 21.0]
+    assert row.to_dict()["infinite_n_interval"] == [6.0, 14.0]
+    assert set(row.to_dict()) == {"model", "value"} | set(describe_score(make_score(64))) - {
+        "score"
+    }
     assert ScoreRow("one").to_dict() == {"model": "one", "value": None}
+
+
+def test_scores_known_from_before_come_first_and_once() -> None:
+    known = make_update(make_score(256), earlier=(make_score(64), make_score(128)), is_known=True)
+    row = ScoreRow("one").add(known).add(replace(known, earlier=(), num_done=96))
+    assert [score.num_samples for score in row.scores] == [64, 128, 256]
+    assert row.num_done == 96
 
 
 @pytest.mark.parametrize(("other", "is_told"), [("avatars", False), ("faces", True)])
 def test_scores_of_different_data_are_told_apart(other: str, is_told: bool) -> None:
-    first = Score(30.0, "FD-EfficientNet-Lite0", "efficientnet-lite0", 64, "avatars", 12.0)
-    rows = (ScoreRow("one").add(first), ScoreRow("two").add(replace(first, reference=other)))
-    status = describe_scoring(Board(rows, 128))[2]["status"]
+    first = ScoreRow("one", (make_score(64),), num_done=64)
+    second = ScoreRow("two", (make_score(64, reference=other),), num_done=64)
+    status = describe_scoring(Board((first, second), 128))[2]["status"]
     assert status.startswith("64 of 128 samples of each model.")
     assert ("different data" in status) == is_told
+
+
+@pytest.mark.parametrize(
+    ("row", "sentence"),
+    [
+        (ScoreRow("one"), "Loading the feature extractor and the first samples."),
+        (ScoreRow("one", (make_score(64),), num_done=64), "64 of 128 samples of each model."),
+        (
+            ScoreRow("one", (make_score(64),), num_done=32, is_kept=True),
+            "32 of 128 samples of each model. Earlier values are shown; the samples behind them "
+            "are gone through again.",
+        ),
+        (
+            ScoreRow("one", (make_score(128),), num_done=128, is_last=True),
+            "Scored 128 samples of each model.",
+        ),
+        (
+            ScoreRow("one", (make_score(128),), num_done=128, is_kept=True, is_last=True),
+            "Scored 128 samples of each model, kept from an earlier time.",
+        ),
+    ],
+)
+def test_the_status_says_how_far_it_is(row: ScoreRow, sentence: str) -> None:
+    assert describe_progress(Board((row,), 128)) == sentence
 
 
 def test_stopping_keeps_values_and_clears_an_empty_board() -> None:
