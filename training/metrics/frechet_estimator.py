@@ -34,8 +34,8 @@ MIN_SAMPLES = 16
 # Influences are taken from so many samples, the first ones: their variance needs no more.
 MAX_INFLUENCES = 1024
 CONFIDENCE = 0.95
-# Where a part has fewer samples than features, powers of 1/N do not follow the bias well: so much
-# of it is taken for uncertain.
+# Below 2 d samples, where parts have fewer samples than features, powers of 1/N do not follow the
+# bias well: so much of it is taken for uncertain at d / 2 samples and above, and more below.
 UNSURE_SHARE = 1 / 3
 # Interval and bias follow 1/sqrt(N) and 1/N closely enough until N has grown so many times.
 STALE_AFTER = 1.3
@@ -138,7 +138,8 @@ class FrechetEstimator:
         quadratic = (8 * value - 6 * half + quarter) / 3
         bias, bias_error = value - quadratic, quadratic - linear
         if num_samples < 2 * self.reference.dim:
-            bias_error = float(np.hypot(bias_error, UNSURE_SHARE * bias))
+            share = UNSURE_SHARE * max(1.0, np.sqrt(self.reference.dim / (2 * num_samples)))
+            bias_error = float(np.hypot(bias_error, share * bias))
         return _Spread(num_samples, error, bias, bias_error)
 
     def _compute_influences(self) -> FloatArray:

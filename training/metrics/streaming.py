@@ -42,6 +42,8 @@ class RunningStatistics:
                 "Statistics: found features that are not finite (NaN or infinity); check that the"
                 " generator's weights and images are finite."
             )
+        if len(features) == 0:
+            return
         self.num_samples += len(features)
         self._kept.append(features.copy())
         if self.num_samples >= self.dim:

@@ -71,6 +71,37 @@ def test_the_distance_is_that_of_the_statistics_on_both_sides_of_the_dimension()
         assert running.compute_frechet_distance(reference) == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("sizes", [(3, 4), (5, 30), (30, 5), (100, 100), (6, 6), (0, 20), (40, 0)])
+def test_merged_workers_have_the_statistics_of_all_samples(sizes):
+    features = make_features(sum(sizes))
+    one, other = collect(features[: sizes[0]], 9), collect(features[sizes[0] :], 7)
+    merged = one.merge(other)
+    assert_statistics_equal(merged.statistics(), compute_statistics(features))
+    more = make_features(50, seed=4)
+    merged.update(more)
+    expected = compute_statistics(np.concatenate([features, more]))
+    assert_statistics_equal(merged.statistics(), expected)
+
+
+def test_merging_leaves_both_workers_as_they_are():
+    features = make_features(60)
+    one, other = collect(features[:40], 9), collect(features[40:], 7)
+    one.merge(other).update(make_features(30, seed=5))
+    assert_statistics_equal(one.statistics(), compute_statistics(features[:40]))
+    assert_statistics_equal(other.statistics(), compute_statistics(features[40:]))
+
+
+def test_workers_with_other_features_do_not_merge():
+    with pytest.raises(MetricError, match="found 12 and 3 features"):
+        RunningStatistics(DIM).merge(RunningStatistics(3))
+
+
+def test_empty_batches_change_nothing():
+    running = collect(make_features(30), 7)
+    running.update(np.zeros((0, DIM)))
+    assert_statistics_equal(running.statistics(), compute_statistics(make_features(30)))
+
+
 def test_reading_the_statistics_changes_nothing():
     features = make_features(8)
     running = collect(features[:4], 4)
