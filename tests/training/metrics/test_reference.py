@@ -13,7 +13,6 @@ from training.datasets.types import LabelColumn
 from training.errors import MetricError
 from training.metrics.extractors import load_extractor
 from training.metrics.frechet import compute_statistics
-from training.metrics.real_features import choose_evenly
 from training.metrics.reference import (
     compute_reference,
     find_reference,
@@ -68,14 +67,6 @@ def test_large_data_sets_are_thinned_out_evenly(tiny_extractor, make_dataset):
     np.testing.assert_allclose(reference.statistics.mean, expected.mean, rtol=1e-5)
     assert reference.details["selection"] == "evenly spaced"
     assert reference.details["num_images_used"] == 50
-
-
-def test_images_are_chosen_evenly_without_repeats():
-    assert choose_evenly(3, 10).tolist() == [0, 1, 2]
-    assert choose_evenly(10, 4).tolist() == [0, 2, 5, 7]
-    chosen = choose_evenly(202_599, 10_000)
-    assert len(set(chosen.tolist())) == 10_000
-    assert set(np.diff(chosen).tolist()) == {20, 21}
 
 
 def test_the_noise_floor_knows_where_it_was_measured(reference):
