@@ -10,14 +10,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer.comparison import stream_comparison
+from explorer.comparison import ComparisonUpdate, stream_comparison
 from explorer.feature_bank import FeatureBank
 from explorer.sampler import Sampler
+from explorer.score_results import ScoreResults
 from tests.explorer.conftest import DATASET, SaveModel
 from training.errors import ConfigError, MetricError
 from training.metrics.extractors import Extractor
 from training.metrics.frechet import FeatureStatistics, compute_frechet_distance
 from training.metrics.reference import ReferenceStatistics, save_reference
+from training.metrics.score import Score, describe_score
 
 
 class MeanColour(nn.Module):
@@ -77,7 +79,7 @@ def test_models_take_turns(ready: Sampler) -> None:
         stream_comparison(FeatureBank(ready), ["linear", "conv"], EXTRACTOR, num_samples=200)
     )
     assert [update.model for update in updates[:2]] == ["linear", "conv"]
-    assert [update.score.num_samples for update in updates[:2]] == [64, 64]
+    assert [update.score.num_samples for update in updates[:2]] == [32, 32]
     assert sum(update.is_last for update in updates) == 2
     for name in ("linear", "conv"):
         own = [update for update in updates if update.model == name]
@@ -91,7 +93,7 @@ def test_closing_stops_the_work(ready: Sampler) -> None:
     updates = stream_comparison(
         FeatureBank(ready), ["conv", "linear"], EXTRACTOR, num_samples=50_000
     )
-    assert next(updates).score.num_samples == 64
+    assert next(updates).score.num_samples == 32
     updates.close()  # type: ignore[attr-defined]
     assert list(updates) == []
 
@@ -109,7 +111,7 @@ def test_a_given_reference_is_used_for_all(sampler: Sampler) -> None:
     updates = stream_comparison(
         FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=64, reference=common
     )
-    assert [update.score.reference for update in updates] == ["common"]
+    assert {update.score.reference for update in updates} == {"common"}
 
 
 def test_a_reference_of_another_resolution_is_refused(sampler: Sampler) -> None:
@@ -135,5 +137,108 @@ def test_models_of_one_weight_score_the_same(ready: Sampler, save_model: SaveMod
     save_model(ready.library.folder, "twin", "conv")
     ready.library.rescan()
     updates = stream_comparison(FeatureBank(ready), ["conv", "twin"], EXTRACTOR, num_samples=64)
-    first, second = (update.score.value for update in updates)
-    assert first == second
+    last = {update.model: update.score for update in updates if update.is_last}
+    assert last["conv"] == last["twin"]
+
+
+def run(
+    bank: FeatureBank, names: list[str], num_samples: int, results: ScoreResults
+) -> list[ComparisonUpdate]:
+    return list(stream_comparison(bank, names, EXTRACTOR, num_samples, results=results))
+
+
+def get_last(updates: list[ComparisonUpdate], name: str) -> Score:
+    (score,) = [update.score for update in updates if update.model == name and update.is_last]
+    return score
+
+
+def assert_close(found: Score, expected: Score) -> None:
+    """Compare two scores field by field, numbers up to float64 rounding."""
+    one, other = describe_score(found), describe_score(expected)
+    assert one.pop("interval") == pytest.approx(other.pop("interval"))
+    assert one.pop("infinite_n_interval") == pytest.approx(other.pop("infinite_n_interval"))
+    assert one == pytest.approx(other)
+
+
+def test_a_score_has_its_interval_and_limit(bank: FeatureBank) -> None:
+    score = get_last(run(bank, ["conv"], 300, ScoreResults()), "conv")
+    assert 0 < score.interval[0] < score.value < score.interval[1]
+    assert score.infinite_n < score.value
+    assert score.infinite_n_interval[0] < score.infinite_n < score.infinite_n_interval[1]
+
+
+def test_asking_again_is_answered_by_what_is_known(ready: Sampler) -> None:
+    results = ScoreResults()
+    first = run(FeatureBank(ready), ["conv", "linear"], 200, results)
+    bank = FeatureBank(ready)
+    again = run(bank, ["conv", "linear"], 200, results)
+    assert [update.model for update in again] == ["conv", "linear"]
+    assert all(update.is_known and update.is_last and not update.seconds for update in again)
+    assert bank.num_bytes == 0
+    for update in again:
+        assert update.score == get_last(first, update.model)
+        shown = [one.score for one in first if one.model == update.model]
+        assert (*update.earlier, update.score) == tuple(shown)
+
+
+def test_fewer_samples_are_known_from_the_way_to_more(ready: Sampler) -> None:
+    results = ScoreResults()
+    run(FeatureBank(ready), ["conv"], 200, results)
+    (update,) = run(FeatureBank(ready), ["conv"], 128, results)
+    assert (update.is_known, update.score.num_samples) == (True, 128)
+    fresh = run(FeatureBank(ready), ["conv"], 128, ScoreResults())
+    assert_close(update.score, get_last(fresh, "conv"))
+
+
+def test_more_samples_go_on_where_the_last_ones_ended(ready: Sampler) -> None:
+    results = ScoreResults()
+    run(FeatureBank(ready), ["conv"], 100, results)
+    bank = FeatureBank(ready)
+    updates = run(bank, ["conv"], 200, results)
+    assert [update.score.num_samples for update in updates[:2]] == [100, 128]
+    assert (updates[0].is_known, updates[0].num_done, updates[1].num_done) == (True, 100, 128)
+    assert bank.open("conv", EXTRACTOR).num_ready == 0  # the first 96 were not needed again
+    fresh = run(FeatureBank(ready), ["conv"], 200, ScoreResults())
+    assert_close(get_last(updates, "conv"), get_last(fresh, "conv"))
+
+
+def test_after_a_restart_known_values_come_first(ready: Sampler, tmp_path: Path) -> None:
+    first = run(FeatureBank(ready), ["conv"], 100, ScoreResults(tmp_path / "scores"))
+    updates = run(FeatureBank(ready), ["conv"], 200, ScoreResults(tmp_path / "scores"))
+    assert updates[0].score == get_last(first, "conv")
+    assert (updates[0].is_known, updates[0].num_done) == (True, 0)
+    fresh = run(FeatureBank(ready), ["conv"], 200, ScoreResults())
+    assert_close(get_last(updates, "conv"), get_last(fresh, "conv"))
+
+
+def test_a_stopped_comparison_goes_on_later(ready: Sampler) -> None:
+    results, bank = ScoreResults(), FeatureBank(ready)
+    updates = stream_comparison(bank, ["conv"], EXTRACTOR, 200, results=results)
+    assert next(updates).score.num_samples == 32
+    updates.close()  # type: ignore[attr-defined]
+    again = run(FeatureBank(ready), ["conv"], 200, results)
+    assert [update.score.num_samples for update in again[:2]] == [32, 64]
+    assert (again[0].is_known, again[0].num_done) == (True, 32)
+    fresh = run(FeatureBank(ready), ["conv"], 200, ScoreResults())
+    assert_close(get_last(again, "conv"), get_last(fresh, "conv"))
+
+
+def test_another_reference_is_another_score(ready: Sampler) -> None:
+    results, bank = ScoreResults(), FeatureBank(ready)
+    run(bank, ["conv"], 64, results)
+    moved = FeatureStatistics(STATISTICS.mean + 10, STATISTICS.covariance, 1000)
+    other = replace(REFERENCE, statistics=moved)
+    updates = list(
+        stream_comparison(bank, ["conv"], EXTRACTOR, 64, reference=other, results=results)
+    )
+    assert not any(update.is_known for update in updates)
+
+
+def test_a_second_comparison_computes_no_features_again(ready: Sampler) -> None:
+    bank = FeatureBank(ready)
+    names = ["conv"]
+    first = stream_comparison(bank, names, EXTRACTOR, 96)
+    second = stream_comparison(bank, names, EXTRACTOR, 96)
+    values = [[next(stream).score for stream in (first, second)] for _ in range(2)]
+    assert all(one == other for one, other in values)
+    assert bank.num_bytes == bank.open("conv", EXTRACTOR).num_ready * 3 * 4

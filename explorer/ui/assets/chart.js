@@ -5,6 +5,7 @@
   const MARGIN = { top: 12, right: 16, bottom: 34, left: 48 };
   const NUM_STYLES = 4;
   const MARK_STEP = 15;
+  const LETTER_WIDTH = 7;
   const LABEL_WIDTH = 52;
   const LABEL_HEIGHT = 13;
   let numCharts = 0;
@@ -100,8 +101,10 @@
     for (const { name, points } of curves.values()) {
       points.sort((one, other) => one[0] - other[0]);
       const [endX, endY] = points[points.length - 1];
-      const label = curves.size > 1 && name ? `noise floor ${LX.formatScore(endY)}, ${name}` : `noise floor ${LX.formatScore(endY)}`;
-      const isLeft = place.x(endX) > MARGIN.left + 7 * label.length;
+      const short = `noise floor ${LX.formatScore(endY)}`;
+      const long = curves.size > 1 && name ? `${short}, ${name}` : short;
+      const label = place.edge - MARGIN.left > LETTER_WIDTH * long.length ? long : short;
+      const isLeft = place.edge - place.x(endX) < LETTER_WIDTH * label.length;
       plot.append(svg("polyline", { class: "lx-floor", points: toPath(points, place) }),
         svg("text", { class: "lx-tick lx-label", x: place.x(endX), y: place.y(endY) - 5, "text-anchor": isLeft ? "end" : "start",
           text: label }));

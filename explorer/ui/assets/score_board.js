@@ -26,7 +26,7 @@ LX.scoreBoard = (element, context) => {
       number((row.is_noise_floor_measured === false && floor !== "–" ? "~" : "") + floor),
       el("td", { class: "lx-number" }, limit, isRange(row.infinite_n_interval) && limit !== "–"
         ? el("span", { class: "lx-of", text: ` (${LX.formatRange(...row.infinite_n_interval)})` }) : null),
-      el("td", { text: row.extractor || "–" }), el("td", { text: row.reference || "–" }));
+      el("td", { text: row.extractor || "–" }), el("td", { class: "lx-long", text: row.reference || "–" }));
   }
 
   function drawTable(data) {
@@ -41,7 +41,7 @@ LX.scoreBoard = (element, context) => {
   function drawNotes() {
     return el("details", { class: "lx-notes", open: isOpen, ontoggle: (event) => { isOpen = event.target.open; } },
       el("summary", { text: "What interval, floor and ∞ mean" }),
-      el("dl", {}, NOTES.map(([term, text]) => [el("dt", { text: term }), el("dd", { text })])));
+      el("dl", {}, NOTES.flatMap(([term, text]) => [el("dt", { text: term }), el("dd", { text })])));
   }
 
   function describeSeries(row) {
