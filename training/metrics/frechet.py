@@ -5,9 +5,10 @@ distance between the Gaussians fitted to their features:
 
     |m1 - m2|^2 + tr S1 + tr S2 - 2 tr (S1 S2)^(1/2)
 
-The product S1 S2 is not symmetric. Its eigenvalues are those of S1^(1/2) S2 S1^(1/2), which is
-symmetric and positive semi-definite, so everything here stays real and works on singular
-covariances too: small negative eigenvalues are rounding and count as 0.
+The product S1 S2 is not symmetric. With S2 = F F^T, its eigenvalues other than 0 are those of
+F^T S1 F, which is symmetric and positive semi-definite, so everything here stays real and works on
+singular covariances too: small negative eigenvalues are rounding and count as 0. A Cholesky factor
+F takes a sixth of the time of the symmetric root S2^(1/2) and serves as well.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from training.cores import on_one_blas_thread
 from training.errors import MetricError
 
 FloatArray = NDArray[np.float64]
@@ -37,12 +39,15 @@ class FeatureStatistics:
         return int(self.mean.shape[0])
 
     @cached_property
-    def covariance_root(self) -> FloatArray:
-        """Compute the symmetric square root (d, d) of the covariance, once."""
-        eigenvalues, vectors = np.linalg.eigh(self.covariance)
-        return (vectors * np.sqrt(eigenvalues.clip(min=0))) @ vectors.T
+    def covariance_factor(self) -> FloatArray:
+        """Compute a factor F (d, r) of the covariance F F^T, of rank r <= d, once.
+
+        It is a Cholesky factor with pivots, so that singular covariances have one too.
+        """
+        return _factorise(self.covariance)
 
 
+@on_one_blas_thread
 def compute_statistics(features: NDArray[np.floating]) -> FeatureStatistics:
     """Compute the statistics of features (N, d), N >= 2, in two float64 passes."""
     _check_num_samples(len(features))
@@ -51,18 +56,20 @@ def compute_statistics(features: NDArray[np.floating]) -> FeatureStatistics:
     return FeatureStatistics(mean, centred.T @ centred / (len(features) - 1), len(features))
 
 
+@on_one_blas_thread
 def compute_frechet_distance(samples: FeatureStatistics, reference: FeatureStatistics) -> float:
     """Compute the squared Frechet distance; 0 for equal statistics, never negative.
 
-    The value is symmetric, the cost is not: the reference's covariance root is kept with it, so
-    many samples against one reference are cheap.
+    The value is symmetric, the cost is not: the factor of the reference's covariance is kept with
+    it, so many samples against one reference are cheap.
     """
     _check_dims(samples.dim, reference.dim)
-    root = reference.covariance_root
-    trace = _sum_roots(np.linalg.eigvalsh(root @ samples.covariance @ root))
+    factor = reference.covariance_factor
+    trace = _sum_roots(np.linalg.eigvalsh(factor.T @ samples.covariance @ factor))
     return _combine(samples.mean, float(np.trace(samples.covariance)), reference, trace)
 
 
+@on_one_blas_thread
 def compute_frechet_distance_from_features(
     features: NDArray[np.floating], reference: FeatureStatistics
 ) -> float:
@@ -70,7 +77,7 @@ def compute_frechet_distance_from_features(
 
     Below N = d the sample covariance A^T A, with A the centred features over sqrt(N - 1), has at
     most N - 1 non-zero eigenvalues. A^T A S has the same ones as A S A^T, an (N, N) matrix, which
-    is quicker and needs no root of S. From N = d on this is `compute_frechet_distance`.
+    is quicker and needs no factor of S. From N = d on this is `compute_frechet_distance`.
     """
     num_samples, dim = features.shape
     if num_samples >= dim:
@@ -83,6 +90,7 @@ def compute_frechet_distance_from_features(
     return _combine(mean, float(np.square(scaled).sum()), reference, trace)
 
 
+@on_one_blas_thread
 def compute_influences(
     features: NDArray[np.floating], samples: FeatureStatistics, reference: FeatureStatistics
 ) -> FloatArray:
@@ -95,16 +103,17 @@ def compute_influences(
     of Jaeckel 1972). Needs N > d; see `compute_influences_of_few` for fewer.
     """
     _check_dims(samples.dim, reference.dim)
-    root = reference.covariance_root
-    eigenvalues, vectors = np.linalg.eigh(root @ samples.covariance @ root)
+    factor = reference.covariance_factor
+    eigenvalues, vectors = np.linalg.eigh(factor.T @ samples.covariance @ factor)
     roots = np.sqrt(eigenvalues.clip(min=0))
-    is_null = roots <= NULL_ROOT * roots[-1]  # no sample varies along these
+    is_null = roots <= NULL_ROOT * roots.max(initial=0)  # no sample varies along these
     scale = np.where(is_null, 0, 1 / np.where(is_null, 1, roots))
     centred = features - samples.mean  # (n, d)
-    mapped = np.square(centred @ (root @ vectors)) @ scale  # x^T T x
+    mapped = np.square(centred @ (factor @ vectors)) @ scale  # x^T T x
     return _combine_influences(centred, samples.mean - reference.mean, mapped)
 
 
+@on_one_blas_thread
 def compute_influences_of_few(
     features: NDArray[np.floating], reference: FeatureStatistics
 ) -> FloatArray:
@@ -135,6 +144,16 @@ def _combine(
     difference = mean - reference.mean
     total = difference @ difference + variance + np.trace(reference.covariance) - 2 * trace
     return max(0.0, float(total))
+
+
+@on_one_blas_thread
+def _factorise(covariance: FloatArray) -> FloatArray:
+    from scipy.linalg.lapack import dpstrf  # importing SciPy takes a while
+
+    packed, pivots, rank, _ = dpstrf(covariance, lower=1)
+    factor: FloatArray = np.empty((len(covariance), rank))
+    factor[pivots - 1] = np.tril(packed)[:, :rank]
+    return factor
 
 
 def _sum_roots(eigenvalues: NDArray[np.floating]) -> float:

@@ -111,6 +111,15 @@ def test_a_singular_reference_works_with_few_features():
     assert found == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("rank", [0, 1, 9, 40])
+def test_the_factor_of_a_covariance_multiplies_back_to_it(rank):
+    mixing = np.random.default_rng(rank).standard_normal((40, rank))
+    covariance = mixing @ mixing.T
+    factor = make_statistics(np.zeros(40), covariance).covariance_factor
+    assert factor.shape == (40, rank)
+    np.testing.assert_allclose(factor @ factor.T, covariance, atol=1e-12)
+
+
 def test_rotation_and_scale_act_as_they_must():
     """Turning both sets changes nothing; doubling all features multiplies the distance by 4."""
     generator = np.random.default_rng(6)
