@@ -166,7 +166,10 @@ class Copying(Record):
     `num_real` of the data set's `num_dataset` images were searched. The histogram has bin `edges`
     (B + 1) and shares (B) of samples and of real images by the distance to the nearest (other)
     real image; `close_share` of the samples are closer than `close_distance`, `expected_share` of
-    the real images are. Where the search is impossible, `reason` says why and the rest is empty.
+    the real images are. `ratio_share` of the samples have their nearest real image nearer than
+    `ratio_limit` times their second nearest, `expected_ratio_share` of the real images do: a copy
+    with noise shows there only. The intervals count samples that repeat as one. Where the search is
+    impossible, `reason` says why and the rest is empty.
     """
 
     num_samples: int = 0
@@ -180,6 +183,10 @@ class Copying(Record):
     close_share: float = 0.0
     close_share_interval: tuple[float, float] = (0.0, 1.0)
     expected_share: float = 0.0
+    ratio_limit: float = 0.0
+    ratio_share: float = 0.0
+    ratio_share_interval: tuple[float, float] = (0.0, 1.0)
+    expected_ratio_share: float = 0.0
     closest: tuple[NearestImage, ...] = ()
     reason: str | None = None
 

@@ -1,0 +1,235 @@
+"""The verdict: what the measured parts say together, in a sentence or two with their numbers.
+
+Each part is judged by itself first. The thresholds are few, round, and far from what real images
+get; docs/DIAGNOSIS.md says how they do on generators of known faults.
+"""
+
+from explorer.diagnosis.types import (
+    Copying,
+    Diagnosis,
+    Duplicates,
+    Finding,
+    Level,
+    ModeShares,
+    Sensitivity,
+    Spread,
+    Verdict,
+)
+
+# Fewer different images than this are a collapse. Arora, Risteski and Zhang 2018 found 10,000 to
+# 250,000 faces in GANs that people find varied.
+COLLAPSED_SUPPORT = 5000
+# Shares of the real images' mean pair distance. Blurred samples have 0.7 to 0.8 of it.
+COLLAPSED_SPREAD, LOW_SPREAD, NARROW_SPREAD = 0.4, 0.6, 0.8
+# Shares of samples that look copied, at the lower end of the interval; 0.01 and 0.05 are expected.
+COPIED_CLOSE, SOME_CLOSE = 0.25, 0.05
+COPIED_RATIO, SOME_RATIO = 0.35, 0.15
+# Below this precision the samples are so unlike real images that neighbours tell little.
+POOR_PRECISION = 0.1
+# With fewer samples a value of 5 % of the real images may be absent by chance.
+MIN_FOR_MODES = 400
+FLAT_CHANGE = 0.05
+
+# Of two findings as bad as each other, the first is the verdict.
+ORDER = ("copies", "collapsed", "missing_modes", "low_spread", "unsure", "healthy")
+LEVELS: tuple[Level, ...] = ("bad", "warn", "unknown", "good")
+
+
+def judge(diagnosis: Diagnosis) -> Verdict | None:
+    """Judge what is measured so far; None before the near-duplicates and the spread are.
+
+    The worst finding is the verdict. "healthy" needs every part that can be measured, and says
+    that no sign was found. Where the samples are too few for a part, the verdict is "unsure".
+    """
+    if diagnosis.duplicates is None or diagnosis.spread is None:
+        return None
+    findings = [
+        judge_duplicates(diagnosis.duplicates),
+        judge_spread(diagnosis.spread),
+        *([judge_modes(diagnosis.modes, diagnosis.spread)] if diagnosis.modes else []),
+        *([judge_copying(diagnosis.copying)] if diagnosis.copying else []),
+        *([judge_sensitivity(diagnosis.sensitivity)] if diagnosis.sensitivity else []),
+    ]
+    findings.sort(key=lambda finding: (LEVELS.index(finding.level), ORDER.index(finding.kind)))
+    worst = findings[0]
+    if worst.level == "unknown":
+        known = [f.text for f in findings if f.part == "duplicates" and f.level == "good"]
+        return Verdict("unsure", "unknown", " ".join([worst.text, *known]), tuple(findings))
+    if worst.level == "good":
+        return Verdict("healthy", "good", _describe_health(diagnosis), tuple(findings))
+    second = findings[1]
+    is_as_bad = second.level == worst.level == "bad" and second.kind != worst.kind
+    text = f"{worst.text} {second.text}" if is_as_bad else worst.text
+    return Verdict(worst.kind, worst.level, text, tuple(findings))
+
+
+def judge_duplicates(found: Duplicates) -> Finding:
+    """Judge the near-duplicates by the upper end of the support's interval."""
+    low, high = found.support_interval
+    pairs = (
+        f"{found.num_close:,} of {found.num_pairs:,} pairs of samples are near-duplicates, where"
+        f" real images have about {_format_small(found.expected_close)}"
+    )
+    if found.support is not None and high is not None and high < COLLAPSED_SUPPORT:
+        text = (
+            f"The generator has collapsed: it makes about {format_count(found.support)} different"
+            f" {'image' if round(found.support) == 1 else 'images'} (95 %: {format_count(low)} to"
+            f" {format_count(high)}); {pairs}."
+        )
+        return Finding("duplicates", "collapsed", "bad", text)
+    if low < COLLAPSED_SUPPORT:
+        text = (
+            f"There are not enough samples to tell: {found.num_samples:,} show at least"
+            f" {format_count(low)} different images, but not whether there are more than"
+            f" {COLLAPSED_SUPPORT:,}. Take more."
+        )
+        return Finding("duplicates", "unsure", "unknown", text)
+    if found.support is None:
+        text = f"No more near-duplicates than real images have: {pairs}."
+    else:
+        text = f"As varied as drawing from {format_count(found.support)} different images: {pairs}."
+    return Finding("duplicates", "healthy", "good", text)
+
+
+def judge_spread(found: Spread) -> Finding:
+    """Judge the mean distance between samples by its ratio to the real images' own."""
+    text = f"Samples lie {found.ratio:.2f} times as far apart as real images do{_add_recall(found)}"
+    if found.ratio < COLLAPSED_SPREAD:
+        return Finding("spread", "collapsed", "bad", f"{text}: they hardly differ.")
+    if found.ratio < LOW_SPREAD:
+        return Finding("spread", "low_spread", "bad", f"{text}: they are far too alike.")
+    if found.ratio < NARROW_SPREAD:
+        return Finding("spread", "low_spread", "warn", f"{text}: they are less varied, or blurred.")
+    return Finding("spread", "healthy", "good", f"{text}.")
+
+
+def _add_recall(found: Spread) -> str:
+    recall = next((row for row in found.metrics if row.key == "recall"), None)
+    if recall is None:
+        return ""
+    real = "" if recall.real_value is None else f", of real images {recall.real_value:.2f}"
+    return f" (recall {recall.value:.2f}{real})"
+
+
+def judge_modes(modes: tuple[ModeShares, ...], spread: Spread) -> Finding:
+    """Judge the known modes by the values that are missing, then by those that are rare.
+
+    A classifier that learned from real images cannot be trusted with samples that look like none
+    of them; precision says whether they do.
+    """
+    missing = [_name_values(mode, mode.missing) for mode in modes if mode.missing]
+    rare = [_name_values(mode, mode.rare) for mode in modes if mode.rare]
+    if missing or rare:
+        precision = find_metric(spread, "precision")
+        seen = _join(missing or rare)
+        if precision is None:
+            text = f"It is not yet known whether the classifiers can be trusted. They miss {seen}."
+            return Finding("modes", "unsure", "unknown", text)
+        if precision < POOR_PRECISION:
+            text = (
+                "Which values of the labels are missing cannot be told: so few of the samples look"
+                f" real to the network (precision {precision:.2f}) that its classifiers cannot be"
+                " trusted with them."
+            )
+            return Finding("modes", "unsure", "unknown", text)
+        if missing:
+            return Finding("modes", "missing_modes", "bad", f"As good as missing: {seen}.")
+        text = f"Less than half as frequent as in real images: {seen}."
+        return Finding("modes", "missing_modes", "warn", text)
+    total = modes[0].num_samples
+    if total < MIN_FOR_MODES:
+        text = (
+            f"There are not enough samples: {total:,} cannot tell which values of the labels are"
+            " missing. Take more."
+        )
+        return Finding("modes", "unsure", "unknown", text)
+    count = len(modes)
+    text = f"No known value of {'the label' if count == 1 else f'the {count} labels'} is missing."
+    return Finding("modes", "healthy", "good", text)
+
+
+def judge_copying(found: Copying) -> Finding:
+    """Judge the nearest real images by the share of samples that come closer than real ones do."""
+    if found.reason is not None:
+        return Finding("copying", "healthy", "good", f"Copying was not measured. {found.reason}")
+    close, ratio = found.close_share_interval[0], found.ratio_share_interval[0]
+    shares = (
+        f"{found.close_share:.0%} of the samples are closer to one of {found.source} than"
+        f" {1 - found.expected_share:.0%} of real images are to each other, and for"
+        f" {found.ratio_share:.0%} one real image is nearer by far than the next (real images:"
+        f" {found.expected_ratio_share:.0%})"
+    )
+    if close > COPIED_CLOSE or ratio > COPIED_RATIO:
+        text = f"The generator copies its training images: {shares}."
+        return Finding("copying", "copies", "bad", text)
+    if close > SOME_CLOSE or ratio > SOME_RATIO:
+        return Finding("copying", "copies", "warn", f"Some samples look copied: {shares}.")
+    return Finding("copying", "healthy", "good", f"No sign of copying: {shares}.")
+
+
+def judge_sensitivity(found: Sensitivity) -> Finding:
+    """Judge whether the image moves at all for the largest step in z."""
+    change, step = found.mean_changes[-1], found.steps[-1]
+    text = (
+        f"A step of {step:g} in z changes the image by {change:.1f} grey levels; two samples differ"
+        f" by {found.between_samples:.1f}."
+    )
+    if len(found.base_seeds) > 1 and change < FLAT_CHANGE * max(found.between_samples, 1.0):
+        return Finding("sensitivity", "low_spread", "warn", f"The image hardly follows z. {text}")
+    return Finding("sensitivity", "healthy", "good", text)
+
+
+def _describe_health(diagnosis: Diagnosis) -> str:
+    """Say that nothing was found, by which numbers, and what limits that."""
+    assert diagnosis.duplicates is not None
+    assert diagnosis.spread is not None
+    low = diagnosis.duplicates.support_interval[0]
+    searched = diagnosis.copying is not None and diagnosis.copying.reason is None
+    absent = ["collapse", *(["missing values"] if diagnosis.modes else [])]
+    absent += ["copying"] if searched else []
+    text = (
+        f"No sign of {_join(absent, 'or')} in {diagnosis.num_samples:,} samples: at least"
+        f" {format_count(low)} different images, {diagnosis.spread.ratio:.2f} times as far apart as"
+        " real ones."
+    )
+    precision = find_metric(diagnosis.spread, "precision")
+    if precision is not None and precision < POOR_PRECISION:
+        text += (
+            f" But few of them look real to the network (precision {precision:.2f}): a copy among"
+            " such samples could go unseen."
+        )
+    return text
+
+
+def find_metric(spread: Spread, key: str) -> float | None:
+    """Return the value of one of the spread's metrics, None while it is not measured."""
+    return next((row.value for row in spread.metrics if row.key == key), None)
+
+
+def format_count(value: float) -> str:
+    """Write a number of images with two significant digits: 1,100, 12, 1.0 million."""
+    if value >= 1e6:
+        return f"{value / 1e6:.2g} million"
+    digits = float(f"{value:.2g}")
+    return f"{digits:,.0f}" if value >= 9.95 else f"{round(value, 1):g}"
+
+
+def _format_small(value: float) -> str:
+    return f"{value:,.0f}" if value >= 9.5 else f"{value:.1f}"
+
+
+def _name_values(mode: ModeShares, values: tuple[str, ...]) -> str:
+    """Name values with their shares: "hair: spiky (0.2 %, real 25 %)"."""
+    share_of = {
+        value: (share, real)
+        for value, share, real in zip(mode.values, mode.shares, mode.real_shares, strict=True)
+    }
+    named = (f"{v} ({share_of[v][0]:.1%}, real images {share_of[v][1]:.0%})" for v in values)
+    return f"{mode.name} {', '.join(named)}"
+
+
+def _join(parts: list[str], last: str = "and") -> str:
+    """Join parts with commas, and the last one with a word."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}"
