@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 
@@ -17,6 +21,18 @@ DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 # The machine may be busy with other work: nothing here measures time.
 TIMEOUT_MS = 30_000
+
+
+def read_uri(uri: str | None) -> np.ndarray:
+    """Return the pixels of an image in a data URI, uint8 (H, W, 3)."""
+    assert uri is not None
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def open_tab(page: Page, name: str) -> None:
+    """Show a tab of the page."""
+    page.get_by_role("tab", name=name).click()
 
 
 @pytest.fixture(scope="session")

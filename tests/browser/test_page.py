@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from gradio_client import Client  # type: ignore[import-untyped]
 from PIL import Image
 
 from explorer.latents import interpolate_slerp, sample_latents
 from explorer.recipe import read_recipe
 from explorer.replay import replay_recipe
-from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.conftest import PHONE, OpenPage, open_tab, read_uri
 from tests.explorer.ui.live_app import LiveApp
 
 if TYPE_CHECKING:
@@ -30,12 +27,6 @@ SETTLED = """() => {
 }"""
 
 
-def read_uri(uri: str | None) -> np.ndarray:
-    assert uri is not None
-    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
-        return np.asarray(image.convert("RGB"))
-
-
 def read_sheet(page: Page) -> dict[int, np.ndarray]:
     """Return the images of the contact sheet by seed."""
     frames = page.locator(".lx-sample .lx-frame").all()
@@ -45,10 +36,6 @@ def read_sheet(page: Page) -> dict[int, np.ndarray]:
         )
         for frame in frames
     }
-
-
-def open_tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name).click()
 
 
 def open_again(page: Page) -> Page:
@@ -204,70 +191,6 @@ def test_an_export_can_be_cancelled_and_started_again(browser_page: Page) -> Non
     browser_page.get_by_label("Frames from A to B").fill("3")
     browser_page.get_by_role("button", name="Make GIF").click()
     browser_page.get_by_text("4 frames, 25 per second").wait_for()
-
-
-def test_models_are_compared_on_the_same_seeds(browser_page: Page, app: LiveApp) -> None:
-    open_tab(browser_page, "Compare")
-    browser_page.get_by_label("Seeds, such as").fill("7, 2-3")
-    browser_page.get_by_label("Seeds, such as").press("Enter")
-    browser_page.wait_for_function("document.querySelectorAll('.lx-column .lx-frame').length === 9")
-    for name in ("one", "three", "two"):
-        column = browser_page.locator(f".lx-column[data-model={name}]")
-        sources = [image.get_attribute("src") for image in column.locator(".lx-frame img").all()]
-        np.testing.assert_array_equal(
-            np.stack([read_uri(source) for source in sources]),
-            app.sampler.sample_seeds(name, [7, 2, 3]),
-        )
-    browser_page.get_by_role("option", name="three, seed 2").click()
-    assert browser_page.locator(".lx-column .lx-big").evaluate_all(
-        "(images) => images.map((image) => image.alt)"
-    ) == ["one, seed 2", "three, seed 2", "two, seed 2"]
-
-
-@pytest.mark.parametrize(
-    ("seeds", "sentence"),
-    [("abc", "'abc' is not a number or range"), ("0-99", "100 seeds are too many to show")],
-)
-def test_bad_seeds_are_a_toast_and_lose_nothing(
-    browser_page: Page, seeds: str, sentence: str
-) -> None:
-    open_tab(browser_page, "Compare")
-    browser_page.wait_for_selector(".lx-column .lx-frame")
-    browser_page.get_by_label("Seeds, such as").fill(seeds)
-    browser_page.get_by_label("Seeds, such as").press("Enter")
-    browser_page.get_by_text(sentence).wait_for()
-    assert browser_page.locator(".lx-column .lx-frame").count() == 48
-
-
-def test_a_score_arrives_with_its_name_and_can_be_stopped(browser_page: Page) -> None:
-    open_tab(browser_page, "Compare")
-    browser_page.get_by_role("button", name="Score", exact=True).click()
-    row = browser_page.locator(".lx-board tbody tr[data-model=one]")
-    row.locator("td", has_text="efficientnet-lite0").wait_for(timeout=240_000)
-    browser_page.get_by_role("button", name="Stop").click()
-    browser_page.get_by_text("Stopped; the values so far are below.").wait_for()
-    value, samples, floor, extractor, reference = row.locator("td").all_inner_texts()
-    assert float(value) > 0
-    assert int(samples) >= 64
-    assert re.fullmatch(r"~?[\d.]+", floor)
-    assert (extractor, reference) == ("efficientnet-lite0", "Discs")
-    headings = browser_page.locator(".lx-board th[scope=col]").all_inner_texts()
-    assert headings[1] == "FD-EfficientNet-Lite0"
-    browser_page.get_by_role("img", name=re.compile("as samples accumulate")).wait_for()
-    assert browser_page.get_by_role("button", name="Score", exact=True).is_enabled()
-
-
-def test_closing_the_tab_ends_its_score(app: LiveApp, browser_page: Page) -> None:
-    open_tab(browser_page, "Compare")
-    browser_page.get_by_role("button", name="Score", exact=True).click()
-    browser_page.locator(".lx-status").wait_for()
-    browser_page.close()
-    client = Client(app.url, verbose=False)
-    try:  # heavy jobs run one at a time: this one waits for ever if the score goes on
-        job = client.submit("one", 0, 1, 2, api_name="/export_gif")
-        assert job.result(timeout=120)
-    finally:
-        client.close()
 
 
 def test_cards_show_layers_curve_and_damage(browser_page: Page) -> None:
