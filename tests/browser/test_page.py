@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-TABS = ["Sample", "Interpolate", "Compare", "Models"]
+TABS = ["Sample", "Interpolate", "Compare", "Diagnose", "Models"]
 SETTLED = """() => {
   const morph = document.querySelector(".lx-morph");
   return morph.dataset.exact === Number(morph.querySelector("input").value).toFixed(3);

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from explorer.ui.context import AppContext, Page
-from explorer.ui.tabs import compare, interpolate, models, sample
+from explorer.ui.tabs import compare, diagnose, interpolate, models, sample
 
 
 @dataclass(frozen=True)
@@ -19,5 +19,6 @@ TABS: dict[str, Tab] = {
     "sample": Tab("Sample", sample.build_tab),
     "interpolate": Tab("Interpolate", interpolate.build_tab),
     "compare": Tab("Compare", compare.build_tab),
+    "diagnose": Tab("Diagnose", diagnose.build_tab),
     "models": Tab("Models", models.build_tab),
 }

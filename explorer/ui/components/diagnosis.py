@@ -1,0 +1,83 @@
+"""The diagnosis of one model, or of two beside each other: verdicts over their evidence."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from explorer.ui.diagnosing import Case
+
+# More points hide one another, and every update carries them.
+MAX_MAP_POINTS = 512
+MAP_DECIMALS = 3
+
+
+def build_diagnosis_board(functions: Sequence[Callable[..., Any]]) -> gr.HTML:
+    """Build the board; ``functions`` give the page its pictures, event morph carries two seeds."""
+    return gr.HTML(
+        value={},
+        html_template='<div class="lx-diagnosis"></div>',
+        js_on_load='LX.diagnosis(element, {props, server, watch, trigger, events: ["morph"]});',
+        server_functions=list(functions),
+        apply_default_css=False,
+    )
+
+
+def describe_cases(
+    cases: Sequence[Case], num_samples: int, subtitles: dict[str, str]
+) -> dict[str, Any]:
+    """Describe the cases for the board, as plain JSON values."""
+    return {
+        "cases": [describe_case(case, subtitles.get(case.model, "")) for case in cases],
+        "num_samples": num_samples,
+        "status": describe_status(cases),
+        "is_done": all(case.is_done for case in cases),
+    }
+
+
+def describe_case(case: Case, subtitle: str = "") -> dict[str, Any]:
+    """Describe one model's case: its newest diagnosis, its error, or neither."""
+    values = {} if case.diagnosis is None else case.diagnosis.to_dict()
+    if values.get("map"):
+        values["map"] = thin_map(values["map"])
+    return {
+        **values,
+        "model": case.model,
+        "subtitle": subtitle,
+        "error": case.error,
+        "has_real_images": case.has_real_images,
+    }
+
+
+def describe_status(cases: Sequence[Case]) -> str:
+    """Say in a line how far all models are."""
+    running = [case for case in cases if not case.is_done]
+    if not running:
+        counts = {case.diagnosis.num_samples for case in cases if case.diagnosis is not None}
+        return f"Done: {min(counts):,} samples of each model." if counts else "Nothing measured."
+    if all(case.diagnosis is None for case in running):
+        return "Loading the feature extractor and making the first samples."
+    fewest = min((case.diagnosis.num_samples if case.diagnosis else 0) for case in running)
+    target = max((case.diagnosis.target if case.diagnosis else 0) for case in running)
+    return f"{fewest:,} of {target:,} samples of each model."
+
+
+def thin_map(values: dict[str, Any]) -> dict[str, Any]:
+    """Keep at most 512 samples and 512 real images of a map, evenly, with short numbers."""
+    return {
+        **values,
+        **thin_points(values, "sample_seeds", "sample_positions"),
+        **thin_points(values, "real_indices", "real_positions"),
+    }
+
+
+def thin_points(values: dict[str, Any], names: str, positions: str) -> dict[str, Any]:
+    """Keep some of one kind of a map's points."""
+    count = len(values[names])
+    kept = [row * count // MAX_MAP_POINTS for row in range(MAX_MAP_POINTS)]
+    if count <= MAX_MAP_POINTS:
+        kept = list(range(count))
+    return {
+        names: [values[names][row] for row in kept],
+        positions: [[round(x, MAP_DECIMALS) for x in values[positions][row]] for row in kept],
+    }
