@@ -1,0 +1,96 @@
+"""What several commands share: their options, the sampler, and writing what a recipe describes."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from explorer.animation import save_gif
+from explorer.images import save_png
+from explorer.library import CheckpointLibrary
+from explorer.recipe import MAX_SIZE, MIN_SIZE, RESIZE_METHODS, Recipe
+from explorer.replay import arrange_images, count_images, iter_images
+from explorer.sampler import Sampler
+from training.devices import select_device
+from training.errors import ConfigError
+from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
+
+Subparsers = argparse._SubParsersAction
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add where the checkpoints are and which device to compute on."""
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        default=Path("checkpoints"),
+        metavar="DIR",
+        help="folder with the checkpoints (%(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="auto", help="auto, cuda, mps or cpu (%(default)s)", metavar="DEVICE"
+    )
+
+
+def add_image_arguments(parser: argparse.ArgumentParser, default_size: int) -> None:
+    """Add the options of images: truncation, label, size and how to reach it."""
+    parser.add_argument(
+        "--truncation",
+        type=float,
+        default=1.0,
+        help="0 (the average image) to 1 (full variety) (%(default)s)",
+    )
+    parser.add_argument("--label", type=int, help="class, for models with labels only")
+    parser.add_argument(
+        "--size",
+        type=int,
+        default=default_size,
+        help=f"edge of an image, {MIN_SIZE} to {MAX_SIZE} pixels, 0 as made (%(default)s)",
+    )
+    parser.add_argument(
+        "--resize",
+        choices=RESIZE_METHODS,
+        default=RESIZE_METHODS[0],
+        help="how to reach that size: smoothly or showing the pixels (%(default)s)",
+    )
+
+
+def add_scoring_arguments(parser: argparse.ArgumentParser, reference_help: str) -> None:
+    """Add what commands that measure samples ask: first seed, extractor, reference."""
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the first sample; the rest count up (0)"
+    )
+    parser.add_argument(
+        "--extractor",
+        choices=EXTRACTORS,
+        default=DEFAULT_EXTRACTOR,
+        help="feature network; only inception gives FID (%(default)s)",
+    )
+    parser.add_argument("--reference", type=Path, metavar="FILE", help=reference_help)
+
+
+def build_sampler(args: argparse.Namespace) -> Sampler:
+    """Build the sampler of the chosen folder on the chosen device."""
+    return Sampler(CheckpointLibrary(args.checkpoints), select_device(args.device))
+
+
+def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
+    """Make a recipe's images with a progress bar and write them as a PNG or GIF."""
+    suffix = ".gif" if recipe.kind == "interpolation" else ".png"
+    if path.suffix.lower() != suffix:
+        raise ConfigError(f"{path} cannot hold this: name an --output that ends in {suffix}.")
+    chunks = []
+    coming = iter_images(recipe, sampler)
+    with tqdm(total=count_images(recipe), unit="image", leave=False) as bar:
+        for chunk in coming:
+            chunks.append(chunk)
+            bar.update(len(chunk))
+    images = arrange_images(recipe, np.concatenate(chunks))
+    if recipe.kind == "interpolation":
+        fps = save_gif(path, images, recipe.fps, recipe=recipe)
+        print(f"Written: {path}, {len(images)} frames at {fps:.4g} frames per second")
+    else:
+        save_png(path, images[0], recipe)
+        print(f"Written: {path}, {images.shape[2]} x {images.shape[1]} pixels")
+    return 0

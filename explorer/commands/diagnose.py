@@ -1,0 +1,132 @@
+"""The command `diagnose`: has a model collapsed, does it miss modes, does it copy."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from explorer.commands.common import (
+    Subparsers,
+    add_common_arguments,
+    add_scoring_arguments,
+    build_sampler,
+)
+from explorer.comparison import get_reference_for
+from explorer.diagnosis.on_disk import find_dataset_on_disk
+from explorer.diagnosis.sheets import write_sheets
+from explorer.diagnosis.stream import (
+    MAX_SAMPLES,
+    MIN_SAMPLES,
+    DiagnosisOptions,
+    stream_diagnosis,
+)
+from explorer.diagnosis.table import format_diagnoses
+from explorer.diagnosis.types import Diagnosis
+from explorer.feature_bank import FeatureBank
+from explorer.sampler import Sampler
+from training.datasets import load_dataset
+from training.datasets.types import DatasetOptions, ImageDataset
+from training.errors import ConfigError
+from training.metrics.reference import load_reference
+
+MAX_MODELS = 2
+
+
+def add_diagnose_parser(subparsers: Subparsers) -> None:
+    """Add `diagnose`, which looks for collapse, missing modes and copies."""
+    parser = subparsers.add_parser(
+        "diagnose",
+        help="look for collapse, missing modes and copies of training images",
+        description="Diagnose one model, or two beside each other, from its samples. "
+        "docs/DIAGNOSIS.md explains what is measured.",
+    )
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="one or two names")
+    parser.add_argument(
+        "--num-samples",
+        type=int,
+        default=1000,
+        help=f"samples per model, {MIN_SAMPLES} to {MAX_SAMPLES} (%(default)s)",
+    )
+    add_scoring_arguments(
+        parser, "statistics of real images (those of the images that each model learned)"
+    )
+    parser.add_argument(
+        "--data",
+        metavar="NAME",
+        help="data set to search for copies, such as avatars or folder:PATH (the decoded one of "
+        "the images that the model learned, where it is on this machine)",
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON list, not a table")
+    parser.add_argument(
+        "--images",
+        type=Path,
+        metavar="FOLDER",
+        help="write the closest pairs, the flattest and strongest directions and the nearest real "
+        "images as PNG files",
+    )
+    add_common_arguments(parser)
+    parser.set_defaults(run=run_diagnose)
+
+
+def run_diagnose(args: argparse.Namespace) -> int:
+    """Print the diagnoses of models on stdout, and how far they are on stderr."""
+    names = list(dict.fromkeys(args.models))
+    if len(names) > MAX_MODELS:
+        raise ConfigError(f"{len(names)} models were named: diagnose one, or two side by side.")
+    sampler = build_sampler(args)
+    bank = FeatureBank(sampler)
+    datasets = {name: find_dataset(sampler, name, args.data) for name in names}
+    streams = {name: start_stream(bank, name, datasets[name], args) for name in names}
+    last = _drain(streams)
+    if args.images is not None:
+        for name in names:
+            for path in write_sheets(args.images, last[name], sampler, datasets[name]):
+                print(f"Written: {path}", file=sys.stderr)
+    if args.json:
+        print(json.dumps([last[name].to_dict() for name in names], indent=2))
+    else:
+        print(format_diagnoses([last[name] for name in names]))
+    return 0
+
+
+def find_dataset(sampler: Sampler, name: str, data: str | None) -> ImageDataset | None:
+    """Return the data set named, else the one that the model learned if it is on this machine."""
+    header = sampler.get_header(name)
+    if data is None:
+        return find_dataset_on_disk(header.dataset)
+    options = DatasetOptions(
+        resolution=header.model.img_resolution, channels=header.model.img_channels
+    )
+    return load_dataset(data, options)
+
+
+def start_stream(
+    bank: FeatureBank, name: str, dataset: ImageDataset | None, args: argparse.Namespace
+) -> Iterator[Diagnosis]:
+    """Start a model's diagnosis; raises what keeps it from being made, before any work."""
+    given = load_reference(args.reference) if args.reference else None
+    reference = get_reference_for(bank.sampler, name, args.extractor, given)
+    if args.data is None and dataset is not None:
+        # Found by itself: of no use beside a reference of other images, but no mistake either.
+        is_same = dataset.fingerprint == reference.dataset.get("fingerprint")
+        dataset = dataset if is_same else None
+    samples = bank.open(name, bank.get_extractor(args.extractor), args.seed)
+    options = DiagnosisOptions(num_samples=args.num_samples)
+    return stream_diagnosis(bank.sampler, samples, reference, options, dataset)
+
+
+def _drain(streams: dict[str, Iterator[Diagnosis]]) -> dict[str, Diagnosis]:
+    """Take values from the streams in turns until all have ended, and return the last ones."""
+    last: dict[str, Diagnosis] = {}
+    waiting = list(streams)
+    while waiting:
+        for name in list(waiting):
+            update = next(streams[name], None)
+            if update is None:
+                waiting.remove(name)
+            else:
+                last[name] = update
+                verdict = f" ({update.verdict.kind})" if update.verdict else ""
+                print(f"{name}: {update.stage}{verdict}", file=sys.stderr)
+    return last

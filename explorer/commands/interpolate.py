@@ -1,0 +1,71 @@
+"""The command `interpolate`: a morph between two seeds."""
+
+import argparse
+from pathlib import Path
+
+from explorer.commands.common import (
+    Subparsers,
+    add_common_arguments,
+    add_image_arguments,
+    build_sampler,
+    write_recipe,
+)
+from explorer.latents import INTERPOLATIONS, MAX_SEED
+from explorer.paths import MAX_FRAMES, MIN_FRAMES
+from explorer.recipe import MAX_FPS, Recipe
+
+
+def add_interpolate_parser(subparsers: Subparsers) -> None:
+    """Add `interpolate`, which writes the way from one seed's image to another's."""
+    parser = subparsers.add_parser(
+        "interpolate",
+        help="write a morph between two seeds",
+        description="Write the way from one seed's image to another's as a GIF that loops.",
+    )
+    parser.add_argument("model", metavar="MODEL", help="name of a checkpoint, without the suffix")
+    for flag, name, default in (("--from", "first_seed", 1), ("--to", "last_seed", 2)):
+        parser.add_argument(
+            flag, dest=name, type=int, default=default, help=f"seed, 0 to {MAX_SEED} (%(default)s)"
+        )
+    parser.add_argument(
+        "--frames",
+        type=int,
+        default=60,
+        help=f"frames from first to last, {MIN_FRAMES} to {MAX_FRAMES} (%(default)s)",
+    )
+    parser.add_argument(
+        "--fps",
+        type=float,
+        default=30.0,
+        help=f"frames per second, 1 to {MAX_FPS}, rounded to what a GIF can do (%(default)s)",
+    )
+    parser.add_argument(
+        "--method", choices=INTERPOLATIONS, default="slerp", help="path taken (%(default)s)"
+    )
+    parser.add_argument("--ping-pong", action="store_true", help="go back again, for a smooth loop")
+    add_image_arguments(parser, default_size=256)
+    parser.add_argument(
+        "--output", type=Path, default=Path("morph.gif"), help="file to write (%(default)s)"
+    )
+    add_common_arguments(parser)
+    parser.set_defaults(run=run_interpolate)
+
+
+def run_interpolate(args: argparse.Namespace) -> int:
+    """Write an animation from one seed's image to another's, and its recipe."""
+    sampler = build_sampler(args)
+    recipe = Recipe(
+        kind="interpolation",
+        model=args.model,
+        checkpoint=sampler.library.get_fingerprint(args.model),
+        seeds=(args.first_seed, args.last_seed),
+        truncation=args.truncation,
+        labels=() if args.label is None else (args.label,) * 2,
+        method=args.method,
+        num_frames=args.frames,
+        fps=args.fps,
+        is_ping_pong=args.ping_pong,
+        size=args.size,
+        resize=args.resize,
+    )
+    return write_recipe(args.output, recipe, sampler)
