@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.animation import run_animation
+from benchmarks.extraction import run_extraction
+from benchmarks.frechet import run_frechet
+from benchmarks.live_score import run_live_score
 from benchmarks.measurement import Context, Measurement
 from benchmarks.memory import run_memory
 from benchmarks.sampling import run_sampling
@@ -29,7 +32,10 @@ BENCHMARKS: dict[str, Benchmark] = {
     "startup": Benchmark("start to the first sample on the page", run_startup),
     "memory": Benchmark("memory of the app after the first sample", run_memory),
     "slider": Benchmark("slider to pixels in a browser", run_slider),
+    "live_score": Benchmark("scores while they are computed", run_live_score),
     "sampling": Benchmark("seeds to images", run_sampling),
     "animation": Benchmark("a morph from latents to a GIF file", run_animation),
+    "frechet": Benchmark("Frechet distances", run_frechet),
+    "extraction": Benchmark("features a second", run_extraction),
     "training": Benchmark("training images per second", run_training),
 }

@@ -1,6 +1,7 @@
 """Scores of several models side by side, while their samples come in."""
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -134,7 +135,7 @@ class _Scoring:
         self.estimator: ScoreEstimator | None = None
         self.seconds = 0.0
         self.batch_seconds = 0.0
-        self.scoring_seconds = 0.0
+        self.scoring_times: deque[float] = deque(maxlen=2)
 
     @property
     def is_known(self) -> bool:
@@ -187,7 +188,8 @@ class _Scoring:
             return True
         if done < FIRST_SCORE_AT:
             return False
-        scoring = self.scoring_seconds if self._is_news(done) else 0.0
+        # Of the last two, since now and then a score takes longer for its interval.
+        scoring = min(self.scoring_times, default=0.0) if self._is_news(done) else 0.0
         is_late = seconds_since_value + self.batch_seconds + scoring > SECONDS_BETWEEN_SCORES
         return is_late and scoring <= (scoring + turn_seconds) * MAX_SCORING_SHARE
 
@@ -199,7 +201,7 @@ class _Scoring:
         began = time.monotonic()
         is_stop = estimator.num_samples in self.stops
         score = estimator.compute(is_exact=is_stop)  # in between, intervals may be scaled ones
-        self.scoring_seconds = time.monotonic() - began
+        self.scoring_times.append(time.monotonic() - began)
         self.results.add(self.key, score, is_asked_for=is_stop)
         if is_stop:
             self.results.save(self.key)

@@ -62,10 +62,6 @@ class FeatureBank:
         with self._lock:
             return sum(stream.num_bytes for stream in self._streams.values())
 
-    def has_extractor(self, key: str) -> bool:
-        """Tell whether an extractor is loaded."""
-        return key in self._extractors
-
     def get_extractor(self, key: str) -> Extractor:
         """Return an extractor of EXTRACTORS, loaded at the first call; raises MetricError."""
         with self._extractor_lock:

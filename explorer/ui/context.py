@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import torch
 
-from explorer.feature_bank import BATCH_SIZE, FeatureBank
+from explorer.feature_bank import FeatureBank
 from explorer.library import CheckpointLibrary
 from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
@@ -55,19 +54,19 @@ class AppContext:
         self.results = ScoreResults(self.scores or get_cache_dir() / "scores")
 
     def prepare_scoring(self) -> None:
-        """Load the default extractor on the worker, ahead of the click that will need it.
+        """Load on the worker what the first score will need, ahead of the click that asks for it.
 
         Where that fails, the click fails too and says why.
         """
         self.worker.submit(self._prepare_scoring)
 
     def _prepare_scoring(self) -> None:
+        """Load the default extractor and the statistics that the models at hand need."""
         import explorer.comparison  # noqa: F401  # imports what scores are computed with
 
-        if not self.bank.has_extractor(DEFAULT_EXTRACTOR):
-            extractor = self.bank.get_extractor(DEFAULT_EXTRACTOR)
-            # The first pass through a network prepares its kernels.
-            extractor(torch.zeros(BATCH_SIZE, 3, 64, 64, dtype=torch.uint8))
+        self.bank.get_extractor(DEFAULT_EXTRACTOR)
+        for name in choose_models(self.library.names, None, is_several=True):
+            self.library.find_reference(self.library.get(name), DEFAULT_EXTRACTOR)
 
     def make_export_path(self, name: str, suffix: str) -> Path:
         """Return a new path for a file to download; files of an hour ago are removed."""
