@@ -13,6 +13,7 @@ import pytest
 PACKAGES = ("training", "explorer")
 OPTIONAL = (
     *("gradio", "dicebear", "dicebear_styles", "resvg", "torch_fidelity", "timm"),
+    "matplotlib",
     *("playwright", "psutil"),
 )
 

@@ -104,7 +104,11 @@ def _measure_kid(features: FloatFeatures, real: FloatFeatures, sums: Prepared) -
 def _measure_precision(
     features: FloatFeatures, real: FloatFeatures, radii: Prepared
 ) -> MetricValue:
-    return _average(find_inside(features, real, radii))
+    is_inside = find_inside(features, real, radii)
+    # Agresti and Coull 1998: two more of each, so that a share of 0 or 1 has an error too.
+    share = (is_inside.sum() + 2) / (len(is_inside) + 4)
+    error = float(np.sqrt(share * (1 - share) / (len(is_inside) + 4)))
+    return MetricValue(float(is_inside.mean()), error)
 
 
 def _measure_recall(features: FloatFeatures, real: FloatFeatures, _: Prepared) -> MetricValue:
@@ -112,18 +116,14 @@ def _measure_recall(features: FloatFeatures, real: FloatFeatures, _: Prepared) -
 
 
 def _measure_density(features: FloatFeatures, real: FloatFeatures, radii: Prepared) -> MetricValue:
-    return _average(compute_densities(features, real, radii))
+    densities = compute_densities(features, real, radii)
+    error = float(densities.std(ddof=1) / np.sqrt(len(densities)))
+    # Where all samples are alike, as at 0, the scatter tells nothing.
+    return MetricValue(float(densities.mean()), error or None)
 
 
 def _measure_coverage(features: FloatFeatures, real: FloatFeatures, radii: Prepared) -> MetricValue:
     return MetricValue(compute_coverage(features, real, radii))
-
-
-def _average(values: NDArray[np.generic]) -> MetricValue:
-    """Return the mean of one value per sample, with its standard error."""
-    numbers = values.astype(np.float64)
-    error = float(numbers.std(ddof=1) / np.sqrt(len(numbers)))
-    return MetricValue(float(numbers.mean()), error)
 
 
 KYNKAANNIEMI = "Kynkäänniemi et al. 2019"

@@ -1,9 +1,15 @@
-"""Seeded random weights for the Inception network, since the real ones are a download."""
+"""Random weights for the Inception network, since the real ones are a download, and commands."""
 
 import math
 
 import pytest
 import torch
+from PIL import Image
+
+from training.__main__ import main
+from training.checkpoint import CheckpointHeader, save_generator
+from training.datasets import DatasetOptions, load_dataset
+from training.models import ModelConfig, build_generator
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +41,56 @@ def random_inception_weights(tmp_path_factory):
     path = folder / "weights.pth"
     torch.save(state, path)
     return path
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch, make_images):
+    """Work in a folder with a data set of 40 photos, and with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "Photos").mkdir()
+    for index, image in enumerate(make_images(40)):
+        enlarged = image.repeat(4, axis=1).repeat(4, axis=2)
+        Image.fromarray(enlarged.transpose(1, 2, 0)).save(tmp_path / "Photos" / f"{index:02}.png")
+    return tmp_path
+
+
+@pytest.fixture
+def photos(folder):
+    """Load that data set."""
+    return load_dataset("folder:Photos", DatasetOptions(), progress=False)
+
+
+@pytest.fixture
+def save_checkpoint(photos):
+    """Return a function that writes a DCGAN of random weights and returns the generator."""
+
+    def save(path, seed=0):
+        config = ModelConfig("dcgan", z_dim=8, width=4)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            generator = build_generator(config).eval()
+        save_generator(path, generator, CheckpointHeader(config, photos.describe()))
+        return generator
+
+    return save
+
+
+@pytest.fixture
+def make_reference(tiny_extractor):
+    """Return a function that runs the command `reference` on the photos."""
+
+    def make(*options):
+        return main(["reference", "--data", "folder:Photos", "--extractor", "tiny", *options])
+
+    return make
+
+
+@pytest.fixture
+def evaluate(tiny_extractor):
+    """Return a function that runs the command `evaluate` with the tiny extractor."""
+
+    def run(*options):
+        return main(["evaluate", *options, "--extractor", "tiny", "--device", "cpu"])
+
+    return run

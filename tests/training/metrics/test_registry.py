@@ -56,6 +56,16 @@ def test_standard_errors_match_the_scatter_over_samples(key, real):
     assert 0.8 < error / scatter < (1.25 if key != "kid" else 2.0)
 
 
+def test_errors_of_nothing_found_are_not_zero(real):
+    """Agresti and Coull 1998 by hand: 2 of 24 at 0 of 20; no error of a density of 0."""
+    far = draw(20, shift=50.0)
+    precision = METRICS["precision"].compute(far, real)
+    assert precision.value == 0
+    assert precision.standard_error == pytest.approx(np.sqrt(2 / 24 * 22 / 24 / 24))
+    density = METRICS["density"].compute(far, real)
+    assert (density.value, density.standard_error) == (0, None)
+
+
 @pytest.mark.parametrize("key", ["recall", "coverage"])
 def test_what_grows_with_the_samples_takes_no_more_than_there_are_real_features(key, real):
     metric, many = METRICS[key], draw(3 * NUM_REAL, seed=2)

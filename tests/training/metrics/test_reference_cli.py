@@ -1,0 +1,62 @@
+"""The command `reference`, run as the command line runs it."""
+
+import numpy as np
+import torch
+
+from training.metrics.frechet import compute_statistics
+from training.metrics.reference import load_reference
+
+DEFAULT = "checkpoints/references/folder-photos-64-tiny.safetensors"
+
+
+def test_statistics_are_written_and_what_real_images_get_is_printed(
+    make_reference, tiny_extractor, photos, folder, capsys
+):
+    assert make_reference() == 0
+    reference = load_reference(folder / DEFAULT)
+    features = tiny_extractor(torch.from_numpy(np.array(photos.images))).numpy()
+    expected = compute_statistics(features)
+    np.testing.assert_allclose(reference.statistics.covariance, expected.covariance)
+    assert reference.dataset == photos.describe()
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert "folder:Photos: 40 of 40 images (all), extractor tiny" in captured.out
+    assert f"        20  {dict(reference.noise_floor)[20]:.2f}" in lines
+    titles = next(line for line in lines if "of real images against 20 others" in line)
+    assert titles.split()[:6] == ["samples", "KID", "Precision", "Recall", "Density", "Coverage"]
+    values = [f"{pairs[0][1]:.4f}" for pairs in reference.real.baselines.values()]
+    assert lines[lines.index(titles) + 1].split() == ["20", *values]
+    assert DEFAULT in captured.out
+    assert "40/40" in captured.err  # progress goes to stderr
+
+
+def test_a_file_name_and_a_limit_are_taken(make_reference, folder, capsys):
+    assert make_reference("--output", "mine.safetensors", "--reference-images", "8") == 0
+    assert load_reference(folder / "mine.safetensors").statistics.num_samples == 8
+    assert "8 of 40 images (evenly spaced)" in capsys.readouterr().out
+
+
+def test_the_same_images_are_computed_once_and_others_anew(make_reference, folder, capsys):
+    """The cache goes by content: progress shows what is computed."""
+    for copy in ("first", "second"):
+        assert make_reference("--output", f"{copy}.safetensors") == 0
+        assert ("real features" in capsys.readouterr().err) == (copy == "first")
+    assert (folder / "first.safetensors").read_bytes() == (
+        folder / "second.safetensors"
+    ).read_bytes()
+    (folder / "Photos" / "00.png").unlink()
+    assert make_reference("--output", "third.safetensors") == 0
+    assert "39/39" in capsys.readouterr().err
+
+
+def test_other_weights_are_not_looked_for_in_the_cache(make_reference, folder, capsys):
+    make_reference()
+    capsys.readouterr()
+    (folder / "weights.pth").touch()
+    assert make_reference("--extractor-weights", "weights.pth") == 0
+    assert "40/40" in capsys.readouterr().err
+
+
+def test_too_few_images_are_refused(make_reference, folder, capsys):
+    assert make_reference("--max-images", "3") == 2
+    assert "expected at least 4" in capsys.readouterr().err
