@@ -14,7 +14,10 @@ from training.models.summary import count_parameters
 
 TABLE_BEGIN, TABLE_END = "<!-- models:begin -->", "<!-- models:end -->"
 FACTS = ("model", "data", "score", "samples", "noise floor", "terms")
-ALL_FACTS = (*FACTS, "images seen", "hours", "device", "command")
+ALL_FACTS = (
+    *("model", "data", "score", "samples", "infinite N", "noise floor", "terms"),
+    *("images seen", "hours", "device", "command"),
+)
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -97,6 +100,7 @@ def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | Non
         ("hours", format_hours(training)),
         ("device", f"{training['device']}, {training['precision']}"),
         ("score", describe_score(score)),
+        *describe_metrics(score or {}),
     ]  # fmt: skip
     table = "\n".join(f"| {key} | {escape_cell(value)} |" for key, value in rows)
     command = training["command"]
@@ -110,8 +114,9 @@ def describe_row(
     return {
         "model": f"[{name}]({link})",
         "data": str(header.dataset["title"]),
-        "score": f"{score['score']:.1f} {score['score_name']}" if score else "none",
+        "score": f"{format_value(score)} {score['score_name']}" if score else "none",
         "samples": f"{score['num_samples']:,}" if score else "",
+        "infinite N": format_value(score, "infinite_n") if score else "",
         "noise floor": format_floor(score) if score else "",
         "terms": str(header.dataset["terms"]),
         "images seen": f"{header.training['images_seen']:,}",
@@ -152,14 +157,40 @@ def format_floor(score: dict[str, Any]) -> str:
     return f"{mark}{score['noise_floor']:.1f}"
 
 
+def format_value(score: dict[str, Any], key: str = "score") -> str:
+    """Return a score's value with its 95 % interval, e.g. "70.1 [69.2, 71.0]".
+
+    Entries of older versions have no interval, and no value at infinitely many samples: "".
+    """
+    if key not in score:
+        return ""
+    low, high = score.get("interval" if key == "score" else f"{key}_interval") or (None, None)
+    interval = "" if low is None else f" [{low:.1f}, {high:.1f}]"
+    return f"{score[key]:.1f}{interval}"
+
+
 def describe_score(score: dict[str, Any] | None) -> str:
-    """Describe a score with its number of samples, reference and noise floor."""
+    """Describe a score with its number of samples, its limit, reference and noise floor."""
     if score is None:
         return "none"
+    limit = format_value(score, "infinite_n")
     return (
-        f"{score['score_name']} {score['score']:.1f} of {score['num_samples']:,} samples against "
-        f"{score['reference']}; noise floor {format_floor(score)}"
+        f"{score['score_name']} {format_value(score)} of {score['num_samples']:,} samples against "
+        f"{score['reference']}; {f'at infinitely many samples {limit}; ' if limit else ''}noise "
+        f"floor {format_floor(score)}"
     )
+
+
+def describe_metrics(score: dict[str, Any]) -> list[tuple[str, str]]:
+    """Describe the metrics beside the score, each with its error and what real images get."""
+    rows = []
+    for value in score.values():
+        if not isinstance(value, dict) or "title" not in value:
+            continue
+        error, real = value.get("standard_error"), value.get("real")
+        text = f"{value['value']:z.4f}" + ("" if error is None else f" ± {error:z.4f}")
+        rows.append((value["title"], text if real is None else f"{text}; real images {real:z.4f}"))
+    return rows
 
 
 def escape_cell(text: str) -> str:

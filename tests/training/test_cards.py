@@ -60,16 +60,44 @@ def test_cards_and_table_say_what_headers_and_scores_say(folder):
         part for part in page.splitlines() if not part.startswith("<!--")
     )
     assert (before, after) == ("before", "after")
-    assert len(read_cells(header)) == rule.count("---") == 10
-    scored = ["104.3 FD-EfficientNet-Lite0", "1,000", "12.3", "CC BY 4.0"]
+    assert len(read_cells(header)) == rule.count("---") == 11
+    scored = ["104.3 FD-EfficientNet-Lite0", "1,000", "", "12.3", "CC BY 4.0"]
     trained = ["128,000", "0.50", "A CPU, 2 cores", f"`{TRAINING['command']}`"]
     assert read_cells(one) == ["[one](one.md)", "Avatars / toon-head", *scored, *trained]
-    assert read_cells(two)[2:5] == ["90.0 FD-EfficientNet-Lite0", "5,000", "~2.5"]
+    assert read_cells(two)[2:6] == ["90.0 FD-EfficientNet-Lite0", "5,000", "", "~2.5"]
     card = (folder / "one.md").read_text(encoding="utf-8")
     assert TRAINING["command"] in card
     assert "| images seen | 128,000 (2,000 generator steps) |" in card
     # 8*8*16 + 8*4*16 + 4*2*16 + 2*3*16 weights and 2 * (8 + 4 + 2) of the norms
     assert "| generator | 1,788 parameters |" in card
+
+
+def test_intervals_limits_and_metrics_are_shown(folder):
+    new = {
+        **SCORE,
+        "name": "two",
+        "interval": [103.04, 105.96],
+        "infinite_n": 98.76,
+        "infinite_n_interval": [95.0, 102.52],
+        "kid": {"title": "KID", "value": 0.0931, "standard_error": 0.002, "real": -0.00004},
+        "recall": {"title": "Recall", "value": 0.25, "standard_error": None, "real": 0.9},
+        "inception_score": {"title": "IS-X", "value": 1.5, "standard_error": 0.1, "real": None},
+    }
+    (folder / "scores.json").write_text(json.dumps([new]), encoding="utf-8")
+    assert main(["cards", "--checkpoints", str(folder)]) == 0
+    header, _, _, two = (folder / "README.md").read_text(encoding="utf-8").splitlines()[2:6]
+    shown = dict(zip(read_cells(header), read_cells(two), strict=True))
+    assert shown["score"] == "104.3 [103.0, 106.0] FD-EfficientNet-Lite0"
+    assert shown["infinite N"] == "98.8 [95.0, 102.5]"
+    assert shown["noise floor"] == "12.3"
+    card = (folder / "two.md").read_text(encoding="utf-8").splitlines()
+    assert (
+        "| score | FD-EfficientNet-Lite0 104.3 [103.0, 106.0] of 1,000 samples against"
+        " avatars:toon-head; at infinitely many samples 98.8 [95.0, 102.5]; noise floor 12.3 |"
+    ) in card
+    assert "| KID | 0.0931 ± 0.0020; real images 0.0000 |" in card
+    assert "| Recall | 0.2500; real images 0.9000 |" in card
+    assert "| IS-X | 1.5000 ± 0.1000 |" in card
 
 
 def test_pages_outside_the_folder_get_a_shorter_table_with_links_that_fit(folder):

@@ -96,7 +96,7 @@ def _format_baselines(reference: ReferenceStatistics) -> list[str]:
     kept = len(reference.real.features)
     lines = [f"{'samples':>10}{titles}  of real images against {kept:,} others"]
     for count in next(iter(measured.values())):
-        cells = "".join(f"  {values[count]:>9.4f}" for values in measured.values())
+        cells = "".join(f"  {values[count]:>z9.4f}" for values in measured.values())
         lines.append(f"{count:>10,}{cells}")
     return lines
 

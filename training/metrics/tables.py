@@ -96,9 +96,9 @@ def _format_interval(interval: tuple[float, float]) -> str:
 def _format_measured(metric: Measured | None) -> str:
     if metric is None:
         return "-"
-    error = "" if metric.standard_error is None else f" ± {metric.standard_error:.4f}"
-    return f"{metric.value:.4f}{error}"
+    error = "" if metric.standard_error is None else f" ± {metric.standard_error:z.4f}"
+    return f"{metric.value:z.4f}{error}"
 
 
 def _format_real(metric: Measured | None) -> str:
-    return "-" if metric is None or metric.real is None else f"{metric.real:.4f}"
+    return "-" if metric is None or metric.real is None else f"{metric.real:z.4f}"

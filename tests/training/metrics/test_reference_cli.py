@@ -24,7 +24,7 @@ def test_statistics_are_written_and_what_real_images_get_is_printed(
     assert f"        20  {dict(reference.noise_floor)[20]:.2f}" in lines
     titles = next(line for line in lines if "of real images against 20 others" in line)
     assert titles.split()[:6] == ["samples", "KID", "Precision", "Recall", "Density", "Coverage"]
-    values = [f"{pairs[0][1]:.4f}" for pairs in reference.real.baselines.values()]
+    values = [f"{pairs[0][1]:z.4f}" for pairs in reference.real.baselines.values()]
     assert lines[lines.index(titles) + 1].split() == ["20", *values]
     assert DEFAULT in captured.out
     assert "40/40" in captured.err  # progress goes to stderr
