@@ -133,13 +133,16 @@ def _run_once(
             job.path.stem, features, job.reference, extractor, job.metrics, bar.set_postfix_str
         )
 
-    results, is_whole = _run_jobs(jobs, size, evaluate)
-    if results:
+    def show(results: list[Evaluation]) -> None:
         print(format_as_json(results) if args.json else format_evaluations(results))
-    if is_whole and args.chart:
+
+    results = _run_jobs(jobs, size, evaluate, show)
+    if len(results) < len(jobs):
+        return EXIT_INTERRUPTED
+    if args.chart:
         draw_evaluations(args.chart, results)
         print(f"Written: {args.chart}", file=sys.stderr)
-    return 0 if is_whole else EXIT_INTERRUPTED
+    return 0
 
 
 def _run_thesis(
@@ -149,20 +152,28 @@ def _run_thesis(
         features = _extract(job, num_sets * size, extractor, args, bar)
         return score_sets(job.path.stem, features, job.reference, extractor, num_sets)
 
-    results, is_whole = _run_jobs(jobs, num_sets * size, evaluate)
-    if results:
+    def show(results: list[RepeatedScore]) -> None:
         print(format_as_json(results) if args.json else format_repeated(results))
-    if is_whole:
-        chart = args.chart or THESIS_CHART
-        draw_repeated(chart, results)
-        print(f"Written: {chart}", file=sys.stderr)
-    return 0 if is_whole else EXIT_INTERRUPTED
+
+    results = _run_jobs(jobs, num_sets * size, evaluate, show)
+    if len(results) < len(jobs):
+        return EXIT_INTERRUPTED
+    chart = args.chart or THESIS_CHART
+    draw_repeated(chart, results)
+    print(f"Written: {chart}", file=sys.stderr)
+    return 0
 
 
 def _run_jobs(
-    jobs: Sequence[Job], num_samples: int, evaluate: Callable[[Job, tqdm], Result]
-) -> tuple[list[Result], bool]:
-    """Evaluate one model after the other; return what is done, and whether that is all."""
+    jobs: Sequence[Job],
+    num_samples: int,
+    evaluate: Callable[[Job, tqdm], Result],
+    show: Callable[[list[Result]], None],
+) -> list[Result]:
+    """Evaluate one model after the other, and show those that are done whatever ends it.
+
+    Ctrl-C ends it early without an error: then there are fewer results than jobs.
+    """
     results: list[Result] = []
     try:
         for job in jobs:
@@ -171,8 +182,10 @@ def _run_jobs(
                 bar.set_postfix_str("")
     except KeyboardInterrupt:
         print(f"Interrupted: {len(results)} of {len(jobs)} models are done.", file=sys.stderr)
-        return results, False
-    return results, True
+    finally:
+        if results:
+            show(results)
+    return results
 
 
 def _extract(

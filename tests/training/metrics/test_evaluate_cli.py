@@ -187,6 +187,21 @@ def test_an_interrupted_evaluation_keeps_what_is_done(
     assert not (folder / "scores.svg").exists()
 
 
+def test_an_error_on_the_way_keeps_what_is_done(evaluate, models, monkeypatch, folder, capsys):
+    """The second checkpoint disappears while the first is measured."""
+    make = evaluate_cli.make_seeded_images
+
+    def remove_the_other(generator, device, seed):
+        (folder / models[1]).unlink()
+        return make(generator, device, seed)
+
+    monkeypatch.setattr(evaluate_cli, "make_seeded_images", remove_the_other)
+    assert evaluate(*models, "--num-samples", "20", "--json") == 2
+    captured = capsys.readouterr()
+    assert [row["name"] for row in json.loads(captured.out)] == ["first"]
+    assert "There is no checkpoint at checkpoints/second.safetensors" in captured.err
+
+
 def test_a_named_reference_is_used_whatever_the_data(evaluate, models, make_reference, capsys):
     make_reference("--output", "elsewhere/mine.safetensors", "--max-images", "32")
     options = ["--num-samples", "20", "--reference", "elsewhere/mine.safetensors"]
