@@ -167,7 +167,7 @@ def make_images(sampler: Sampler, name: str, base_seed: int) -> Callable[[int, i
     def make(start: int, count: int) -> Tensor:
         seeds = range(base_seed + start, base_seed + start + count)
         labels = [seed % num_classes for seed in seeds] if num_classes else None
-        images = sampler.sample_seeds(name, seeds, labels=labels)
+        images = sampler.sample_seeds(name, seeds, labels=labels, is_background=True)
         return torch.from_numpy(images).permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W)
 
     return make

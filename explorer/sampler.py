@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from explorer.latents import sample_latents, truncate_latents
 from explorer.library import CheckpointLibrary, FileStamp
+from explorer.priority import lower_priority
 from training.checkpoint import CheckpointHeader
 from training.cores import count_usable_cores
 from training.errors import ConfigError
@@ -44,7 +45,8 @@ class Sampler:
     Safe to use from several threads. On a CPU each core has a worker that computes on one thread:
     PyTorch's own threads wait for one another at every layer, and where other work keeps a core
     busy that took up to ten times as long. Workers take chunks of 4 images in turn, so that a
-    slider is not kept waiting by a long animation.
+    slider is not kept waiting by a long animation. What ``is_background`` has workers of its own
+    with low priority, so that no slider waits for a score.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Sampler:
         self._chunk_size = CHUNK_SIZE if is_cpu else CHUNK_SIZE_GPU
         self._num_workers = min(MAX_WORKERS, count_usable_cores()) if is_cpu else 1
         self._workers = _start_workers(self._num_workers)
+        self._background_workers: ThreadPoolExecutor | None = None
         self._lock = threading.Lock()
         self._load_locks: dict[str, threading.Lock] = {}
         self._loaded: OrderedDict[str, LoadedModel] = OrderedDict()
@@ -78,14 +81,18 @@ class Sampler:
         return self._get_model(name).header
 
     def sample_images(
-        self, name: str, latents: Tensor, labels: Sequence[int] | None = None
+        self,
+        name: str,
+        latents: Tensor,
+        labels: Sequence[int] | None = None,
+        is_background: bool = False,
     ) -> np.ndarray:
         """Make images, uint8 (N, H, W, C), from latents (N, z_dim) and class labels (N,).
 
         ``labels`` are needed by class-conditional models and refused by the others.
         """
         model = self._get_model(name)
-        chunks = list(self._iter_model(name, model, latents, labels))
+        chunks = list(self._iter_model(name, model, latents, labels, is_background))
         config = model.header.model
         empty = np.empty((0, config.img_resolution, config.img_resolution, config.img_channels))
         return np.concatenate(chunks) if chunks else empty.astype(np.uint8)
@@ -102,9 +109,11 @@ class Sampler:
         seeds: Sequence[int],
         truncation: float = 1.0,
         labels: Sequence[int] | None = None,
+        is_background: bool = False,
     ) -> np.ndarray:
         """Make one image per seed, uint8 (N, H, W, C), with truncation in [0, 1]."""
-        return self.sample_images(name, self.make_latents(name, seeds, truncation), labels)
+        latents = self.make_latents(name, seeds, truncation)
+        return self.sample_images(name, latents, labels, is_background)
 
     def make_latents(self, name: str, seeds: Sequence[int], truncation: float = 1.0) -> Tensor:
         """Draw the latents of seeds for a model, (N, z_dim), truncated."""
@@ -112,7 +121,12 @@ class Sampler:
         return truncate_latents(sample_latents(seeds, z_dim), truncation)
 
     def _iter_model(
-        self, name: str, model: LoadedModel, latents: Tensor, labels: Sequence[int] | None
+        self,
+        name: str,
+        model: LoadedModel,
+        latents: Tensor,
+        labels: Sequence[int] | None,
+        is_background: bool = False,
     ) -> Iterator[np.ndarray]:
         """Check now, compute when iterated."""
         config = model.header.model
@@ -121,10 +135,15 @@ class Sampler:
                 f"{name} takes latents of shape (N, {config.z_dim}), found {tuple(latents.shape)}."
             )
         classes = _check_labels(name, labels, len(latents), config.num_classes)
-        return self._run_chunks(model, latents, classes)
+        workers = self._get_background_workers() if is_background else self._workers
+        return self._run_chunks(workers, model, latents, classes)
 
     def _run_chunks(
-        self, model: LoadedModel, latents: Tensor, classes: Tensor | None
+        self,
+        workers: ThreadPoolExecutor,
+        model: LoadedModel,
+        latents: Tensor,
+        classes: Tensor | None,
     ) -> Iterator[np.ndarray]:
         """Yield the chunks in order, with as many under way as there are workers and one more."""
         under_way: deque[Future[np.ndarray]] = deque()
@@ -132,9 +151,7 @@ class Sampler:
             for start in range(0, len(latents), self._chunk_size):
                 rows = slice(start, start + self._chunk_size)
                 chosen = None if classes is None else classes[rows]
-                under_way.append(
-                    self._workers.submit(self._run_generator, model, latents[rows], chosen)
-                )
+                under_way.append(workers.submit(self._run_generator, model, latents[rows], chosen))
                 if len(under_way) > self._num_workers:
                     yield under_way.popleft().result()
             while under_way:
@@ -152,6 +169,13 @@ class Sampler:
             images = model.generator(z, None if classes is None else classes.to(self.device))
             pixels: np.ndarray = to_uint8(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return pixels
+
+    def _get_background_workers(self) -> ThreadPoolExecutor:
+        """Return the workers of low priority, started at the first call."""
+        with self._lock:
+            if self._background_workers is None:
+                self._background_workers = _start_workers(self._num_workers, is_background=True)
+            return self._background_workers
 
     def _get_model(self, name: str) -> LoadedModel:
         """Return a generator, from memory unless its file has changed."""
@@ -187,10 +211,11 @@ def _check_labels(
     return torch.tensor(labels, dtype=torch.long)
 
 
-def _start_workers(count: int) -> ThreadPoolExecutor:
+def _start_workers(count: int, is_background: bool = False) -> ThreadPoolExecutor:
     """Start threads on which PyTorch computes without starting more."""
     num_threads = torch.get_num_threads()
-    workers = ThreadPoolExecutor(count, "sampler", initializer=_use_one_thread)
+    prepare = _become_background if is_background else _use_one_thread
+    workers = ThreadPoolExecutor(count, "sampler", initializer=prepare)
     everyone = threading.Barrier(count + 1)
     for _ in range(count):
         workers.submit(everyone.wait)
@@ -203,3 +228,8 @@ def _start_workers(count: int) -> ThreadPoolExecutor:
 def _use_one_thread() -> None:
     torch.get_num_threads()  # until its first use in a thread, PyTorch would undo the next line
     torch.set_num_threads(1)
+
+
+def _become_background() -> None:
+    lower_priority()
+    _use_one_thread()

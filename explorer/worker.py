@@ -1,7 +1,5 @@
 """A background thread of low priority on which long jobs take turns, so that sliders stay quick."""
 
-import contextlib
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -9,9 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from explorer.priority import lower_priority
+
 T = TypeVar("T")
 
-NICENESS = 10
 # Values a job may be ahead of whoever takes them: one being looked at, one coming.
 MAX_AHEAD = 2
 
@@ -66,7 +65,7 @@ class Worker:
     """
 
     def __init__(self, name: str = "worker") -> None:
-        self._thread = ThreadPoolExecutor(1, name, initializer=_lower_priority)
+        self._thread = ThreadPoolExecutor(1, name, initializer=lower_priority)
         self._lock = threading.Lock()
         self._jobs: set[int] = set()
 
@@ -160,11 +159,3 @@ def _fail_if_cancelled(turn: Future[None], job: _Job[Any]) -> None:
         job.is_over = True
         job.outcomes.append(_Outcome(error=RuntimeError("The worker was shut down.")))
         job.changed.notify_all()
-
-
-def _lower_priority() -> None:
-    """Lower the calling thread's priority, where single threads have one (Linux)."""
-    is_per_thread = os.uname().sysname == "Linux" if hasattr(os, "uname") else False
-    if is_per_thread:
-        with contextlib.suppress(PermissionError):  # it may be forbidden; the work is the same
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

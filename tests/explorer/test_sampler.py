@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from explorer.library import CheckpointLibrary
+from explorer.priority import NICENESS
 from explorer.sampler import Sampler
 from tests.explorer.conftest import SaveModel
 from training.checkpoint import load_generator
@@ -140,3 +142,16 @@ def test_the_number_of_threads_of_others_stays(library: CheckpointLibrary) -> No
     thread.start()
     thread.join()
     assert [torch.get_num_threads(), *found] == [before, before]
+
+
+def test_background_work_gives_the_same_bytes_on_threads_of_its_own(sampler: Sampler) -> None:
+    expected = sampler.sample_seeds("conv", range(9))
+    before = {thread.native_id for thread in threading.enumerate()}
+    found = sampler.sample_seeds("conv", range(9), is_background=True)
+    started = [thread for thread in threading.enumerate() if thread.native_id not in before]
+    np.testing.assert_array_equal(found, expected)
+    assert started
+    if sys.platform == "linux":
+        for thread in started:
+            priority = os.getpriority(os.PRIO_PROCESS, thread.native_id or 0)
+            assert priority == os.getpriority(os.PRIO_PROCESS, 0) + NICENESS

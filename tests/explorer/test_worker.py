@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.worker import NICENESS, Worker
+from explorer.priority import NICENESS
+from explorer.worker import Worker
 
 
 @pytest.fixture
