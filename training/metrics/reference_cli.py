@@ -103,11 +103,12 @@ def _format_baselines(reference: ReferenceStatistics) -> list[str]:
 
 def _make_reference(dataset: ImageDataset, args: argparse.Namespace) -> ReferenceStatistics:
     weights, device = args.extractor_weights, select_device(args.device)
-    if weights is None:
+    if weights is None or EXTRACTORS[args.extractor].has_fixed_weights:
         return get_reference(
             dataset,
             args.extractor,
             args.cache_dir,
+            weights=weights,
             device=device,
             max_images=args.reference_images,
         )

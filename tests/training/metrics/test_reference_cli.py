@@ -1,8 +1,11 @@
 """The command `reference`, run as the command line runs it."""
 
+import dataclasses
+
 import numpy as np
 import torch
 
+from training.metrics.extractors import EXTRACTORS
 from training.metrics.frechet import compute_statistics
 from training.metrics.reference import load_reference
 
@@ -55,6 +58,17 @@ def test_other_weights_are_not_looked_for_in_the_cache(make_reference, folder, c
     (folder / "weights.pth").touch()
     assert make_reference("--extractor-weights", "weights.pth") == 0
     assert "40/40" in capsys.readouterr().err
+
+
+def test_weights_that_can_only_be_the_usual_ones_are(make_reference, folder, monkeypatch, capsys):
+    """Inception's are checked by their hash, so a file of them changes nothing."""
+    assert EXTRACTORS["inception"].has_fixed_weights
+    spec = dataclasses.replace(EXTRACTORS["tiny"], has_fixed_weights=True)
+    monkeypatch.setitem(EXTRACTORS, "tiny", spec)
+    make_reference()
+    capsys.readouterr()
+    assert make_reference("--extractor-weights", "weights.pth") == 0
+    assert "real features" not in capsys.readouterr().err
 
 
 def test_too_few_images_are_refused(make_reference, folder, capsys):

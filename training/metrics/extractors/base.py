@@ -25,6 +25,8 @@ class ExtractorSpec:
     """What a Frechet distance between its features may be called."""
     dim: int
     load: Callable[[Path | None, torch.device], "Extractor"]
+    has_fixed_weights: bool = False
+    """Whether a file given by the user can only hold the usual weights, as its hash is checked."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -122,4 +122,4 @@ def _get_hub_folder() -> Path:
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
-INCEPTION = ExtractorSpec(KEY, SCORE_NAME, DIM, load_inception)
+INCEPTION = ExtractorSpec(KEY, SCORE_NAME, DIM, load_inception, has_fixed_weights=True)
