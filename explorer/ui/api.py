@@ -13,6 +13,7 @@ from explorer.recipe import Recipe
 from explorer.replay import render_recipe
 from explorer.ui.components.model_cards import describe_card
 from explorer.ui.context import COMPUTE, MAX_SCORE_JOBS, SCORE, AppContext
+from explorer.ui.diagnosing import stream_cases
 from explorer.ui.errors import check_whole, show_project_errors
 from explorer.ui.morph import build_recipe, export_gif, render_position, set_export
 from explorer.ui.scoring import stream_board
@@ -23,6 +24,7 @@ from training.metrics.extractors import DEFAULT_EXTRACTOR
 def build_endpoints(context: AppContext) -> None:
     """Register every public endpoint of the app."""
     build_sampling_endpoints(context)
+    build_diagnosis_endpoint(context)
     build_morph_endpoints(context)
     build_library_endpoints(context)
 
@@ -73,6 +75,28 @@ def build_sampling_endpoints(context: AppContext) -> None:
     gr.api(score, api_name="score", concurrency_id=SCORE, concurrency_limit=MAX_SCORE_JOBS)
     gr.api(sample, api_name="sample", concurrency_id="sample", concurrency_limit=2)
     gr.api(compare, api_name="compare", concurrency_id="sample", concurrency_limit=2)
+
+
+def build_diagnosis_endpoint(context: AppContext) -> None:
+    """Register diagnose."""
+
+    @show_project_errors
+    def diagnose(
+        models: list[str],
+        num_samples: int = 1024,
+        extractor: str = DEFAULT_EXTRACTOR,
+        search_all: bool = False,
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Diagnose one or two models, streaming all that is measured of each as samples come in.
+
+        A model's "verdict" is null at first, parts are null until they are measured, and "is_done"
+        says which value is the last; a model that cannot be diagnosed has its reason as "error".
+        With search_all, copies are looked for among all images it learned: minutes, once.
+        """
+        for cases in stream_cases(context, models, extractor, num_samples, search_all):
+            yield [case.to_dict() for case in cases]
+
+    gr.api(diagnose, api_name="diagnose", concurrency_id=SCORE, concurrency_limit=MAX_SCORE_JOBS)
 
 
 def build_morph_endpoints(context: AppContext) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from explorer.diagnosis.on_disk import find_dataset_on_disk
 from explorer.diagnosis.types import Diagnosis
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from training.datasets.types import ImageDataset
 
 MAX_MODELS = 2
-MIN_SAMPLES, MAX_SAMPLES = 64, 20_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,16 @@ class Case:
         """Say whether nothing more will come."""
         return self.error is not None or (self.diagnosis is not None and self.diagnosis.is_done)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the diagnosis as JSON values, with the error and whether there are pictures."""
+        values = {"is_done": False} if self.diagnosis is None else self.diagnosis.to_dict()
+        return {
+            **values,
+            "model": self.model,
+            "error": self.error,
+            "has_real_images": self.has_real_images,
+        }
+
 
 def stream_cases(
     context: AppContext,
@@ -47,6 +56,8 @@ def stream_cases(
     extracted once. The models take turns. A model that cannot be diagnosed says why in its case,
     and the other one goes on. Raises ConfigError if the choice itself is wrong.
     """
+    from explorer.diagnosis.stream import MAX_SAMPLES, MIN_SAMPLES
+
     check_models(names)
     if not MIN_SAMPLES <= num_samples <= MAX_SAMPLES:
         raise ConfigError(

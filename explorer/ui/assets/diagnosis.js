@@ -12,7 +12,7 @@ LX.diagnosis = (element, context) => {
   // Told apart by shape: tick in a disc, bar in a triangle, cross in a square, dots in a ring.
   const SHAPES = {
     good: ["M8 0a8 8 0 100 16A8 8 0 008 0Z", "M4.2 8.3l2.6 2.6 5-5.4"],
-    warn: ["M8 .6L16 15.2H0Z", "M8 5.6v4.6M8 12.2v1.2"],
+    warn: ["M8 .6L16 15.2H0Z", "M8 6v3.4M8 12.4v.1"],
     bad: ["M0 0h16v16H0Z", "M4.5 4.5l7 7M11.5 4.5l-7 7"],
     unknown: ["M8 0a8 8 0 100 16A8 8 0 008 0Z", "M4.4 8h.1M8 8h.1M11.6 8h.1"],
   };
@@ -20,17 +20,20 @@ LX.diagnosis = (element, context) => {
     role: "img", "aria-label": LEVELS[level] || level },
   svg("path", { class: "lx-level-shape", d: SHAPES[level][0] }), svg("path", { class: "lx-level-sign", d: SHAPES[level][1] }));
 
+  const findPart = (data, key) => data.verdict && data.verdict.findings.find((item) => item.part === key);
+
   function listFigures(data) {
     const metric = (key) => data.spread && data.spread.metrics.find((row) => row.key === key);
     const recall = metric("recall");
-    const missing = (data.modes || []).flatMap((mode) => mode.missing.map((value) => `${mode.name}: ${value}`));
+    const missing = (data.modes || []).flatMap((mode) => mode.missing.map((value) => `${LX.spellLabel(mode.name)}: ${value}`));
+    const areModesTold = data.modes && data.modes.length && findPart(data, "modes")?.level !== "unknown";
     const copying = data.copying && !data.copying.reason ? data.copying : null;
     return [
       data.duplicates && ["Different images", ...LX.describeSupport(data.duplicates)],
       copying && ["As close as a copy", LX.formatShare(copying.close_share), `real images ${LX.formatShare(copying.expected_share)}`],
       data.spread && ["Spread", `${data.spread.ratio.toFixed(2)} ×`, "that of real images"],
       recall && ["Recall", LX.formatScore(recall.value), recall.real_value === null ? null : `real images ${LX.formatScore(recall.real_value)}`],
-      data.modes && data.modes.length ? ["Modes missing", String(missing.length), missing.slice(0, 3).join(", ") || `in ${data.modes.length} labels`] : null,
+      areModesTold ? ["Modes missing", String(missing.length), missing.slice(0, 3).join(", ") || `in ${data.modes.length} labels`] : null,
     ].filter(Boolean);
   }
 
@@ -61,7 +64,7 @@ LX.diagnosis = (element, context) => {
     cell.replaceChildren(...(page.count > 1 ? [el("p", { class: "lx-cell-model", text: data.model })] : []));
     cell.dataset.state = "drawn";
     cell.classList.toggle("is-wide", cell.clientWidth >= WIDE_CELL);
-    const finding = data.verdict && data.verdict.findings.find((item) => item.part === part.key);
+    const finding = findPart(data, part.key);
     if (finding) {
       cell.append(el("p", { class: "lx-finding", "data-level": finding.level }, drawLevel(finding.level), el("span", { text: finding.text })));
     }
@@ -80,7 +83,7 @@ LX.diagnosis = (element, context) => {
   // focused or folded out stays while other parts go on.
   function updateCell(cell, part, data, value) {
     if (part.isFolded && !cell.closest("details").open) return;
-    const finding = data.verdict && data.verdict.findings.find((item) => item.part === part.key);
+    const finding = findPart(data, part.key);
     const state = JSON.stringify([part.read(data, value.cases), finding, data.error, data.mode_note, data.is_done,
       value.is_stopped, cell.clientWidth]);
     if (page.states.get(cell) === state) return;
@@ -117,7 +120,7 @@ LX.diagnosis = (element, context) => {
     root.replaceChildren(el("div", { class: "lx-preface" },
       el("h2", { text: "Has it collapsed? Does it copy its training data?" }),
       el("p", { text: message || "Choose one model, or two to see beside each other, and start. The first values come within seconds; "
-        + "1,024 samples take about half a minute on two processor cores. Stop whenever you have seen enough." }),
+        + "1,024 samples take about a minute on two processor cores. Stop whenever you have seen enough." }),
       el("dl", {}, LX.EVIDENCE.filter((part) => part.question).map((part) =>
         el("div", {}, el("dt", { text: part.title }), el("dd", { text: part.question }))))));
   }

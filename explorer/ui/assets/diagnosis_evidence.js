@@ -108,23 +108,29 @@
 
   const isAmiss = (mode) => mode.missing.length * 100 + mode.rare.length;
 
+  LX.spellLabel = (name) => name.replaceAll("_", " ");
+
+  // Values that are colours are shown as such.
+  const drawColour = (value) => (/^#[0-9a-f]{6}$/i.test(value)
+    ? el("i", { class: "lx-colour", style: `background:${value}`, "aria-hidden": "true" }) : null);
+
   function drawMode(mode) {
     const order = mode.values.map((_, index) => index).sort((a, b) => mode.real_shares[b] - mode.real_shares[a]);
     const largest = Math.max(...mode.shares, ...mode.real_shares);
     const rows = order.map((index) => {
       const value = mode.values[index];
       const state = mode.missing.includes(value) ? "missing" : mode.rare.includes(value) ? "rare" : "";
-      return el("tr", { "data-state": state }, el("th", { scope: "row" }, el("span", { text: value, title: value }),
+      return el("tr", { "data-state": state }, el("th", { scope: "row" }, drawColour(value), el("span", { text: value, title: value }),
         state ? el("em", { text: state }) : null),
       el("td", { class: "lx-bar-cell" }, LX.drawBar(mode.shares[index], mode.real_shares[index], largest)),
       el("td", { class: "lx-number", text: LX.formatShare(mode.shares[index]) }),
       el("td", { class: "lx-number lx-of-real", text: LX.formatShare(mode.real_shares[index]) }));
     });
     return el("section", { class: "lx-mode", "data-label": mode.name },
-      heading(mode.name),
+      heading(LX.spellLabel(mode.name)),
       el("p", { class: "lx-of", text: `entropy ${mode.entropy.toFixed(2)} of ${mode.real_entropy.toFixed(2)} bits, `
         + `classifier right on ${LX.formatShare(mode.accuracy)}` }),
-      el("table", { class: "lx-table lx-shares", "aria-label": `Values of ${mode.name}: samples and real images` },
+      el("table", { class: "lx-table lx-shares", "aria-label": `Values of ${LX.spellLabel(mode.name)}: samples and real images` },
         el("thead", {}, el("tr", {}, ["", "", "samples", "real"].map((text) => el("th", { scope: "col", text })))),
         el("tbody", {}, rows)));
   }
@@ -187,7 +193,7 @@
         + `from ${formatDistance(steps[0])} to ${formatDistance(largest)}: changes by ${formatDistance(change)} grey levels` },
       el("span", { class: "lx-film lx-run" }, frames.map((source, index) =>
         drawFrame(source, steps[index] === 0 ? `seed ${part.base_seeds[0]}` : `${steps[index] > 0 ? "+" : "−"}${+Math.abs(steps[index]).toPrecision(2)}`))),
-      el("figcaption", { text: `Direction ${curve.direction_seed} moves the image by ${formatDistance(change)} grey levels at a step of ${+largest.toPrecision(3)}.` }));
+      el("figcaption", { text: `${formatDistance(change)} grey levels at a step of ${+largest.toPrecision(3)}; direction of seed ${curve.direction_seed}` }));
     }));
   }
 

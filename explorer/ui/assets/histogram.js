@@ -38,7 +38,7 @@
     }
     plot.append(svg("text", { class: "lx-tick", x: x(high), y: height - 4, "text-anchor": "end", text: spec.xLabel }));
     if (spec.mark && spec.mark.value >= low && spec.mark.value <= high) {
-      const isLeft = x(spec.mark.value) < width / 2;
+      const isLeft = x(spec.mark.value) < 60; // no room for its text before it
       plot.append(svg("line", { class: "lx-floor", x1: x(spec.mark.value), x2: x(spec.mark.value), y1: MARGIN.top, y2: y(0) }),
         svg("text", { class: "lx-tick", x: x(spec.mark.value) + (isLeft ? 6 : -6), y: MARGIN.top + 9,
           "text-anchor": isLeft ? "start" : "end", text: spec.mark.text }));

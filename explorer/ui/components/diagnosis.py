@@ -37,16 +37,10 @@ def describe_cases(
 
 def describe_case(case: Case, subtitle: str = "") -> dict[str, Any]:
     """Describe one model's case: its newest diagnosis, its error, or neither."""
-    values = {} if case.diagnosis is None else case.diagnosis.to_dict()
+    values = case.to_dict()
     if values.get("map"):
         values["map"] = thin_map(values["map"])
-    return {
-        **values,
-        "model": case.model,
-        "subtitle": subtitle,
-        "error": case.error,
-        "has_real_images": case.has_real_images,
-    }
+    return {**values, "subtitle": subtitle}
 
 
 def describe_status(cases: Sequence[Case]) -> str:

@@ -19,6 +19,7 @@ from tests.explorer.ui.live_app import EXTRACTOR, LiveApp, save_small_checkpoint
 
 ENDPOINTS = {
     "/sample", "/compare", "/score", "/interpolate_frame", "/export_gif", "/list_models", "/rescan",
+    "/diagnose",
 }  # fmt: skip
 
 

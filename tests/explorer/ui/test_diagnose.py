@@ -1,0 +1,282 @@
+"""Diagnoses for the page and for programs: the values, the pictures, what is refused."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gradio_client import Client  # type: ignore[import-untyped]
+from PIL import Image
+
+from explorer.diagnosis.on_disk import find_dataset_on_disk
+from explorer.diagnosis.types import Diagnosis, FeatureMap
+from explorer.latents import sample_latents
+from explorer.ui.components.diagnosis import MAX_MAP_POINTS, describe_case, describe_cases
+from explorer.ui.context import AppContext
+from explorer.ui.diagnosing import Case, check_models, stream_cases
+from explorer.ui.diagnosis_images import build_image_functions, render_images, shrink_images
+from explorer.ui.tabs.diagnose import stop_diagnosing
+from tests.explorer.ui.diagnosable import NUM_REAL, fill_diagnosable_folder
+from tests.explorer.ui.live_app import EXTRACTOR, LiveApp, make_dataset, serve
+from training.datasets.types import ImageDataset
+from training.errors import ConfigError, DatasetError, ProjectError
+
+START = Diagnosis("one", EXTRACTOR, "Discs", 64, 1024, "64 of 1,024 samples")
+
+
+@dataclass(frozen=True)
+class Clinic:
+    """Hold a served app whose models can be diagnosed, and their data set."""
+
+    app: LiveApp
+    dataset: ImageDataset
+
+    @property
+    def context(self) -> AppContext:
+        """Return what the app computes with."""
+        return self.app.context
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
+    root = tmp_path_factory.mktemp("clinic")
+    before = os.environ.get("XDG_CACHE_HOME")
+    os.environ["XDG_CACHE_HOME"] = str(root / "cache")
+    dataset = fill_diagnosable_folder(root / "models", root / "cache" / "latent-explorer")
+    try:
+        with serve(root / "models", root / "exports") as app:
+            yield Clinic(app, dataset)
+    finally:
+        os.environ.pop("XDG_CACHE_HOME")
+        if before is not None:
+            os.environ["XDG_CACHE_HOME"] = before
+
+
+def decode(uri: str) -> np.ndarray:
+    with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
+        return np.asarray(image)
+
+
+def make_map(num_samples: int, num_real: int) -> FeatureMap:
+    rng = np.random.default_rng(0)
+    return FeatureMap(
+        axes=("Component 1", "Component 2", "Component 3", "Component 4"),
+        explained_shares=(0.4, 0.2, 0.1, 0.05),
+        sample_seeds=tuple(range(num_samples)),
+        sample_positions=rng.normal(size=(num_samples, 4)).astype(np.float32),
+        real_indices=tuple(range(0, 3 * num_real, 3)),
+        real_positions=rng.normal(size=(num_real, 4)).astype(np.float32),
+    )
+
+
+def test_both_models_are_measured_and_each_is_judged_by_itself(clinic: Clinic) -> None:
+    states = list(stream_cases(clinic.context, ["one", "stuck"], EXTRACTOR, 96))
+    assert [case.diagnosis for case in states[0]] == [None, None]
+    one, stuck = states[-1]
+    assert one.diagnosis is not None
+    assert stuck.diagnosis is not None
+    assert (one.is_done, stuck.is_done) == (True, True)
+    assert (one.has_real_images, stuck.has_real_images) == (True, True)
+    assert stuck.diagnosis.verdict is not None
+    assert (stuck.diagnosis.verdict.kind, stuck.diagnosis.verdict.level) == ("collapsed", "bad")
+    assert one.diagnosis.verdict is not None
+    assert one.diagnosis.verdict.kind != "collapsed"
+    assert stuck.diagnosis.duplicates is not None
+    assert stuck.diagnosis.duplicates.num_close == 96 * 95 // 2
+    assert one.diagnosis.modes[0].name == "shade"
+    json.dumps(describe_cases(states[-1], 96, {"one": "a model"}), allow_nan=False)
+
+
+def test_a_model_without_statistics_says_so_and_the_other_goes_on(clinic: Clinic) -> None:
+    *_, (stranger, one) = stream_cases(clinic.context, ["stranger", "one"], EXTRACTOR, 64)
+    assert stranger.error is not None
+    assert "python -m training reference" in stranger.error
+    assert one.diagnosis is not None
+    assert one.diagnosis.num_samples == 64
+
+
+def test_closing_the_stream_ends_its_jobs(clinic: Clinic) -> None:
+    stream = stream_cases(clinic.context, ["one", "stuck"], EXTRACTOR, 5000)
+    for cases in stream:
+        if all(case.diagnosis for case in cases):
+            break
+    assert clinic.context.worker.num_jobs == 2
+    stream.close()  # type: ignore[attr-defined]
+    assert clinic.context.worker.num_jobs == 0
+
+
+def test_a_program_gets_every_state_as_json(clinic: Clinic) -> None:
+    client = Client(clinic.app.url, verbose=False)
+    try:
+        job = client.submit(["stuck"], 64, api_name="/diagnose")
+        (last,) = job.result(timeout=240)
+        outputs = job.outputs()
+    finally:
+        client.close()
+    assert outputs[0] == [
+        {"is_done": False, "model": "stuck", "error": None, "has_real_images": False}
+    ]
+    assert (last["is_done"], last["num_samples"], last["error"]) == (True, 64, None)
+    assert last["verdict"]["kind"] == "collapsed"
+    assert len(last["map"]["sample_seeds"]) == 64
+    assert last["has_real_images"] is True
+
+
+@pytest.mark.parametrize(
+    ("names", "count", "sentence"),
+    [
+        ([], 64, "0 models are chosen"),
+        (["one", "one"], 64, "chosen twice"),
+        (["one", "two", "three"], 64, "3 models are chosen"),
+        (["one"], 63, "63 samples are out of range"),
+        (["one"], 50_001, "50001 samples are out of range"),
+    ],
+)
+def test_a_wrong_choice_is_refused(
+    clinic: Clinic, names: list[str], count: int, sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        next(stream_cases(clinic.context, names, EXTRACTOR, count))
+
+
+def test_one_or_two_models_may_be_chosen() -> None:
+    assert check_models(["b", "a"]) == ["b", "a"]
+    assert check_models(["a"]) == ["a"]
+
+
+def test_pictures_of_seeds_are_the_samplers(clinic: Clinic) -> None:
+    fetch_images, _ = build_image_functions(clinic.context)
+    frames = fetch_images({"model": "one", "seeds": [7, 3]})["frames"]
+    expected = clinic.app.sampler.sample_seeds("one", [7, 3])
+    np.testing.assert_array_equal(np.stack([decode(frame) for frame in frames]), expected)
+
+
+def test_pictures_of_indices_are_the_data_sets(clinic: Clinic) -> None:
+    fetch_images, _ = build_image_functions(clinic.context)
+    frames = fetch_images({"model": "one", "indices": [0, NUM_REAL - 1]})["frames"]
+    expected = clinic.dataset.images[[0, NUM_REAL - 1]].transpose(0, 2, 3, 1)
+    np.testing.assert_array_equal(np.stack([decode(frame) for frame in frames]), expected)
+
+
+def test_a_step_of_a_direction_is_that_far_from_its_base(clinic: Clinic) -> None:
+    request = {"model": "one", "base_seed": 4, "direction_seed": 9, "steps": [-2, 0, 2.5]}
+    images = render_images(clinic.context, request)
+    base, direction = sample_latents([4, 9], 16)
+    unit = direction / direction.norm()
+    latents = torch.stack([base - 2 * unit, base, base + 2.5 * unit])
+    np.testing.assert_array_equal(images, clinic.app.sampler.sample_images("one", latents))
+
+
+def test_thumbnails_come_as_one_sprite(clinic: Clinic) -> None:
+    _, fetch_thumbnails = build_image_functions(clinic.context)
+    answer = fetch_thumbnails({"model": "one", "seeds": list(range(10))})
+    assert (answer["size"], answer["columns"]) == ([32, 32], 8)
+    sprite = decode(answer["sprite"])
+    assert sprite.shape == (64, 256, 3)
+    ninth = clinic.app.sampler.sample_seeds("one", [9])[0].astype(int)
+    assert np.abs(sprite[32:64, 32:64] - ninth).mean() < 8
+
+
+def test_large_images_are_shrunk_and_small_ones_left() -> None:
+    images = np.zeros((2, 96, 96, 1), np.uint8)
+    images[:, :, 48:] = 200
+    small = shrink_images(images, 48)
+    assert small.shape == (2, 48, 48, 1)
+    assert (small[0, 0, 0, 0], small[1, -1, -1, 0]) == (0, 200)
+    assert shrink_images(small, 48) is small
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"model": "one", "seeds": []},
+        {"model": "one", "seeds": list(range(65))},
+        {"model": "one", "seeds": [-1]},
+        {"model": "one", "seeds": [2**32]},
+        {"model": "one", "seeds": [True]},
+        {"model": "one", "seeds": "0-9"},
+        {"model": "one", "indices": [NUM_REAL]},
+        {"model": "one", "base_seed": 0, "direction_seed": 1, "steps": [1e9]},
+        {"model": "one", "base_seed": None, "direction_seed": 1, "steps": [1]},
+        {"model": "../one", "seeds": [0]},
+        {"seeds": [0]},
+        ["one"],
+    ],
+)
+def test_an_odd_request_for_pictures_is_refused(clinic: Clinic, request_: Any) -> None:
+    with pytest.raises(ProjectError):
+        render_images(clinic.context, request_)
+    fetch_images, fetch_thumbnails = build_image_functions(clinic.context)
+    assert "error" in fetch_images(request_)
+    assert "error" in fetch_thumbnails(request_)
+
+
+def test_images_that_are_not_here_cannot_be_shown(clinic: Clinic) -> None:
+    with pytest.raises(DatasetError, match="not on this machine"):
+        render_images(clinic.context, {"model": "stranger", "indices": [0]})
+
+
+def test_a_data_set_is_found_by_its_pixels_only(clinic: Clinic, tmp_path: Path) -> None:
+    found = find_dataset_on_disk(clinic.dataset.describe())
+    assert found is not None
+    np.testing.assert_array_equal(found.images, clinic.dataset.images)
+    assert find_dataset_on_disk(make_dataset(2).describe()) is None
+    assert find_dataset_on_disk({}) is None
+    assert find_dataset_on_disk(clinic.dataset.describe(), tmp_path) is None
+
+
+def test_changed_pixels_are_not_taken_for_the_data_set(clinic: Clinic, tmp_path: Path) -> None:
+    folder = tmp_path / "datasets"
+    folder.mkdir()
+    images = clinic.dataset.images.copy()
+    sidecar = {"fingerprint": clinic.dataset.fingerprint, "shape": list(images.shape)}
+    (folder / "discs.json").write_text(json.dumps(sidecar))
+    np.save(folder / "discs.npy", images)
+    assert find_dataset_on_disk(clinic.dataset.describe(), tmp_path) is not None
+    images[0, 0, 0, 0] ^= 1
+    np.save(folder / "discs.npy", images)
+    os.utime(folder / "discs.npy", (1, 1))
+    assert find_dataset_on_disk(clinic.dataset.describe(), tmp_path) is None
+
+
+def test_a_map_is_thinned_evenly_with_its_names(clinic: Clinic) -> None:
+    found = make_map(2 * MAX_MAP_POINTS, 10)
+    values = describe_case(Case("one", replace(START, map=found)))["map"]
+    assert values["sample_seeds"] == list(range(0, 2 * MAX_MAP_POINTS, 2))
+    np.testing.assert_allclose(values["sample_positions"], found.sample_positions[::2], atol=6e-4)
+    assert values["real_indices"] == list(range(0, 30, 3))
+    np.testing.assert_allclose(values["real_positions"], found.real_positions, atol=6e-4)
+
+
+def test_the_status_counts_the_model_that_is_behind() -> None:
+    further = replace(START, model="two", num_samples=512)
+    cases = [Case("one", START), Case("two", further)]
+    assert describe_cases(cases, 1024, {})["status"] == "64 of 1,024 samples of each model."
+    done = [Case("one", replace(further, is_done=True)), Case("two", error="It has no statistics.")]
+    value = describe_cases(done, 1024, {"one": "DCGAN"})
+    assert (value["status"], value["is_done"]) == ("Done: 512 samples of each model.", True)
+    assert value["cases"][0]["subtitle"] == "DCGAN"
+    assert value["cases"][1]["error"] == "It has no statistics."
+    assert describe_cases([Case("one")], 1024, {})["status"].startswith("Loading")
+
+
+def test_stopping_keeps_what_was_measured() -> None:
+    board = describe_cases([Case("one", START)], 1024, {})
+    start, stop, kept = stop_diagnosing(board)
+    assert (start.interactive, stop.interactive) == (True, False)
+    assert kept["cases"] == board["cases"]
+    assert kept["is_stopped"] is True
+    assert kept["status"].startswith("Stopped")
+    assert stop_diagnosing(describe_cases([Case("one")], 1024, {}))[2] == {}
+    assert stop_diagnosing(None)[2] == {}
+    done = describe_cases([Case("one", replace(START, is_done=True))], 1024, {})
+    assert stop_diagnosing(done)[2] == done
