@@ -72,7 +72,8 @@ def judge_duplicates(found: Duplicates) -> Finding:
     )
     if found.support is not None and high is not None and high < COLLAPSED_SUPPORT:
         text = (
-            f"The generator has collapsed: it makes about {format_count(found.support)} different"
+            f"The generator has collapsed: its samples repeat as if it made about"
+            f" {format_count(found.support)} different"
             f" {'image' if round(found.support) == 1 else 'images'} (95 %: {format_count(low)} to"
             f" {format_count(high)}); {pairs}."
         )

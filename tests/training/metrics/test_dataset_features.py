@@ -1,0 +1,109 @@
+"""Features of a data set: extracted once, kept by content, stoppable."""
+
+import gc
+
+import numpy as np
+import pytest
+import torch
+
+from training.metrics import dataset_features
+from training.metrics.dataset_features import extract_dataset_features, open_dataset_features
+
+
+class StoppedError(Exception):
+    pass
+
+
+def compute_expected(dataset, extractor):
+    images = torch.from_numpy(np.stack([dataset[i] for i in range(len(dataset))]))
+    return extractor(images).numpy().astype(np.float16).astype(np.float32)
+
+
+def test_features_are_the_extractors_in_half_precision(tmp_path, make_dataset, tiny_extractor):
+    dataset = make_dataset(70)
+    found = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    assert found.indices.tolist() == list(range(70))
+    assert np.array_equal(found.features, compute_expected(dataset, tiny_extractor))
+    assert np.load(found.path).dtype == np.float16
+
+
+def test_progress_is_told_after_every_batch(tmp_path, make_dataset, tiny_extractor):
+    heard = []
+    extract_dataset_features(
+        make_dataset(70), tiny_extractor, tmp_path, lambda done, total: heard.append((done, total))
+    )
+    assert heard == [(32, 70), (64, 70), (70, 70)]
+
+
+def test_a_second_time_reads_the_file(tmp_path, make_dataset, tiny_extractor):
+    dataset = make_dataset(40)
+    first = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    expected, path = first.features, first.path
+    del first
+    gc.collect()
+    second = open_dataset_features(dataset, tiny_extractor.key, tiny_extractor.dim, tmp_path)
+    assert second.is_done
+    assert np.array_equal(second.features, expected)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_stopping_leaves_no_file_and_others_go_on_where_it_stood(
+    tmp_path, make_dataset, tiny_extractor
+):
+    dataset = make_dataset(100)
+    other = open_dataset_features(dataset, tiny_extractor.key, tiny_extractor.dim, tmp_path)
+
+    def stop(done, total):
+        if done >= 64:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        extract_dataset_features(dataset, tiny_extractor, tmp_path, stop)
+    assert other.num_done == 64
+    assert not other.path.exists()
+    again = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    assert again is other
+    assert np.array_equal(again.features, compute_expected(dataset, tiny_extractor))
+
+
+def test_other_images_and_extractors_have_other_files(tmp_path, make_dataset, tiny_extractor):
+    opened = [
+        open_dataset_features(make_dataset(20, seed), key, tiny_extractor.dim, tmp_path).path
+        for seed, key in ((0, "tiny"), (1, "tiny"), (0, "other"))
+    ]
+    assert len(set(opened)) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "shape", "type", "infinite", "none"])
+def test_a_damaged_file_is_written_again(tmp_path, make_dataset, tiny_extractor, damage):
+    dataset = make_dataset(20)
+    first = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    expected, path = first.features, first.path
+    del first
+    gc.collect()
+    features = np.load(path)
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:200])
+    elif damage == "shape":
+        np.save(path, features[:-1])
+    elif damage == "type":
+        np.save(path, features.astype(np.float32))
+    elif damage == "infinite":
+        features[3, 3] = np.inf
+        np.save(path, features)
+    opened = open_dataset_features(dataset, tiny_extractor.key, tiny_extractor.dim, tmp_path)
+    assert opened.is_done is (damage == "none")
+    again = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    assert np.array_equal(again.features, expected)
+    assert np.array_equal(np.load(path), expected.astype(np.float16))
+
+
+def test_of_a_large_data_set_images_are_taken_evenly(
+    tmp_path, make_dataset, tiny_extractor, monkeypatch
+):
+    monkeypatch.setattr(dataset_features, "MAX_IMAGES", 10)
+    dataset = make_dataset(25)
+    found = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    assert found.indices.tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22]
+    expected = compute_expected(dataset, tiny_extractor)[found.indices]
+    assert np.array_equal(found.features, expected)
