@@ -31,6 +31,7 @@ PORT = 7899
 URL = f"http://127.0.0.1:{PORT}/"
 MAX_BYTES = 300_000
 MORPH_SEEDS = (2, 6)
+DIAGNOSED = "wgan_gp-avatars"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 
@@ -72,6 +73,24 @@ def show_scores(page: Page) -> None:
     )
 
 
+def show_diagnosis(page: Page) -> None:
+    """Show the verdict on one model over its evidence, after 512 samples."""
+    page.get_by_role("tab", name="Diagnose").click()
+    tab = page.locator("#tab-diagnose")
+    tab.locator(".token-remove").first.click()
+    tab.get_by_label("Models").click()
+    page.get_by_role("option", name=DIAGNOSED, exact=True).click()
+    page.keyboard.press("Escape")
+    tab.get_by_label("Samples per model").click()
+    page.get_by_role("option", name="512", exact=True).click()
+    page.get_by_role("button", name="Diagnose", exact=True).click()
+    page.wait_for_function(
+        """() => document.querySelector(".lx-diagnosis .lx-status")?.textContent.startsWith("Done")
+          && [...document.querySelectorAll(".lx-pair img")].every((image) => image.naturalWidth)""",
+        timeout=600_000,
+    )
+
+
 def show_models(page: Page) -> None:
     """Show the first readable card with its layers and its training curve."""
     page.get_by_role("tab", name="Models").click()
@@ -95,6 +114,7 @@ SHOTS = (
     Shot("interpolate", show_interpolate),
     Shot("compare", show_compare, "light"),
     Shot("scores", show_scores),
+    Shot("diagnose", show_diagnosis),
     Shot("models", show_models, "light"),
     Shot("phone", show_interpolate, window=PHONE),
 )

@@ -59,6 +59,10 @@ def test_hostile_names_and_metadata_do_not_run(
         # Fails for want of a reference, with a toast that names the model and its data.
         page.get_by_role("button", name="Score", exact=True).click()
         page.get_by_test_id("toast-body").get_by_text("window.attacked").first.wait_for()
+        # So does this, with the sentence on the page.
+        page.get_by_role("tab", name="Diagnose").click()
+        page.get_by_role("button", name="Diagnose", exact=True).click()
+        page.locator(".lx-verdict").get_by_text("window.attacked").first.wait_for()
         page.get_by_role("tab", name="Models").click()
         page.locator(".lx-card:not(.is-damaged)").first.wait_for()
         for summary in page.locator(".lx-card summary").all():
