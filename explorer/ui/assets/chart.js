@@ -98,17 +98,27 @@
       known.points.push(...(series.floors.length ? series.floors : [[place.left, series.floor], [place.right, series.floor]]));
       curves.set(key, known);
     }
+    const ends = [];
     for (const { name, points } of curves.values()) {
       points.sort((one, other) => one[0] - other[0]);
-      const [endX, endY] = points[points.length - 1];
-      const short = `noise floor ${LX.formatScore(endY)}`;
+      plot.append(svg("polyline", { class: "lx-floor", points: toPath(points, place) }));
+      const [x, value] = points[points.length - 1];
+      const short = `noise floor ${LX.formatScore(value)}`;
       const long = curves.size > 1 && name ? `${short}, ${name}` : short;
-      const label = place.edge - MARGIN.left > LETTER_WIDTH * long.length ? long : short;
-      const isLeft = place.edge - place.x(endX) < LETTER_WIDTH * label.length;
-      plot.append(svg("polyline", { class: "lx-floor", points: toPath(points, place) }),
-        svg("text", { class: "lx-tick lx-label", x: place.x(endX), y: place.y(endY) - 5, "text-anchor": isLeft ? "end" : "start",
-          text: label }));
+      ends.push({ x: place.x(x), y: place.y(value), text: place.edge - MARGIN.left > LETTER_WIDTH * long.length ? long : short });
     }
+    return ends;
+  }
+
+  // Above the highest floor, in the order of the floors, so that none covers another.
+  function labelFloors(plot, ends, place) {
+    ends.sort((one, other) => other.y - one.y);
+    const lowest = Math.min(...ends.map((end) => end.y)) - 5;
+    ends.forEach(({ x, text }, index) => {
+      const isLeft = place.edge - x < LETTER_WIDTH * text.length;
+      plot.append(svg("text", { class: "lx-tick lx-label", x: isLeft ? x : x + 6, y: lowest - index * LABEL_HEIGHT,
+        "text-anchor": isLeft ? "end" : "start", text }));
+    });
   }
 
   function drawBand(plot, series, style, place, clip) {
@@ -160,7 +170,7 @@
       labels[index].y = Math.min(labels[index].y, bound);
     }
     for (const label of labels) {
-      plot.append(svg("text", { class: "lx-limit-label", "data-series": label.style, x, y: label.y, text: LX.formatScore(label.value) }));
+      plot.append(svg("text", { class: "lx-limit-label lx-label", "data-series": label.style, x, y: label.y, text: LX.formatScore(label.value) }));
     }
   }
 
@@ -180,8 +190,9 @@
       height: height - MARGIN.top - MARGIN.bottom })));
     drawAxes(plot, spec, place);
     drawn.forEach((series, index) => drawBand(plot, series, index % NUM_STYLES, place, clip));
-    drawFloors(plot, drawn, place);
+    const floors = drawFloors(plot, drawn, place);
     drawn.forEach((series, index) => drawSeries(plot, series, index % NUM_STYLES, place));
+    labelFloors(plot, floors, place);
     drawLimits(plot, drawn, place);
     const children = [el("h4", { text: spec.title })];
     if (drawn.length > 1) children.push(drawLegend(spec));

@@ -26,22 +26,24 @@ LX.scoreBoard = (element, context) => {
       number((row.is_noise_floor_measured === false && floor !== "–" ? "~" : "") + floor),
       el("td", { class: "lx-number" }, limit, isRange(row.infinite_n_interval) && limit !== "–"
         ? el("span", { class: "lx-of", text: ` (${LX.formatRange(...row.infinite_n_interval)})` }) : null),
-      el("td", { text: row.extractor || "–" }), el("td", { class: "lx-long", text: row.reference || "–" }));
+      el("td", { class: "lx-long", text: row.reference || "–" }));
   }
 
   function drawTable(data) {
-    const heads = ["Model", data.score_name || "Score", "95 % interval", "Samples", "Noise floor", "Infinitely many", "Extractor",
-      "Reference"];
+    const heads = ["Model", data.score_name || "Score", "95 % interval", "Samples", "Noise floor", "Infinitely many", "Reference"];
     return el("table", { class: "lx-table" },
       el("thead", {}, el("tr", {}, heads.map((text, column) => el("th", { scope: "col", text, title: EXPLAINED[text],
         class: column > 0 && column < 6 ? "lx-number" : null })))),
       el("tbody", {}, data.rows.map(drawRow)));
   }
 
-  function drawNotes() {
+  function drawNotes(data) {
+    const extractor = data.rows.map((row) => row.extractor).find(Boolean);
+    const notes = extractor ? [[data.score_name, `How far the features of samples are from those of real images (Fréchet distance; `
+      + `extractor ${extractor}). Lower is better.`], ...NOTES] : NOTES;
     return el("details", { class: "lx-notes", open: isOpen, ontoggle: (event) => { isOpen = event.target.open; } },
       el("summary", { text: "What interval, floor and ∞ mean" }),
-      el("dl", {}, NOTES.flatMap(([term, text]) => [el("dt", { text: term }), el("dd", { text })])));
+      el("dl", {}, notes.flatMap(([term, text]) => [el("dt", { text: term }), el("dd", { text })])));
   }
 
   function describeSeries(row) {
@@ -60,7 +62,7 @@ LX.scoreBoard = (element, context) => {
     }
     const chart = el("div", { class: "lx-chart" });
     root.replaceChildren(el("p", { class: "lx-status", role: "status", text: data.status }), chart,
-      el("div", { class: "lx-scroll" }, drawTable(data)), drawNotes());
+      el("div", { class: "lx-scroll" }, drawTable(data)), drawNotes(data));
     LX.chart(chart, { title: `${data.score_name || "Score"} as samples accumulate (lower is better)`,
       xLabel: "samples", xMax: data.num_samples, fromZero: true, empty: data.status, height: 300,
       series: data.rows.map(describeSeries) });
