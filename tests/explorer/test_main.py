@@ -88,6 +88,9 @@ def test_replay_writes_the_same_file(
         (("interpolate", "conv", "--output", "morph.mp4"), "ends in .gif"),
         (("compare", "conv", "--num-samples", "1"), "16 to 50000"),
         (("compare", "conv"), "python -m training reference --data avatars:toon-head"),
+        (("diagnose", "conv", "--num-samples", "63"), "reference --data avatars:toon-head"),
+        (("diagnose", "conv", "grey", "linear"), "one, or two side by side"),
+        (("diagnose", "nobody"), "no model 'nobody'"),
         (("replay", "nothing.png"), "no file nothing.png"),
     ],
 )
@@ -136,7 +139,7 @@ def test_compare_prints_a_table_best_first(
     assert "conv: FD-Colours" in captured.err
 
 
-@pytest.mark.parametrize("command", ["sample", "interpolate", "compare", "replay"])
+@pytest.mark.parametrize("command", ["sample", "interpolate", "compare", "diagnose", "replay"])
 def test_help_names_ranges_and_defaults(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -147,6 +150,7 @@ def test_help_names_ranges_and_defaults(command: str, capsys: pytest.CaptureFixt
         "sample": ["0 to 4294967295", "16 to 1024 pixels", "(0-63)"],
         "interpolate": ["2 to 600 (60)", "1 to 50", "(slerp)", "(1.0)"],
         "compare": ["16 to 50000 (2048)"],
+        "diagnose": ["64 to 50000 (1000)", "one or two names"],
         "replay": ["FILE-replay"],
     }
     for part in ranges[command]:

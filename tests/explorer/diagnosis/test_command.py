@@ -1,0 +1,75 @@
+"""The command `diagnose`, through the main function."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.explorer.conftest import DATASET
+from tests.explorer.diagnosis.conftest import BLOCKS, World
+from tests.explorer.test_main import run
+from training.metrics.extractors import EXTRACTORS
+from training.metrics.reference import save_reference
+
+
+@pytest.fixture
+def _has_blocks(
+    folder: Path, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Put the reference of blocks beside the checkpoints, as that of the images they learned."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setitem(EXTRACTORS, "blocks", BLOCKS)
+    reference = replace(world.reference, dataset=DATASET | {"num_images": 1600})
+    save_reference(folder / "references" / "blocks.safetensors", reference)
+
+
+@pytest.mark.usefixtures("_has_blocks")
+def test_diagnose_prints_a_table_and_writes_evidence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--num-samples", "70", "--extractor", "blocks", "--images", tmp_path / "evidence")
+    assert run(folder, "diagnose", "conv", "linear", *options) == 0
+    captured = capsys.readouterr()
+    assert captured.out.splitlines()[0].split() == ["conv", "linear"]
+    assert "of 2,415 pairs" in captured.out
+    assert "\n\nlinear: " in captured.out
+    assert "conv: 64 of 70 samples" in captured.err
+    names = {path.name for path in (tmp_path / "evidence").iterdir()}
+    assert names == {
+        f"{m}-{s}.png" for m in ("conv", "linear") for s in ("pairs", "flat", "strong")
+    }
+
+
+@pytest.mark.usefixtures("_has_blocks")
+def test_diagnose_prints_json(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--num-samples", "64", "--seed", "100", "--extractor", "blocks", "--json")
+    assert run(folder, "diagnose", "conv", *options) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["model"], found["num_samples"], found["is_done"]) == ("conv", 64, True)
+    assert found["duplicates"]["num_pairs"] == 64 * 63 // 2
+    assert 100 <= found["duplicates"]["closest"][0]["first_seed"] < 164
+    assert found["verdict"]["kind"] in ("collapsed", "low_spread", "missing_modes", "unsure")
+    assert found["copying"]["source"] == "800 of 1,600 images"
+
+
+@pytest.mark.usefixtures("_has_blocks")
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("--num-samples", "63"), "found 63 samples, expected 64 to 50,000"),
+        (("--seed", "4294967290"), "out of range"),
+        (("--data", "nothing"), "no data set 'nothing'"),
+        (("--reference", "nothing"), "nothing"),
+    ],
+)
+def test_wrong_options_are_one_sentence(
+    folder: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], reason: str
+) -> None:
+    assert run(folder, "diagnose", "conv", "--extractor", "blocks", *options) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert reason in captured.err
