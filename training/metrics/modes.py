@@ -52,8 +52,19 @@ class ModeClassifier:
         return labels
 
 
+@dataclass(frozen=True, eq=False)
+class DegradedFeatures:
+    """Hold features (D, d) of degraded images, and which of the real images (D,) each was."""
+
+    features: NDArray[np.floating]
+    rows: NDArray[np.int64]
+
+
 def train_mode_classifiers(
-    features: NDArray[np.floating], labels: NDArray[np.int64], columns: Sequence[LabelColumn]
+    features: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    columns: Sequence[LabelColumn],
+    degraded: DegradedFeatures | None = None,
 ) -> tuple[ModeClassifier, ...]:
     """Train a classifier for each label column of 2 to 32 values, by logistic regression.
 
@@ -61,7 +72,8 @@ def train_mode_classifiers(
     into `columns[j].values`. All columns are fitted at once, deterministically; 10,000 images take
     seconds. Images of rare values weigh more. A fifth of the images, chosen by a fixed seed, is
     held out to measure with. Columns of fewer or more values are left out; no images or too few
-    (20) to learn from give ().
+    (20) to learn from give (). `degraded` versions of images that are not held out are learned
+    from as well, so that a generator's artefacts are not taken for values.
 
     Raises MetricError if the arrays do not fit together.
     """
@@ -75,7 +87,12 @@ def train_mode_classifiers(
     num_held_out = max(1, round(HELD_OUT_SHARE * len(features)))
     held_out, learned = np.sort(order[:num_held_out]), np.sort(order[num_held_out:])
     sizes = [len(columns[j].values) for j in chosen]
-    weights, biases = _fit(features[learned], labels[learned][:, chosen], sizes)
+    seen, truth = features[learned], labels[learned][:, chosen]
+    if degraded is not None:
+        is_learned = np.isin(degraded.rows, learned)
+        seen = np.concatenate([seen, degraded.features[is_learned]])
+        truth = np.concatenate([truth, labels[degraded.rows[is_learned]][:, chosen]])
+    weights, biases = _fit(seen, truth, sizes)
     ends = np.cumsum(sizes)[:-1]
     parts = zip(np.split(weights, ends), np.split(biases, ends), chosen, strict=True)
     return tuple(

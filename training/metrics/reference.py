@@ -12,9 +12,10 @@ from training.datasets.types import ImageDataset
 from training.errors import MetricError
 from training.files import get_cache_dir
 from training.metrics.baselines import measure_baselines
+from training.metrics.degrade import degrade_images
 from training.metrics.extractors import Extractor, get_extractor_spec, load_extractor
 from training.metrics.frechet import compute_statistics
-from training.metrics.modes import ModeClassifier, train_mode_classifiers
+from training.metrics.modes import DegradedFeatures, ModeClassifier, train_mode_classifiers
 from training.metrics.noise_floor import measure_noise_floor
 from training.metrics.real_features import (
     MAX_KEPT,
@@ -41,6 +42,8 @@ __all__ = [
 
 MAX_IMAGES = 10_000
 MIN_IMAGES = 4
+# So many images are degraded, for the classifiers of labels to learn from.
+MAX_DEGRADED = 2000
 
 
 def compute_reference(
@@ -54,9 +57,10 @@ def compute_reference(
     """Compute a data set's statistics and noise floor from at most `max_images` of its images.
 
     Features of up to 2,048 of them, no more than half, are kept; the others tell what real images
-    get in each metric. Where the data set has labels, a classifier of each is trained. Of a larger
-    data set every k-th image is taken, evenly over its whole length. 10,000 images take minutes on
-    a CPU; `progress` shows a bar on stderr. Raises MetricError below 4 images.
+    get in each metric. Where the data set has labels, a classifier of each is trained, on 2,000
+    degraded images as well. Of a larger data set every k-th image is taken, evenly over its whole
+    length. 10,000 images take minutes on a CPU; `progress` shows a bar on stderr. Raises
+    MetricError below 4 images.
     """
     if len(dataset) < MIN_IMAGES:
         raise MetricError(
@@ -80,7 +84,7 @@ def compute_reference(
         noise_floor,
         details,
         keep_real_features(features, indices),
-        train_on_labels(features, dataset, indices),
+        train_on_labels(features, dataset, indices, extractor, progress),
     )
 
 
@@ -94,12 +98,22 @@ def keep_real_features(features: NDArray[np.float32], indices: NDArray[np.int64]
 
 
 def train_on_labels(
-    features: NDArray[np.float32], dataset: ImageDataset, indices: NDArray[np.int64]
+    features: NDArray[np.float32],
+    dataset: ImageDataset,
+    indices: NDArray[np.int64],
+    extractor: Extractor,
+    progress: bool,
 ) -> tuple[ModeClassifier, ...]:
-    """Train the classifiers of a data set's labels; () if it has none."""
+    """Train the classifiers of a data set's labels, on degraded images too; () if it has none."""
     if dataset.labels is None:
         return ()
-    return train_mode_classifiers(features, dataset.labels[indices], dataset.label_columns)
+    rows = choose_evenly(len(indices), MAX_DEGRADED)
+    images = degrade_images(dataset.images[indices[rows]])
+    degraded = replace(dataset, name=f"{dataset.name}, degraded", images=images)
+    found = extract_features(degraded, np.arange(len(rows)), extractor, progress)
+    return train_mode_classifiers(
+        features, dataset.labels[indices], dataset.label_columns, DegradedFeatures(found, rows)
+    )
 
 
 def get_reference(

@@ -8,7 +8,7 @@ import pytest
 
 from training.datasets.types import LabelColumn
 from training.errors import MetricError
-from training.metrics.modes import train_mode_classifiers
+from training.metrics.modes import DegradedFeatures, train_mode_classifiers
 
 SIDE = LabelColumn("side", ("left", "right"))
 PLACE = LabelColumn("place", ("a", "b", "c", "none"))
@@ -94,6 +94,34 @@ def test_columns_of_one_or_too_many_values_are_left_out():
     assert [c.name for c in train_mode_classifiers(features, labels, columns)] == ["place"]
     assert train_mode_classifiers(features, labels[:, :1], columns[:1]) == ()
     assert train_mode_classifiers(features[:19], labels[:19], columns) == ()
+
+
+def test_degraded_images_teach_what_to_pass_over():
+    features, labels = draw_two_columns(4000)
+    shift = np.array([0, 0, 0, 0, 0, 9], np.float32)  # an artefact that no real image has
+    features[:, 5] += 0.01 * np.sign(features[:, 0] - 5000)  # and a trace that tells the sides
+    rows = np.arange(0, 4000, 2)
+    degraded = DegradedFeatures(features[rows] + shift, rows)
+    new, truth = draw_two_columns(4000, seed=1)
+    accuracies = [
+        (
+            train_mode_classifiers(features, labels, (SIDE, PLACE), d)[0].classify(new + shift)
+            == truth[:, 0]
+        ).mean()
+        for d in (None, degraded)
+    ]
+    assert accuracies[0] < 0.6
+    assert accuracies[1] > 0.8
+
+
+def test_degraded_versions_of_held_out_images_are_not_learned_from():
+    features, labels = draw_two_columns(1000)
+    plain = train_mode_classifiers(features, labels, (SIDE, PLACE))
+    held_out = np.sort(np.random.default_rng(0).permutation(1000)[:200])
+    degraded = DegradedFeatures(features[held_out] * 0, held_out)
+    same = train_mode_classifiers(features, labels, (SIDE, PLACE), degraded)
+    for a, b in zip(plain, same, strict=True):
+        assert np.array_equal(a.weight, b.weight)
 
 
 def test_labels_that_do_not_fit_are_refused():
