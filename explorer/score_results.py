@@ -19,7 +19,7 @@ from training.metrics.score import Score, describe_score
 
 FORMAT_VERSION = 1
 MAX_RECORDS = 256
-MAX_ESTIMATORS = 4  # each holds about 30 MB with EfficientNet-Lite0, and its samples' statistics
+MAX_ESTIMATORS = 4  # with 1,280 features each takes up to 70 MB
 # Between two points that are kept only for a chart lies at least this ratio of samples.
 MIN_RATIO = 1.03
 

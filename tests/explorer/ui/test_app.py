@@ -57,3 +57,11 @@ def test_templates_hold_no_values(live: LiveApp) -> None:
         if isinstance(block, gr.HTML) and block.value:
             is_static = isinstance(block.value, str) and block.html_template == "${value}"
             assert is_static or not re.search(r"\$\{|\{\{", block.html_template)
+
+
+def test_opening_a_tab_with_scores_prepares_them(live: LiveApp) -> None:
+    tabs = {block._id: block.id for block in live.demo.blocks.values() if isinstance(block, gr.Tab)}
+    config = live.demo.get_config_file()
+    targets = [target for one in config["dependencies"] for target in one["targets"]]
+    opened = {tabs[block] for block, event in targets if event == "select" and block in tabs}
+    assert opened == {"compare", "diagnose"}

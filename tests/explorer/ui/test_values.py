@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from explorer.comparison import ComparisonUpdate
@@ -28,6 +30,7 @@ from explorer.ui.tabs.interpolate import stop_export
 from explorer.ui.tabs.sample import list_seeds
 from training.checkpoint import CheckpointHeader
 from training.errors import ConfigError
+from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS, Extractor, ExtractorSpec
 from training.metrics.score import Score, describe_score
 from training.models import ModelConfig
 
@@ -235,3 +238,25 @@ def test_old_exports_are_removed_and_names_are_safe(tmp_path: Path) -> None:
     new = context.make_export_path("new", ".gif")
     assert not old.parent.exists()
     assert new.parent.exists()
+
+
+def test_preparing_loads_the_default_extractor_once_on_the_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded_on = []
+
+    def load(weights: Path | None, device: torch.device) -> Extractor:
+        loaded_on.append(threading.current_thread().name)
+        return Extractor(DEFAULT_EXTRACTOR, "FD", 3, torch.nn.Identity(), device)
+
+    spec = ExtractorSpec(DEFAULT_EXTRACTOR, "FD", 3, load)
+    monkeypatch.setitem(EXTRACTORS, DEFAULT_EXTRACTOR, spec)
+    library = CheckpointLibrary(tmp_path / "none")
+    context = AppContext(library, Sampler(library), tmp_path, scores=tmp_path / "scores")
+    assert loaded_on == []
+    context.prepare_scoring()
+    context.prepare_scoring()
+    context.worker.submit(lambda: None).result()
+    assert loaded_on == ["worker_0"]
+    assert context.bank.get_extractor(DEFAULT_EXTRACTOR).score_name == "FD"
+    context.worker.shut_down()
