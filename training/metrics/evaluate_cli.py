@@ -10,6 +10,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from training.checkpoint import SUFFIX, load_generator, load_header
+from training.datasets.cli import parse_crop
 from training.devices import select_device
 from training.errors import MetricError
 from training.latents import check_seed
@@ -92,9 +93,13 @@ def add_evaluate_parser(subparsers: Subparsers) -> None:
     )  # fmt: skip
     add_extractor_arguments(parser)
     parser.add_argument(
-        "--reference", type=Path, metavar="FILE",
-        help=f"reference statistics (a matching one in {REFERENCE_FOLDER}, in references/ beside"
-        " the checkpoint, or in the cache)",
+        "--reference", metavar="FILE_OR_DATA",
+        help="reference statistics, or a data set to measure, such as folder:photos (those of the"
+        f" images each learned, in {REFERENCE_FOLDER}, references/ beside it, or the cache)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--crop", type=parse_crop, metavar="L,T,R,B",
+        help="of a data set measured: cut this square out of every image (the centred square)",
     )  # fmt: skip
     parser.add_argument(
         "--batch-size", type=parse_count, default=64, help="images per batch (%(default)s)"

@@ -128,8 +128,12 @@ def get_reference(
     """Load a data set's reference from the cache, or compute it and keep it there.
 
     A cached file that is damaged, of an older format, or belongs to something else is replaced.
+    The cache knows the images, not the weights: with `weights` that are not the only ones an
+    extractor may have, the reference is computed and not kept.
     """
-    get_extractor_spec(extractor_key)
+    spec = get_extractor_spec(extractor_key)
+    if weights is not None and not spec.has_fixed_weights:
+        return compute_reference(dataset, extractor_key, progress, weights, device, max_images)
     folder = get_cache_dir(cache_dir) / "references"
     path = folder / f"{dataset.fingerprint[:16]}-{extractor_key}-{max_images}.safetensors"
     if path.is_file():

@@ -4,26 +4,49 @@ import argparse
 from pathlib import Path
 
 from training.checkpoint import CheckpointHeader, load_header
+from training.datasets import DATASETS, DatasetOptions, load_dataset
+from training.devices import select_device
 from training.errors import MetricError
 from training.files import get_cache_dir
 from training.metrics.cli_arguments import REFERENCE_FOLDER
+from training.metrics.reference import get_reference
 from training.metrics.reference_files import ReferenceStatistics, find_reference, load_reference
 
 
 def choose_reference(path: Path, args: argparse.Namespace) -> ReferenceStatistics:
-    """Load the reference in the file `args.reference`, or one of the checkpoint's own images.
+    """Return the reference that `args.reference` names, or one of the checkpoint's own images.
 
-    Raises MetricError if there is none, or if its extractor is not `args.extractor` or its
-    resolution not the checkpoint's.
+    A name is a file of reference statistics, or a data set such as folder:photos, whose images are
+    measured at the checkpoint's resolution, with progress, and cached. Raises MetricError if there
+    is none, or if its extractor is not `args.extractor` or its resolution not the checkpoint's.
     """
     header = load_header(path)
-    if args.reference is not None:
-        reference = load_reference(args.reference)
-        _check_extractor(args.reference, reference, args.extractor)
-    else:
+    if args.reference is None:
         reference = _find_own(path, header, args.extractor)
+    elif is_dataset_name(args.reference):
+        reference = _measure_dataset(header, args)
+    else:
+        reference = load_reference(Path(args.reference))
+        _check_extractor(args.reference, reference, args.extractor)
     _check_resolution(path, header, reference)
     return reference
+
+
+def is_dataset_name(text: str) -> bool:
+    """Tell whether a text names a data set, such as avatars or folder:photos, not a file."""
+    return text.partition(":")[0] in DATASETS and not Path(text).is_file()
+
+
+def _measure_dataset(header: CheckpointHeader, args: argparse.Namespace) -> ReferenceStatistics:
+    options = DatasetOptions(
+        resolution=header.model.img_resolution, channels=header.model.img_channels, crop=args.crop
+    )
+    return get_reference(
+        load_dataset(args.reference, options),
+        args.extractor,
+        weights=args.extractor_weights,
+        device=select_device(args.device),
+    )
 
 
 def _find_own(path: Path, header: CheckpointHeader, extractor: str) -> ReferenceStatistics:
@@ -35,12 +58,12 @@ def _find_own(path: Path, header: CheckpointHeader, extractor: str) -> Reference
             f"Evaluate: found no {extractor} reference statistics of {path.name}'s data set"
             f" {name} at {resolution} px in {', '.join(map(str, folders))}; make them with"
             f" `python -m training reference --data {name} --resolution {resolution}"
-            f" --extractor {extractor}`, or name a file with --reference."
+            f" --extractor {extractor}`, or name a file or data set with --reference."
         )
     return reference
 
 
-def _check_extractor(path: Path, reference: ReferenceStatistics, extractor: str) -> None:
+def _check_extractor(path: str, reference: ReferenceStatistics, extractor: str) -> None:
     if reference.extractor != extractor:
         raise MetricError(
             f"Evaluate: {path} was made with the extractor {reference.extractor}, expected"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from training.datasets import load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
-from training.datasets.types import ImageDataset
 from training.devices import select_device
 from training.metrics.cli_arguments import (
     REFERENCE_FOLDER,
@@ -18,7 +17,6 @@ from training.metrics.extractors import EXTRACTORS
 from training.metrics.reference import (
     MAX_IMAGES,
     ReferenceStatistics,
-    compute_reference,
     get_reference,
     save_reference,
 )
@@ -59,7 +57,14 @@ def add_reference_parser(subparsers: Subparsers) -> None:
 def run_reference(args: argparse.Namespace) -> int:
     """Compute and write reference statistics, and print what real images get."""
     dataset = load_dataset(args.data, get_dataset_options(args))
-    reference = _make_reference(dataset, args)
+    reference = get_reference(
+        dataset,
+        args.extractor,
+        args.cache_dir,
+        weights=args.extractor_weights,
+        device=select_device(args.device),
+        max_images=args.reference_images,
+    )
     path = args.output or get_default_path(reference)
     save_reference(path, reference)
     print(format_reference(reference))
@@ -99,20 +104,3 @@ def _format_baselines(reference: ReferenceStatistics) -> list[str]:
         cells = "".join(f"  {values[count]:>z9.4f}" for values in measured.values())
         lines.append(f"{count:>10,}{cells}")
     return lines
-
-
-def _make_reference(dataset: ImageDataset, args: argparse.Namespace) -> ReferenceStatistics:
-    weights, device = args.extractor_weights, select_device(args.device)
-    if weights is None or EXTRACTORS[args.extractor].has_fixed_weights:
-        return get_reference(
-            dataset,
-            args.extractor,
-            args.cache_dir,
-            weights=weights,
-            device=device,
-            max_images=args.reference_images,
-        )
-    # The cache knows the images, not the weights: other ones have nothing to look for there.
-    return compute_reference(
-        dataset, args.extractor, weights=weights, device=device, max_images=args.reference_images
-    )

@@ -208,6 +208,40 @@ def test_a_named_reference_is_used_whatever_the_data(evaluate, models, make_refe
     assert evaluate(models[0], *options) == 0
 
 
+def test_a_folder_of_images_is_measured_as_the_reference_and_cached(
+    evaluate, save_checkpoint, make_reference, folder, capsys
+):
+    save_checkpoint(folder / "model.safetensors")
+    options = ["--num-samples", "20", "--json"]
+    assert evaluate("model.safetensors", *options, "--reference", "folder:Photos") == 0
+    captured = capsys.readouterr()
+    assert "real features" in captured.err  # progress
+    (row,) = json.loads(captured.out)
+    make_reference("--output", "same.safetensors")
+    capsys.readouterr()
+    assert evaluate("model.safetensors", *options, "--reference", "same.safetensors") == 0
+    assert json.loads(capsys.readouterr().out) == [row]
+    assert evaluate("model.safetensors", *options, "--reference", "folder:Photos") == 0
+    captured = capsys.readouterr()
+    assert "real features" not in captured.err
+    assert json.loads(captured.out) == [row]
+
+
+def test_a_folder_as_reference_can_be_cropped(evaluate, save_checkpoint, folder, capsys):
+    save_checkpoint(folder / "model.safetensors")
+    rows = []
+    for crop in ([], ["--crop", "0,0,20,20"]):
+        options = ["--num-samples", "20", "--json", "--reference", "folder:Photos", *crop]
+        assert evaluate("model.safetensors", *options) == 0
+        rows += json.loads(capsys.readouterr().out)
+    assert rows[0]["score"] != rows[1]["score"]
+
+
+def test_a_folder_that_is_not_there_is_refused(evaluate, models, capsys):
+    assert evaluate(models[0], "--reference", "folder:Nowhere") == 2
+    assert "Nowhere" in capsys.readouterr().err
+
+
 def test_without_a_reference_the_command_that_makes_it_is_named(
     evaluate, save_checkpoint, folder, capsys
 ):
