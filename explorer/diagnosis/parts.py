@@ -79,8 +79,12 @@ def build_spread(
 
 
 def prepare_metrics(real: RealFeatures) -> dict[str, Prepared]:
-    """Compute what the metrics need of the real features only, once."""
-    return {key: METRICS[key].prepare(real.features) for key in SHOWN_METRICS}
+    """Compute what the metrics need of the real features only, once; too few have no metrics."""
+    return {
+        key: METRICS[key].prepare(real.features)
+        for key in SHOWN_METRICS
+        if len(real.features) >= METRICS[key].min_samples
+    }
 
 
 def build_metrics(
@@ -89,9 +93,9 @@ def build_metrics(
     """Measure precision, recall, density and coverage, of the first 5,000 samples at most."""
     used = features[:MAX_FOR_METRICS]
     rows = []
-    for key in SHOWN_METRICS:
+    for key in prepared:
         metric = METRICS[key]
-        if min(len(used), len(real.features)) >= metric.min_samples:
+        if len(used) >= metric.min_samples:
             value = metric.compare(used, real.features, prepared[key]).value
             baseline = find_baseline(real.baselines, key, len(used))
             rows.append(MetricRow(key, metric.title, value, baseline, metric.is_higher_better))

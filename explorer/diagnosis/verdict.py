@@ -36,13 +36,19 @@ LEVELS: tuple[Level, ...] = ("bad", "warn", "unknown", "good")
 
 
 def judge(diagnosis: Diagnosis) -> Verdict | None:
-    """Judge what is measured so far; None before the near-duplicates and the spread are.
+    """Judge what is measured so far; None while near-duplicates and spread are to come.
 
     The worst finding is the verdict. "healthy" needs every part that can be measured, and says
     that no sign was found. Where the samples are too few for a part, the verdict is "unsure".
     """
     if diagnosis.duplicates is None or diagnosis.spread is None:
-        return None
+        if not diagnosis.is_done:
+            return None
+        text = (
+            f"The reference {diagnosis.reference} has too few real images to know how alike two of"
+            " them may be: make one of at least 50."
+        )
+        return Verdict("unsure", "unknown", text)
     findings = [
         judge_duplicates(diagnosis.duplicates),
         judge_spread(diagnosis.spread),

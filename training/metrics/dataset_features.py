@@ -6,6 +6,7 @@ were measured among (10,000 at most), where the data set is on this machine.
 
 import io
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from weakref import WeakValueDictionary
@@ -27,7 +28,7 @@ class DatasetFeatures:
     """Extract the features of a data set's images batch by batch, and keep them in the cache.
 
     `indices` (M,) are the images, chosen as for reference statistics. Two who ask for the same at
-    one time share the work; who stops loses nothing that the other still holds. The cache has one
+    one time share the work, and who stops and asks again soon goes on there. The cache has one
     file for each data set (by fingerprint), extractor and M, float16, and a file that is damaged or
     of another shape is written again. Safe to use from several threads.
     """
@@ -75,6 +76,8 @@ class DatasetFeatures:
 
 
 _in_use: WeakValueDictionary[Path, DatasetFeatures] = WeakValueDictionary()
+# The last ones stay for a while, so that who stopped may go on.
+_recent: deque[DatasetFeatures] = deque(maxlen=2)
 _in_use_lock = threading.Lock()
 
 
@@ -88,6 +91,8 @@ def open_dataset_features(
         found = _in_use.get(path)
         if found is None:
             found = _in_use[path] = DatasetFeatures(dataset, extractor_key, dim, path)
+        if found not in _recent:
+            _recent.append(found)
         return found
 
 

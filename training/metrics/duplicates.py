@@ -29,7 +29,7 @@ from training.metrics.real_features import RealFeatures, measure_pair_distances
 
 LEVEL_SHARES = (1e-5, 1e-4, 1e-3, 1e-2)
 MEDIAN_SHARE = 0.5
-MAX_SAMPLES = 10_000
+MAX_SAMPLES = 5000
 # The samples' median pair distance is taken from these, so that it no longer moves later.
 MAX_FOR_MEDIAN = 1000
 MIN_SCALE = 0.5
@@ -84,10 +84,10 @@ class DuplicateMeasure:
 
 
 def measure_duplicates(features: FloatFeatures, real: RealFeatures) -> DuplicateMeasure | None:
-    """Measure near-duplicates among samples (N, d), of which the first 10,000 are used.
+    """Measure near-duplicates among samples (N, d), of which the first 5,000 are used.
 
     None below 2 samples, or where there are too few real images to know any distance. The time
-    grows with N^2: 0.1 s at 1,000, seconds at 10,000.
+    grows with N^2: 0.1 s at 1,000 on two free cores.
     """
     used = features[:MAX_SAMPLES]
     known = dict(real.pair_quantiles)

@@ -14,6 +14,7 @@ from explorer.diagnosis.types import Diagnosis
 from explorer.sampler import Sampler
 from tests.explorer.diagnosis.conftest import DIM, SHAPES, Table, World, choose, draw_from
 from training.errors import ConfigError, MetricError
+from training.metrics.real_features import measure_real_features
 
 NUM_SAMPLES = 800
 SEEDS = range(3)
@@ -201,6 +202,21 @@ def test_a_reference_without_labels_says_so(world: World) -> None:
     assert last.modes == ()
     assert last.mode_note is not None
     assert "no labels" in last.mode_note
+
+
+def test_a_tiny_reference_leaves_everything_open(world: World) -> None:
+    real = measure_real_features(world.training[:5], np.arange(5))
+    reference = replace(world.reference, real=real)
+    options = DiagnosisOptions(64, has_sensitivity=False)
+    *_, last = stream_diagnosis(None, Table(world.held_out[:64]), reference, options)
+    assert last.verdict is not None
+    assert last.verdict.kind == "unsure"
+    assert last.duplicates is None
+    assert last.copying is not None
+    assert "5 real images" in (last.copying.reason or "")
+    assert last.spread is not None
+    assert [row.key for row in last.spread.metrics] == ["precision", "recall"]
+    assert last.map is not None
 
 
 def test_a_model_is_moved_in_z(world: World, sampler: Sampler) -> None:

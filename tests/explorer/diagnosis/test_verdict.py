@@ -56,6 +56,13 @@ def test_there_is_no_verdict_before_anything_is_measured() -> None:
     assert judge(replace(HEALTHY, spread=None)) is None
 
 
+def test_what_cannot_be_measured_at_all_leaves_the_verdict_open() -> None:
+    verdict = judge(replace(HEALTHY, duplicates=None, is_done=True))
+    assert verdict is not None
+    assert verdict.kind == "unsure"
+    assert "too few real images" in verdict.text
+
+
 def test_nothing_found_is_healthy_and_says_by_what() -> None:
     verdict = judge(HEALTHY)
     assert verdict is not None

@@ -181,7 +181,7 @@ def test_the_widest_group_of_its_own_is_judged_by():
     assert choose_level((base, count(1e-4, 2100))).num_close == 900  # grows beyond
 
 
-def test_no_more_than_10_000_samples_are_paired(real):
+def test_no_more_than_5_000_samples_are_paired(real):
     samples = np.random.default_rng(7).normal(size=(MAX_SAMPLES + 500, DIM)).astype(np.float32)
     assert measure_duplicates(samples, real).num_samples == MAX_SAMPLES
 
