@@ -8,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from explorer.images import save_png
+from explorer.library import CheckpointLibrary
+from explorer.sampler import Sampler
 from tests.explorer.conftest import DATASET
 from tests.explorer.diagnosis.conftest import BLOCKS, World
 from tests.explorer.test_main import run
+from training.datasets import load_dataset
+from training.datasets.types import DatasetOptions
 from training.metrics.extractors import EXTRACTORS
-from training.metrics.reference import save_reference
+from training.metrics.reference import compute_reference, save_reference
 
 
 @pytest.fixture
@@ -53,6 +58,28 @@ def test_diagnose_prints_json(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert 100 <= found["duplicates"]["closest"][0]["first_seed"] < 164
     assert found["verdict"]["kind"] in ("collapsed", "low_spread", "missing_modes", "unsure")
     assert found["copying"]["source"] == "800 of 1,600 images"
+
+
+@pytest.mark.usefixtures("_has_blocks")
+def test_copies_are_looked_for_in_a_data_set_that_is_named(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    images = Sampler(CheckpointLibrary(folder)).sample_seeds("conv", range(1000, 1060))
+    images[7] = Sampler(CheckpointLibrary(folder)).sample_seeds("conv", [3])[0]
+    for number, image in enumerate(images):
+        save_png(photos / f"{number:02}.png", image)
+    dataset = load_dataset(f"folder:{photos}", DatasetOptions(resolution=32), progress=False)
+    save_reference(tmp_path / "ref", compute_reference(dataset, "blocks", progress=False))
+    options = ("--num-samples", "64", "--extractor", "blocks", "--json", "--reference")
+    more = (tmp_path / "ref", "--data", f"folder:{photos}", "--images", tmp_path / "evidence")
+    assert run(folder, "diagnose", "conv", *options, *more) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["copying"]["source"] == "60 of 60 images"
+    nearest = found["copying"]["closest"][0]
+    assert (nearest["seed"], nearest["image_index"]) == (3, 7)
+    assert (tmp_path / "evidence" / "conv-nearest.png").exists()
 
 
 @pytest.mark.usefixtures("_has_blocks")
