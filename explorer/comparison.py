@@ -17,9 +17,9 @@ from training.metrics.reference import ReferenceStatistics
 from training.metrics.score import Score
 
 MAX_SAMPLES = 50_000
-FIRST_SCORE_AT = 32
+FIRST_SCORE_AT = 16
 # Numbers of samples that scores are often asked for: they are computed on the way to larger ones.
-MILESTONES = (32, 64, 128, 256, 512, 1024, 2048, 5000, 10_000, 20_000)
+MILESTONES = (16, 32, 64, 128, 256, 512, 1024, 2048, 5000, 10_000, 20_000)
 SECONDS_BETWEEN_SCORES = 0.9
 # A score may take this share of the time where it takes long, so that samples still come in.
 MAX_SCORING_SHARE = 0.5

@@ -79,7 +79,7 @@ def test_models_take_turns(ready: Sampler) -> None:
         stream_comparison(FeatureBank(ready), ["linear", "conv"], EXTRACTOR, num_samples=200)
     )
     assert [update.model for update in updates[:2]] == ["linear", "conv"]
-    assert [update.score.num_samples for update in updates[:2]] == [32, 32]
+    assert [update.score.num_samples for update in updates[:2]] == [16, 16]
     assert sum(update.is_last for update in updates) == 2
     for name in ("linear", "conv"):
         own = [update for update in updates if update.model == name]
@@ -93,7 +93,7 @@ def test_closing_stops_the_work(ready: Sampler) -> None:
     updates = stream_comparison(
         FeatureBank(ready), ["conv", "linear"], EXTRACTOR, num_samples=50_000
     )
-    assert next(updates).score.num_samples == 32
+    assert next(updates).score.num_samples == 16
     updates.close()  # type: ignore[attr-defined]
     assert list(updates) == []
 
@@ -214,11 +214,11 @@ def test_after_a_restart_known_values_come_first(ready: Sampler, tmp_path: Path)
 def test_a_stopped_comparison_goes_on_later(ready: Sampler) -> None:
     results, bank = ScoreResults(), FeatureBank(ready)
     updates = stream_comparison(bank, ["conv"], EXTRACTOR, 200, results=results)
-    assert next(updates).score.num_samples == 32
+    assert next(updates).score.num_samples == 16
     updates.close()  # type: ignore[attr-defined]
     again = run(FeatureBank(ready), ["conv"], 200, results)
-    assert [update.score.num_samples for update in again[:2]] == [32, 64]
-    assert (again[0].is_known, again[0].num_done) == (True, 32)
+    assert [update.score.num_samples for update in again[:2]] == [16, 32]
+    assert (again[0].is_known, again[0].num_done) == (True, 16)
     fresh = run(FeatureBank(ready), ["conv"], 200, ScoreResults())
     assert_close(get_last(again, "conv"), get_last(fresh, "conv"))
 

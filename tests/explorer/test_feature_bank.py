@@ -63,29 +63,29 @@ def test_features_are_those_of_the_seeds_whatever_the_slices(
     assert (samples.model, samples.base_seed) == ("conv", 40)
 
 
-def test_only_what_is_missing_is_computed_in_batches_of_32(
+def test_only_what_is_missing_is_computed_in_batches_of_16(
     sampler: Sampler, extractor: Extractor
 ) -> None:
     bank = FeatureBank(sampler)
     samples = bank.open("conv", extractor)
     assert samples.num_ready == 0
-    samples.get(0, 33)
-    assert (get_batches(extractor), samples.num_ready) == ([32, 32], 64)
-    samples.get(10, 54)
-    assert get_batches(extractor) == [32, 32]
-    samples.get(96, 1)
-    assert (len(get_batches(extractor)), samples.num_ready) == (3, 64)
-    bank.open("conv", extractor).get(0, 128)
-    assert (get_batches(extractor), samples.num_ready) == ([BATCH_SIZE] * 4, 128)
-    assert bank.num_bytes == 128 * 3 * 4
+    samples.get(0, 17)
+    assert (get_batches(extractor), samples.num_ready) == ([16, 16], 32)
+    samples.get(10, 22)
+    assert get_batches(extractor) == [16, 16]
+    samples.get(48, 1)
+    assert (len(get_batches(extractor)), samples.num_ready) == (3, 32)
+    bank.open("conv", extractor).get(0, 64)
+    assert (get_batches(extractor), samples.num_ready) == ([BATCH_SIZE] * 4, 64)
+    assert bank.num_bytes == 64 * 3 * 4
 
 
 def test_other_seeds_and_models_are_other_streams(sampler: Sampler, extractor: Extractor) -> None:
     bank = FeatureBank(sampler)
-    bank.open("conv", extractor).get(0, 32)
-    bank.open("conv", extractor, base_seed=32).get(0, 32)
-    bank.open("linear", extractor).get(0, 32)
-    assert get_batches(extractor) == [32] * 3
+    bank.open("conv", extractor).get(0, 16)
+    bank.open("conv", extractor, base_seed=16).get(0, 16)
+    bank.open("linear", extractor).get(0, 16)
+    assert get_batches(extractor) == [16] * 3
 
 
 def test_models_of_the_same_weights_share_features(
@@ -96,7 +96,7 @@ def test_models_of_the_same_weights_share_features(
     bank = FeatureBank(sampler)
     first = bank.open("conv", extractor).get(0, 32)
     np.testing.assert_array_equal(bank.open("twin", extractor).get(0, 32), first)
-    assert get_batches(extractor) == [32]
+    assert get_batches(extractor) == [16, 16]
 
 
 def test_whole_streams_go_the_one_used_longest_ago_first(
@@ -138,7 +138,7 @@ def test_two_threads_compute_the_same_samples_once(sampler: Sampler, extractor: 
         thread.start()
     for thread in threads:
         thread.join()
-    assert get_batches(extractor) == [32] * 5
+    assert get_batches(extractor) == [16] * 10
     for features in found.values():
         np.testing.assert_array_equal(features, found[0])
 
@@ -187,7 +187,7 @@ def test_classes_come_in_turn_by_seed(folder: Path, extractor: Extractor) -> Non
 def test_samples_end_at_the_last_seed(sampler: Sampler, extractor: Extractor) -> None:
     samples = FeatureBank(sampler).open("conv", extractor, base_seed=MAX_SEED - 39)
     assert samples.get(0, 40).shape == (40, 3)
-    assert (get_batches(extractor), samples.num_ready) == ([32, 8], 40)
+    assert (get_batches(extractor), samples.num_ready) == ([16, 16, 8], 40)
     with pytest.raises(ConfigError, match="out of range"):
         samples.get(8, 33)
 

@@ -8,6 +8,8 @@
   const LETTER_WIDTH = 7;
   const LABEL_WIDTH = 52;
   const LABEL_HEIGHT = 13;
+  // Scores of the first few samples are far off; once there are many, they may leave the chart at its top.
+  const EARLY_SHARE = 0.05;
   let numCharts = 0;
 
   function niceTicks(low, high, count) {
@@ -58,8 +60,10 @@
     const limits = drawn.filter((series) => series.limit);
     const hasLabels = limits.length > 0 && width >= 480;
     const gutter = limits.length ? 12 + MARK_STEP * limits.length + (hasLabels ? LABEL_WIDTH : 0) : 0;
-    const ys = points.map((point) => point[1]).concat(limits.map((series) => series.limit.value),
-      drawn.map((series) => series.floor).filter(isNumber), drawn.flatMap((series) => series.floors.map((point) => point[1])));
+    const first = EARLY_SHARE * Math.max(...points.map((point) => point[0]));
+    const settled = spec.isCutEarly ? points.filter((point) => point[0] >= first) : points;
+    const ys = settled.map((point) => point[1]).concat(limits.map((series) => series.limit.value),
+      drawn.map((series) => series.floor).filter(isNumber), drawn.flatMap((series) => series.floors.slice(-1).map((point) => point[1])));
     const largest = Math.max(...ys);
     // An extrapolation from few samples may be far below 0; its mark then stays at the edge.
     const bottom = spec.fromZero ? Math.max(Math.min(0, ...ys), -0.1 * largest) : Math.min(...ys);
@@ -89,7 +93,7 @@
   const toPath = (points, place) => points.map(([px, py]) => `${place.x(px).toFixed(1)},${place.y(py).toFixed(1)}`).join(" ");
 
   // One floor for each reference: a line where there is one number, a curve where it is known at every point.
-  function drawFloors(plot, drawn, place) {
+  function drawFloors(plot, drawn, place, clip) {
     const curves = new Map();
     for (const series of drawn) {
       const key = series.floors.length ? `of ${series.floorName}` : `at ${series.floor}`;
@@ -101,7 +105,7 @@
     const ends = [];
     for (const { name, points } of curves.values()) {
       points.sort((one, other) => one[0] - other[0]);
-      plot.append(svg("polyline", { class: "lx-floor", points: toPath(points, place) }));
+      plot.append(svg("polyline", { class: "lx-floor", "clip-path": clip, points: toPath(points, place) }));
       const [x, value] = points[points.length - 1];
       const short = `noise floor ${LX.formatScore(value)}`;
       const long = curves.size > 1 && name ? `${short}, ${name}` : short;
@@ -125,13 +129,14 @@
     if (series.band.length < 2) return;
     const upper = series.band.map(([x, , high]) => [x, high]);
     const lower = series.band.map(([x, low]) => [x, low]).reverse();
-    plot.append(svg("polygon", { class: "lx-band", "data-series": style, "clip-path": `url(#${clip})`,
+    plot.append(svg("polygon", { class: "lx-band", "data-series": style, "clip-path": clip,
       points: toPath([...upper, ...lower], place) }));
   }
 
-  function drawSeries(plot, series, style, place) {
+  function drawSeries(plot, series, style, place, clip) {
     if (!series.points.length) return;
-    plot.append(svg("polyline", { class: "lx-line", "data-series": style, points: toPath(series.points, place) }));
+    plot.append(svg("polyline", { class: "lx-line", "data-series": style, "clip-path": clip,
+      points: toPath(series.points, place) }));
     const [endX, endY] = series.points[series.points.length - 1];
     plot.append(svg("circle", { class: "lx-dot", "data-series": style, cx: place.x(endX), cy: place.y(endY), r: 3 }));
   }
@@ -183,15 +188,16 @@
       return;
     }
     const place = layOut(spec, drawn, width, height);
-    const clip = `lx-clip-${numCharts++}`;
+    const id = `lx-clip-${numCharts++}`;
+    const clip = `url(#${id})`;
     const plot = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
       "aria-label": `${spec.title}. ${drawn.map(describeSeries).join("; ")}` },
-    svg("clipPath", { id: clip }, svg("rect", { x: MARGIN.left, y: MARGIN.top, width: Math.max(0, place.edge - MARGIN.left),
-      height: height - MARGIN.top - MARGIN.bottom })));
+    svg("clipPath", { id }, svg("rect", { x: MARGIN.left - 2, y: MARGIN.top - 2, width: Math.max(0, place.edge - MARGIN.left) + 4,
+      height: height - MARGIN.top - MARGIN.bottom + 4 })));
     drawAxes(plot, spec, place);
     drawn.forEach((series, index) => drawBand(plot, series, index % NUM_STYLES, place, clip));
-    const floors = drawFloors(plot, drawn, place);
-    drawn.forEach((series, index) => drawSeries(plot, series, index % NUM_STYLES, place));
+    const floors = drawFloors(plot, drawn, place, clip);
+    drawn.forEach((series, index) => drawSeries(plot, series, index % NUM_STYLES, place, clip));
     labelFloors(plot, floors, place);
     drawLimits(plot, drawn, place);
     const children = [el("h4", { text: spec.title })];

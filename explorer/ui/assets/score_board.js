@@ -64,7 +64,7 @@ LX.scoreBoard = (element, context) => {
     root.replaceChildren(el("p", { class: "lx-status", role: "status", text: data.status }), chart,
       el("div", { class: "lx-scroll" }, drawTable(data)), drawNotes(data));
     LX.chart(chart, { title: `${data.score_name || "Score"} as samples accumulate (lower is better)`,
-      xLabel: "samples", xMax: data.num_samples, fromZero: true, empty: data.status, height: 300,
+      xLabel: "samples", xMax: data.num_samples, fromZero: true, isCutEarly: true, empty: data.status, height: 300,
       series: data.rows.map(describeSeries) });
   });
 };
