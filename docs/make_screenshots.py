@@ -91,6 +91,14 @@ def show_diagnosis(page: Page) -> None:
     )
 
 
+def show_map(page: Page) -> None:
+    """Show where a model's samples lie among real images, as pictures."""
+    show_diagnosis(page)
+    page.get_by_role("button", name="Show as pictures").click()
+    page.locator("[data-part=map]").evaluate("(part) => part.scrollIntoView()")
+    page.wait_for_function("document.querySelector('.lx-map').dataset.pictures === '1024'")
+
+
 def show_models(page: Page) -> None:
     """Show the first readable card with its layers and its training curve."""
     page.get_by_role("tab", name="Models").click()
@@ -115,6 +123,7 @@ SHOTS = (
     Shot("compare", show_compare, "light"),
     Shot("scores", show_scores),
     Shot("diagnose", show_diagnosis),
+    Shot("map", show_map, "light"),
     Shot("models", show_models, "light"),
     Shot("phone", show_interpolate, window=PHONE),
 )

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, open_tab, read_uri
-from tests.explorer.ui.diagnosable import fill_diagnosable_folder
+from tests.explorer.ui.diagnosable import NUM_REAL, fill_diagnosable_folder
 from tests.explorer.ui.live_app import LiveApp, serve
 
 if TYPE_CHECKING:
@@ -174,6 +174,10 @@ def test_the_map_shows_the_picture_of_a_point(clinic: LiveApp, open_page: OpenPa
     pictures = page.get_by_role("button", name="Show as pictures")
     pictures.click()
     assert pictures.get_attribute("aria-pressed") == "true"
+    page.wait_for_function(
+        "(count) => document.querySelector('.lx-map').dataset.pictures === String(count)",
+        arg=256 + NUM_REAL // 2,
+    )
 
 
 def test_a_stopped_run_keeps_its_values_and_can_go_on(clinic: LiveApp, open_page: OpenPage) -> None:

@@ -38,9 +38,10 @@ LX.diagnosis = (element, context) => {
   }
 
   function describeStage(data, isStopped) {
-    const count = data.num_samples ? ` at ${LX.formatCount(data.num_samples)} of ${LX.formatCount(data.target)} samples` : "";
-    if (isStopped && !data.is_done) return `Stopped${count}; what was measured until then stays.`;
-    return data.stage || "Waiting for the first samples.";
+    const count = data.num_samples ? `${LX.formatCount(data.num_samples)} of ${LX.formatCount(data.target)} samples` : "";
+    if (isStopped && !data.is_done) return `Stopped${count && ` at ${count}`}; what was measured until then stays.`;
+    if (!data.stage) return "Waiting for the first samples.";
+    return data.stage.includes("samples") ? data.stage : `${data.stage} (${count})`;
   }
 
   function drawVerdict(article, data, isStopped) {

@@ -54,14 +54,18 @@
     return plot;
   }
 
-  // Whole rows of pairs: 4 beside the facts, 3 or 2 in a column.
-  const countPairs = (tools) => (tools.isWide ? 8 : 6);
+  // Whole rows of pairs, as many beside one another as diagnosis.css has room for.
+  const countPairs = (cell, tools) => {
+    const width = Math.min(800, cell.clientWidth - (tools.isWide ? 364 : 0));
+    const columns = Math.max(2, Math.floor((width + 16) / 166));
+    return columns === 2 ? 6 : columns * 2;
+  };
 
   const drawFrame = (source, edge, attributes) => el("span", { class: "lx-frame", ...attributes },
     LX.awaitImage(source, {}), el("span", { class: "lx-edge", text: edge }));
 
-  function drawPairs(data, tools) {
-    const pairs = data.duplicates.closest.slice(0, countPairs(tools));
+  function drawPairs(cell, data, tools) {
+    const pairs = data.duplicates.closest.slice(0, countPairs(cell, tools));
     const seeds = pairs.flatMap((pair) => [pair.first_seed, pair.second_seed]);
     const sources = tools.store.getImages(data.model, "seeds", seeds);
     return el("div", { class: "lx-pairs" }, pairs.map((pair, row) => el("button", { type: "button", class: "lx-pair",
@@ -82,7 +86,7 @@
     part.levels.length ? fold("Pairs at other distances", drawTable("Pairs at other distances",
       ["Closer than", "Pairs of samples", "Among real images"],
       part.levels.map((level) => [formatDistance(level.distance), LX.formatCount(level.num_pairs), formatExpected(level.expected)]))) : null);
-    cell.append(facts, el("div", { class: "lx-shown" }, heading("Closest pairs, by the distance of their features"), drawPairs(data, tools)));
+    cell.append(facts, el("div", { class: "lx-shown" }, heading("Closest pairs, by the distance of their features"), drawPairs(cell, data, tools)));
   }
 
   function drawSpread(cell, data) {
@@ -160,7 +164,7 @@
       return;
     }
     const chart = el("div", { class: "lx-chart" });
-    const closest = part.closest.slice(0, countPairs(tools));
+    const closest = part.closest.slice(0, countPairs(cell, tools));
     const samples = tools.store.getImages(data.model, "seeds", closest.map((item) => item.seed));
     const reals = tools.store.getImages(data.model, "indices", closest.map((item) => item.image_index));
     const pairs = el("div", { class: "lx-pairs" }, closest.map((item, row) => el("figure", { class: "lx-pair",

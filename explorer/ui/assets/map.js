@@ -132,6 +132,7 @@
         const key = `${point.kind} ${part[offset]}`;
         if (!picture || pictures.has(key)) return;
         pictures.set(key, picture);
+        frame.dataset.pictures = pictures.size;
         if (spec.memory.isPictures) queueDraw();
       }));
     }

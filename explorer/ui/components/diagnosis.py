@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from explorer.ui.diagnosing import Case
 
@@ -39,7 +40,7 @@ def describe_case(case: Case, subtitle: str = "") -> dict[str, Any]:
     """Describe one model's case: its newest diagnosis, its error, or neither."""
     values = case.to_dict()
     if values.get("map"):
-        values["map"] = thin_map(values["map"])
+        values["map"] = orient_map(thin_map(values["map"]))
     return {**values, "subtitle": subtitle}
 
 
@@ -62,6 +63,20 @@ def thin_map(values: dict[str, Any]) -> dict[str, Any]:
         **values,
         **thin_points(values, "sample_seeds", "sample_positions"),
         **thin_points(values, "real_indices", "real_positions"),
+    }
+
+
+def orient_map(values: dict[str, Any]) -> dict[str, Any]:
+    """Turn every component so that real images lie to the left of the samples, or below.
+
+    The sign of a component means nothing; without this, two models' maps may mirror each other.
+    """
+    samples, real = (np.array(values[key]) for key in ("sample_positions", "real_positions"))
+    signs = np.where(real.mean(axis=0) > samples.mean(axis=0), -1.0, 1.0)
+    return {
+        **values,
+        "sample_positions": (samples * signs).tolist(),
+        "real_positions": (real * signs).tolist(),
     }
 
 

@@ -248,13 +248,24 @@ def test_changed_pixels_are_not_taken_for_the_data_set(clinic: Clinic, tmp_path:
     assert find_dataset_on_disk(clinic.dataset.describe(), tmp_path) is None
 
 
-def test_a_map_is_thinned_evenly_with_its_names(clinic: Clinic) -> None:
+def test_a_map_is_thinned_evenly_with_its_names() -> None:
     found = make_map(2 * MAX_MAP_POINTS, 10)
     values = describe_case(Case("one", replace(START, map=found)))["map"]
     assert values["sample_seeds"] == list(range(0, 2 * MAX_MAP_POINTS, 2))
-    np.testing.assert_allclose(values["sample_positions"], found.sample_positions[::2], atol=6e-4)
     assert values["real_indices"] == list(range(0, 30, 3))
-    np.testing.assert_allclose(values["real_positions"], found.real_positions, atol=6e-4)
+    shown = np.abs(values["sample_positions"])
+    np.testing.assert_allclose(shown, np.abs(found.sample_positions[::2]), atol=6e-4)
+
+
+def test_real_images_lie_on_one_side_of_every_map() -> None:
+    found = make_map(20, 10)
+    shift = np.array([5, -5, 5, -5], dtype=np.float32)
+    found = replace(found, real_positions=found.real_positions + shift)
+    values = describe_case(Case("one", replace(START, map=found)))["map"]
+    signs = [-1, 1, -1, 1]
+    np.testing.assert_allclose(values["real_positions"], found.real_positions * signs, atol=6e-4)
+    expected = found.sample_positions * signs
+    np.testing.assert_allclose(values["sample_positions"], expected, atol=6e-4)
 
 
 def test_the_status_counts_the_model_that_is_behind() -> None:
