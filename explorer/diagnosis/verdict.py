@@ -21,9 +21,9 @@ from explorer.diagnosis.types import (
 COLLAPSED_SUPPORT = 5000
 # Shares of the real images' mean pair distance. Blurred samples have 0.7 to 0.8 of it.
 COLLAPSED_SPREAD, LOW_SPREAD, NARROW_SPREAD = 0.4, 0.6, 0.8
-# Shares of samples that look copied, at the lower end of the interval; 0.01 and 0.05 are expected.
-COPIED_CLOSE, SOME_CLOSE = 0.25, 0.05
-COPIED_RATIO, SOME_RATIO = 0.35, 0.15
+# Shares of samples that look copied: the lower end of the interval, less twice what is expected
+# of real images, over the share of the data set that was searched.
+COPIED, SOME_COPIED = 0.25, 0.05
 # Below this precision the samples are so unlike real images that neighbours tell little.
 POOR_PRECISION = 0.1
 # With fewer samples a value of 5 % of the real images may be absent by chance.
@@ -159,19 +159,34 @@ def judge_copying(found: Copying) -> Finding:
     """Judge the nearest real images by the share of samples that come closer than real ones do."""
     if found.reason is not None:
         return Finding("copying", "healthy", "good", f"Copying was not measured. {found.reason}")
-    close, ratio = found.close_share_interval[0], found.ratio_share_interval[0]
+    searched = min(1.0, found.num_real / max(found.num_dataset, 1))
+    copied = max(
+        _count_copied(found.close_share_interval[0], found.expected_share, searched),
+        _count_copied(found.ratio_share_interval[0], found.expected_ratio_share, searched),
+    )
     shares = (
         f"{found.close_share:.0%} of the samples are closer to one of {found.source} than"
         f" {1 - found.expected_share:.0%} of real images are to each other, and for"
         f" {found.ratio_share:.0%} one real image is nearer by far than the next (real images:"
         f" {found.expected_ratio_share:.0%})"
     )
-    if close > COPIED_CLOSE or ratio > COPIED_RATIO:
-        text = f"The generator copies its training images: {shares}."
+    if copied > COPIED:
+        part = (
+            "" if searched > 0.99 else f", though only {searched:.0%} of the data set was searched"
+        )
+        text = f"The generator copies its training images: {shares}{part}."
         return Finding("copying", "copies", "bad", text)
-    if close > SOME_CLOSE or ratio > SOME_RATIO:
+    if copied > SOME_COPIED:
         return Finding("copying", "copies", "warn", f"Some samples look copied: {shares}.")
     return Finding("copying", "healthy", "good", f"No sign of copying: {shares}.")
+
+
+def _count_copied(low: float, expected: float, searched: float) -> float:
+    """Estimate the share of samples that are copies, by the lower end of the share found.
+
+    Copies of images that were not searched cannot be found: what is found stands for more.
+    """
+    return max(0.0, low - 2 * expected) / searched
 
 
 def judge_sensitivity(found: Sensitivity) -> Finding:

@@ -156,19 +156,27 @@ def test_few_samples_cannot_rule_out_a_missing_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("close", "ratio", "kind", "level"),
+    ("close", "ratio", "num_real", "kind", "level"),
     [
-        (0.26, 0.05, "copies", "bad"),
-        (0.01, 0.36, "copies", "bad"),
-        (0.24, 0.05, "copies", "warn"),
-        (0.01, 0.16, "copies", "warn"),
-        (0.04, 0.14, "healthy", "good"),
+        (0.28, 0.05, 10_000, "copies", "bad"),
+        (0.26, 0.05, 10_000, "copies", "warn"),
+        (0.01, 0.36, 10_000, "copies", "bad"),
+        (0.01, 0.16, 10_000, "copies", "warn"),
+        (0.06, 0.14, 10_000, "healthy", "good"),
+        (0.05, 0.05, 1000, "copies", "bad"),  # 3 % more than expected in a tenth of the data set
+        (0.03, 0.05, 1000, "copies", "warn"),
+        (0.02, 0.10, 1000, "healthy", "good"),
     ],
 )
-def test_copies_are_judged_by_the_lower_end(
-    close: float, ratio: float, kind: str, level: str
+def test_copies_are_judged_by_the_lower_end_and_what_was_searched(
+    close: float, ratio: float, num_real: int, kind: str, level: str
 ) -> None:
-    found = replace(COPYING, close_share_interval=(close, 1.0), ratio_share_interval=(ratio, 1.0))
+    found = replace(
+        COPYING,
+        num_real=num_real,
+        close_share_interval=(close, 1.0),
+        ratio_share_interval=(ratio, 1.0),
+    )
     finding = judge_copying(found)
     assert (finding.kind, finding.level) == (kind, level)
 
@@ -186,7 +194,7 @@ def test_the_worst_comes_first_and_equals_are_both_said() -> None:
     assert [finding.kind for finding in verdict.findings[:3]] == [
         "copies", "collapsed", "missing_modes"
     ]  # fmt: skip
-    warned = replace(COPYING, close_share_interval=(0.06, 0.1))
+    warned = replace(COPYING, num_real=10_000, close_share_interval=(0.1, 0.2))
     worse = judge(replace(HEALTHY, copying=warned, modes=(mode,)))
     assert worse is not None
     assert (worse.kind, worse.level) == ("missing_modes", "bad")
