@@ -1,4 +1,4 @@
-"""A diagnosis while samples come in: a first one after 64 samples, then about one per second."""
+"""A diagnosis while samples come in: a first one after 32 samples, then about one per second."""
 
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -32,7 +32,7 @@ from training.metrics.real_features import RealFeatures
 from training.metrics.reference import ReferenceStatistics
 from training.metrics.registry import Prepared
 
-FIRST_AT = 64
+FIRST_AT = 32
 BATCH_SIZE = 32
 SECONDS_OF_SAMPLES, SECONDS_OF_PARTS = 0.6, 0.3
 # What takes long is measured again only after so many times its own duration.
@@ -193,7 +193,7 @@ class _Run:
         yield self._report(f"Done: {self.num_samples:,} samples", is_done=True)
 
     def _take_samples(self) -> None:
-        """Take the first 64 samples, or those of the next second."""
+        """Take the first 32 samples, or those of the next moment."""
         ends_at = time.monotonic() + SECONDS_OF_SAMPLES
         total = FIRST_AT if self.num_samples == 0 else len(self.features)
         while self.num_samples < min(total, len(self.features)):

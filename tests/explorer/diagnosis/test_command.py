@@ -41,7 +41,7 @@ def test_diagnose_prints_a_table_and_writes_evidence(
     assert captured.out.splitlines()[0].split() == ["conv", "linear"]
     assert "of 2,415 pairs" in captured.out
     assert "\n\nlinear: " in captured.out
-    assert "conv: 64 of 70 samples" in captured.err
+    assert "conv: 32 of 70 samples" in captured.err
     names = {path.name for path in (tmp_path / "evidence").iterdir()}
     assert names == {
         f"{m}-{s}.png" for m in ("conv", "linear") for s in ("pairs", "flat", "strong")

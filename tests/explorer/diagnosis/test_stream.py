@@ -113,9 +113,9 @@ def test_few_samples_are_enough_for_a_heavy_collapse(world: World) -> None:
     assert found.verdict.kind == "collapsed"
 
 
-def test_the_first_diagnosis_comes_after_64_samples_and_the_last_has_all(world: World) -> None:
+def test_the_first_diagnosis_comes_after_32_samples_and_the_last_has_all(world: World) -> None:
     updates = run(world, Table(choose(world.held_out, 500, 0), base_seed=70))
-    assert updates[0].num_samples == 64
+    assert updates[0].num_samples == 32
     assert updates[0].duplicates is not None
     assert updates[0].modes
     counts = [update.num_samples for update in updates]
@@ -168,10 +168,10 @@ def test_closing_stops_the_work(world: World) -> None:
     table = Counting(np.empty((0, DIM), np.float32))
     options = DiagnosisOptions(50_000, has_sensitivity=False)
     updates = stream_diagnosis(None, table, world.reference, options)
-    assert next(updates).num_samples == 64
+    assert next(updates).num_samples == 32
     updates.close()  # type: ignore[attr-defined]
     assert list(updates) == []
-    assert Counting.asked == 64
+    assert Counting.asked == 32
 
 
 def test_stopping_while_the_data_set_is_looked_at_leaves_nothing_half_done(
