@@ -11,6 +11,8 @@ from typing import Any
 
 import gradio as gr
 
+from explorer.diagnosis.on_disk import find_dataset_on_disk
+from explorer.diagnosis.results import DiagnosisResults
 from explorer.feature_bank import FeatureBank
 from explorer.library import CheckpointLibrary
 from explorer.sampler import Sampler
@@ -52,6 +54,7 @@ class AppContext:
         """Make what is built over the sampler; nothing is computed or loaded yet."""
         self.bank = FeatureBank(self.sampler)
         self.results = ScoreResults(self.scores or get_cache_dir() / "scores")
+        self.diagnoses = DiagnosisResults()
 
     def prepare_scoring(self) -> None:
         """Load on the worker what the first score will need, ahead of the click that asks for it.
@@ -61,12 +64,18 @@ class AppContext:
         self.worker.submit(self._prepare_scoring)
 
     def _prepare_scoring(self) -> None:
-        """Load the default extractor and the statistics that the models at hand need."""
-        import explorer.comparison  # noqa: F401  # imports what scores are computed with
+        """Load the default extractor and the statistics that the models at hand need.
+
+        The images that the first model learned are hashed, to know them for those of its data set.
+        """
+        import explorer.comparison
+        import explorer.diagnosis.stream  # noqa: F401  # imports what scores are computed with
 
         self.bank.get_extractor(DEFAULT_EXTRACTOR)
         for name in choose_models(self.library.names, None, is_several=True):
             self.library.find_reference(self.library.get(name), DEFAULT_EXTRACTOR)
+        for name in self.library.names[:1]:
+            find_dataset_on_disk(self.sampler.get_header(name).dataset)
 
     def make_export_path(self, name: str, suffix: str) -> Path:
         """Return a new path for a file to download; files of an hour ago are removed."""

@@ -1,16 +1,18 @@
 """What the Diagnose tab and its public endpoint both do: stream diagnoses of one or two models."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from explorer.diagnosis.on_disk import find_dataset_on_disk
+from explorer.diagnosis.results import DiagnosisKey
 from explorer.diagnosis.types import Diagnosis
 from explorer.ui.context import AppContext
 from training.errors import ConfigError, ProjectError
 
 if TYPE_CHECKING:
-    from training.datasets.types import ImageDataset
+    from training.metrics.reference import ReferenceStatistics
 
 MAX_MODELS = 2
 
@@ -53,8 +55,9 @@ def stream_cases(
     """Yield all models' cases before the first value and after every one; closing it stops.
 
     With ``search_all`` copies are looked for among all real images, whose features are then
-    extracted once. The models take turns. A model that cannot be diagnosed says why in its case,
-    and the other one goes on. Raises ConfigError if the choice itself is wrong.
+    extracted once. The models take turns; what is known from before comes at once. A model that
+    cannot be diagnosed says why in its case, and the other one goes on. Raises ConfigError if the
+    choice itself is wrong.
     """
     from explorer.diagnosis.stream import MAX_SAMPLES, MIN_SAMPLES
 
@@ -65,60 +68,73 @@ def stream_cases(
         )
     cases = {name: Case(name) for name in names}
     yield tuple(cases.values())
-    streams: dict[str, Iterator[Diagnosis]] = {}
+    streams = {
+        name: stream_case(context, name, extractor_key, num_samples, search_all) for name in names
+    }
     try:
-        for name in names:
-            try:
-                streams[name] = start_stream(context, name, extractor_key, num_samples, search_all)
-                has_images = find_dataset(context, name) is not None
-                cases[name] = Case(name, has_real_images=has_images)
-            except ProjectError as error:
-                cases[name] = Case(name, error=str(error))
-        yield tuple(cases.values())
         while streams:
             for name in list(streams):
-                cases[name] = step_case(cases[name], streams)
+                case = next(streams[name], None)
+                if case is None:
+                    del streams[name]
+                    continue
+                cases[name] = case
                 yield tuple(cases.values())
     finally:
         for stream in streams.values():
-            close = getattr(stream, "close", None)
-            if close is not None:
-                close()
+            stream.close()
 
 
-def step_case(case: Case, streams: dict[str, Iterator[Diagnosis]]) -> Case:
-    """Take a model's next diagnosis; a stream that ends or fails is removed."""
-    try:
-        return replace(case, diagnosis=next(streams[case.model]))
-    except StopIteration:
-        del streams[case.model]
-        return case
-    except ProjectError as error:
-        del streams[case.model]
-        return replace(case, error=str(error))
-
-
-def start_stream(
+def stream_case(
     context: AppContext, name: str, extractor_key: str, num_samples: int, search_all: bool
-) -> Iterator[Diagnosis]:
-    """Start a model's diagnosis on the worker; raises MetricError without fitting statistics."""
+) -> Generator[Case, None, None]:
+    """Yield a model's case after every value; what keeps it from being diagnosed is in the last."""
     from explorer.comparison import get_reference_for
-    from explorer.diagnosis.stream import DiagnosisOptions, stream_diagnosis
 
-    reference = get_reference_for(context.sampler, name, extractor_key)
+    case = Case(name)
+    try:
+        reference = get_reference_for(context.sampler, name, extractor_key)
+        for case in _stream_case(context, name, reference, num_samples, search_all):
+            yield case
+    except ProjectError as error:
+        yield replace(case, error=str(error))
+
+
+def _stream_case(
+    context: AppContext,
+    name: str,
+    reference: "ReferenceStatistics",
+    num_samples: int,
+    search_all: bool,
+) -> Generator[Case, None, None]:
+    """Diagnose a model on the worker, unless that was done before."""
+    from explorer.diagnosis.stream import DiagnosisOptions, stream_diagnosis
+    from explorer.score_results import identify_reference
+
+    dataset = find_dataset_on_disk(context.sampler.get_header(name).dataset)
+    key = DiagnosisKey(
+        context.library.get_fingerprint(name),
+        reference.extractor,
+        identify_reference(reference),
+        num_samples,
+        has_dataset=dataset is not None,
+        is_search_wide=search_all,
+    )
     options = DiagnosisOptions(num_samples=num_samples, extract_dataset=search_all)
 
     def make_stream() -> Iterator[Diagnosis]:
-        samples = context.bank.open(name, context.bank.get_extractor(extractor_key))
-        dataset = find_dataset(context, name)
+        samples = context.bank.open(name, context.bank.get_extractor(reference.extractor))
         return stream_diagnosis(context.sampler, samples, reference, options, dataset)
 
-    return context.worker.run(make_stream)
-
-
-def find_dataset(context: AppContext, name: str) -> "ImageDataset | None":
-    """Return the images that a model learned, None if they are not on this machine."""
-    return find_dataset_on_disk(context.sampler.get_header(name).dataset)
+    known = context.diagnoses.find(key)
+    if known is not None:
+        yield Case(name, known, has_real_images=key.has_dataset)
+        return
+    with closing(context.worker.run(make_stream)) as stream:
+        for diagnosis in stream:
+            if diagnosis.is_done:
+                context.diagnoses.add(key, diagnosis)
+            yield Case(name, diagnosis, has_real_images=key.has_dataset)
 
 
 def check_models(names: Sequence[str] | None) -> list[str]:

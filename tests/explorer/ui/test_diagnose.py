@@ -18,6 +18,7 @@ from gradio_client import Client  # type: ignore[import-untyped]
 from PIL import Image
 
 from explorer.diagnosis.on_disk import find_dataset_on_disk
+from explorer.diagnosis.results import DiagnosisKey, DiagnosisResults
 from explorer.diagnosis.types import Diagnosis, FeatureMap
 from explorer.latents import sample_latents
 from explorer.ui.components.diagnosis import MAX_MAP_POINTS, describe_case, describe_cases
@@ -66,6 +67,12 @@ def decode(uri: str) -> np.ndarray:
         return np.asarray(image)
 
 
+def read_kind(case: Case) -> str:
+    assert case.diagnosis is not None
+    assert case.diagnosis.verdict is not None
+    return case.diagnosis.verdict.kind
+
+
 def make_map(num_samples: int, num_real: int) -> FeatureMap:
     rng = np.random.default_rng(0)
     return FeatureMap(
@@ -94,6 +101,38 @@ def test_both_models_are_measured_and_each_is_judged_by_itself(clinic: Clinic) -
     assert stuck.diagnosis.duplicates.num_close == 96 * 95 // 2
     assert one.diagnosis.modes[0].name == "shade"
     json.dumps(describe_cases(states[-1], 96, {"one": "a model"}), allow_nan=False)
+
+
+def test_asking_again_is_answered_from_before(clinic: Clinic) -> None:
+    *_, first = stream_cases(clinic.context, ["one"], EXTRACTOR, 80)
+    assert list(stream_cases(clinic.context, ["one"], EXTRACTOR, 80)) == [(Case("one"),), first]
+    *_, (larger,) = stream_cases(clinic.context, ["one"], EXTRACTOR, 81)
+    assert larger.diagnosis is not None
+    assert larger.diagnosis.num_samples == 81
+
+
+def test_a_replaced_checkpoint_is_diagnosed_anew(clinic: Clinic) -> None:
+    *_, (before,) = stream_cases(clinic.context, ["one"], EXTRACTOR, 64)
+    path = clinic.app.library.get("one").path
+    original = path.read_bytes()
+    try:
+        path.write_bytes(clinic.app.library.get("stuck").path.read_bytes())
+        *_, (after,) = stream_cases(clinic.context, ["one"], EXTRACTOR, 64)
+    finally:
+        path.write_bytes(original)
+    assert read_kind(before) != "collapsed"
+    assert read_kind(after) == "collapsed"
+
+
+def test_the_diagnosis_used_longest_ago_makes_room() -> None:
+    results = DiagnosisResults(max_kept=2)
+    keys = [DiagnosisKey(str(row), EXTRACTOR, "discs", 64, True, False) for row in range(3)]
+    older, newer = replace(START, model="older"), replace(START, model="newer")
+    results.add(keys[0], older)
+    results.add(keys[1], newer)
+    assert results.find(keys[0]) is older
+    results.add(keys[2], START)
+    assert [results.find(key) is None for key in keys] == [False, True, False]
 
 
 def test_a_model_without_statistics_says_so_and_the_other_goes_on(clinic: Clinic) -> None:
