@@ -8,7 +8,8 @@ from training import __version__
 from training.cards import add_cards_parser
 from training.cli import run_command
 from training.datasets.cli import add_datasets_parser
-from training.metrics.cli import add_evaluate_parser, add_reference_parser
+from training.metrics.evaluate_cli import add_evaluate_parser
+from training.metrics.reference_cli import add_reference_parser
 from training.train_cli import add_train_parser
 
 

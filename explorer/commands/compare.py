@@ -11,8 +11,8 @@ from explorer.commands.common import (
 )
 from explorer.comparison import MAX_SAMPLES, MIN_SAMPLES, stream_comparison
 from explorer.feature_bank import FeatureBank
-from training.metrics.cli import format_scores
 from training.metrics.reference import load_reference
+from training.metrics.tables import format_scores
 
 
 def add_compare_parser(subparsers: Subparsers) -> None:
