@@ -1,12 +1,13 @@
 """Time live scores: how soon the first value comes, how often a new one, and what sliders feel.
 
-Cold and gaps are timed in a browser: from the click on Score, at once after the Compare tab was
-opened in a fresh app, until the first row of the table has a value; then from one new number of
-samples in the table to the next, over all models. Warm is timed from the call of the public
-endpoint for models not scored yet, with the extractor loaded, until its first value. Asking again
-is timed from the click on Score until the last known value is shown. While another comparison of
-thousands of samples runs, the morph slider is moved as in slider.py. Scores are kept in a folder
-of the benchmark's own, so that none is known before.
+Cold and gaps are timed in a browser, in a fresh app whose page has been drawn: from the click on
+Score, at once after the Compare tab was opened (which starts to load the extractor), until the
+first row of the table has a value; then from one new number of samples in the table to the next,
+over all models. Warm is timed from the call of the public endpoint for models not scored yet, with
+the extractor loaded, until its first value. Asking again is timed from the click on Score until
+the last known value is shown. While another comparison of thousands of samples runs, the morph
+slider is moved as in slider.py. Scores are kept in a folder of the benchmark's own, so that none
+is known before.
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ def measure_scoring(context: Context, browser: Browser, app: RunningApp) -> Scor
     """Measure the seconds to the first value, and from each value to the next for a while."""
     with open_page(browser, app) as page:
         wait_for_sample(page)
+        show_morph(page)  # what the page draws when it opens is there by then
         open_compare(page)
         page.evaluate(RECORD_VALUES)
         click_score(page)
