@@ -204,6 +204,8 @@ def test_a_model_without_statistics_says_what_to_do(clinic: LiveApp, open_page: 
     verdict = find_verdict(page, "stranger")
     verdict.get_by_text("python -m training reference").wait_for(timeout=LONG_MS)
     assert "Cannot be diagnosed" in verdict.inner_text()
+    assert verdict.get_attribute("data-level") == "unknown"
+    assert page.locator("[data-part]:visible").count() == 0
     assert page.get_by_role("button", name="Diagnose", exact=True).is_enabled()
 
 

@@ -49,10 +49,10 @@ LX.diagnosis = (element, context) => {
     const level = verdict ? verdict.level : "unknown";
     const isRunning = !data.error && !data.is_done && !isStopped;
     const call = data.error ? "Cannot be diagnosed" : verdict ? TITLES[verdict.kind] || verdict.kind : isRunning ? "Measuring" : "Stopped early";
-    article.dataset.level = data.error ? "bad" : level;
+    article.dataset.level = data.error ? "unknown" : level;
     article.replaceChildren(...[
       el("header", {}, el("h3", { text: data.model }), el("p", { class: "lx-of", text: data.subtitle })),
-      el("p", { class: "lx-call" }, drawLevel(data.error ? "bad" : level), el("strong", { text: call })),
+      el("p", { class: "lx-call" }, drawLevel(data.error ? "unknown" : level), el("strong", { text: call })),
       data.error || verdict ? el("p", { class: "lx-reason", text: data.error || verdict.text }) : null,
       data.error ? null : LX.drawFigures(listFigures(data)),
       data.error ? null : el("p", { class: "lx-stage-line" }, el("span", { text: describeStage(data, isStopped) })),
@@ -139,6 +139,9 @@ LX.diagnosis = (element, context) => {
       page.key = key;
     }
     root.classList.toggle("is-narrow", element.clientWidth < 700);
+    // Where nothing can be measured at all, there is nothing to show below the reason.
+    const isHopeless = value.cases.every((data) => data.error && data.num_samples === undefined);
+    for (const section of root.querySelectorAll(".lx-part")) section.hidden = isHopeless;
     page.status.setAttribute("aria-live", value.is_done || value.is_stopped ? "polite" : "off");
     page.status.textContent = value.status;
     value.cases.forEach((data, column) => drawVerdict(page.verdicts[column], data, !!value.is_stopped));
