@@ -4,7 +4,7 @@ LX.diagnosis = (element, context) => {
   const root = element.querySelector(".lx-diagnosis");
   const store = LX.imageStore(context.server);
   const TITLES = { healthy: "Healthy", collapsed: "Collapsed", missing_modes: "Misses modes", copies: "Copies its training data",
-    low_spread: "Too little variety", unsure: "Not enough to tell" };
+    low_spread: "Too little variety", unsure: "Cannot tell" };
   const LEVELS = { good: "good", warn: "take care", bad: "bad", unknown: "undecided" };
   const WIDE_CELL = 720;
   let page = null; // what is built: {key, verdicts, cells}
