@@ -1,7 +1,6 @@
 """Compare: models side by side on the same latents, and their scores as samples accumulate."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -12,9 +11,10 @@ from explorer.ui.components.comparison_sheet import (
     describe_column,
     describe_comparison,
 )
+from explorer.ui.components.long_run import LongRun, build_long_run, set_board
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.components.score_board import build_score_board
-from explorer.ui.context import MAX_SCORE_JOBS, PRIVATE, SCORE, AppContext, Page
+from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.errors import show_project_errors
 from explorer.ui.scoring import Board, describe_board, stream_board
 from training.errors import ConfigError
@@ -24,20 +24,6 @@ MIN_MODELS, MAX_MODELS = 2, 4
 MAX_SEEDS_SHOWN = 64
 SAMPLE_COUNTS = [256, 512, 1024, 2048, 5000, 10000]
 ONE_MODEL = "There is one model here, and a comparison needs two: train another one."
-
-
-@dataclass(frozen=True)
-class ScoreWidgets:
-    """Hold the widgets that scoring reads and changes."""
-
-    start: gr.Button
-    stop: gr.Button
-    board: gr.HTML
-
-    @property
-    def outputs(self) -> list[Any]:
-        """Return them in the order of `describe_scoring`."""
-        return [self.start, self.stop, self.board]
 
 
 def build_tab(context: AppContext, page: Page) -> None:
@@ -56,12 +42,10 @@ def build_tab(context: AppContext, page: Page) -> None:
             choices = [(spec.score_name, key) for key, spec in EXTRACTORS.items()]
             extractor = gr.Dropdown(choices, value=DEFAULT_EXTRACTOR, label="Score")
             num_samples = gr.Dropdown(SAMPLE_COUNTS, value=1024, label="Samples per model")
-            with gr.Row():
-                start = gr.Button("Score", variant="primary", min_width=100)
-                stop = gr.Button("Stop", variant="stop", min_width=80, interactive=False)
+            run = build_long_run("Score", board)
 
     connect_sheets(context, page, [models, seeds, truncation], sheets)
-    connect_scoring(context, [models, extractor, num_samples], ScoreWidgets(start, stop, board))
+    connect_scoring(context, [models, extractor, num_samples], run)
 
 
 def connect_sheets(context: AppContext, page: Page, inputs: list[Any], sheets: gr.HTML) -> None:
@@ -93,7 +77,7 @@ def connect_sheets(context: AppContext, page: Page, inputs: list[Any], sheets: g
     page.on_load(draw, inputs, sheets)
 
 
-def connect_scoring(context: AppContext, inputs: list[Any], widgets: ScoreWidgets) -> None:
+def connect_scoring(context: AppContext, inputs: list[Any], run: LongRun) -> None:
     """Stream the scores onto the board until they are done, stopped, or the page is closed."""
 
     @show_project_errors
@@ -101,18 +85,7 @@ def connect_scoring(context: AppContext, inputs: list[Any], widgets: ScoreWidget
         for board in stream_board(context, check_models(models), extractor, int(num_samples)):
             yield describe_scoring(board)
 
-    running = widgets.start.click(
-        score,
-        inputs,
-        widgets.outputs,
-        concurrency_id=SCORE,
-        concurrency_limit=MAX_SCORE_JOBS,
-        **PRIVATE,
-    )
-    # Stopping makes the running event fail, so that one thing ends both: a second one could come
-    # late and end the next score.
-    running.failure(stop_scoring, widgets.board, widgets.outputs, queue=False, **PRIVATE)
-    widgets.stop.click(None, cancels=[running], api_visibility="private")
+    run.connect(score, stop_scoring, inputs)
 
 
 def stop_scoring(value: dict[str, Any] | None) -> list[Any]:
@@ -124,16 +97,12 @@ def stop_scoring(value: dict[str, Any] | None) -> list[Any]:
             board["status"] if board.get("is_done") else "Stopped; the values so far are below."
         )
         kept = {**board, "status": status}
-    return [gr.Button(interactive=True), gr.Button(interactive=False), kept]
+    return set_board(kept, is_done=True)
 
 
 def describe_scoring(board: Board) -> list[Any]:
-    """Describe a board for the widgets of `ScoreWidgets`."""
-    return [
-        gr.Button(interactive=board.is_done),
-        gr.Button(interactive=not board.is_done),
-        describe_board(board),
-    ]
+    """Describe a board as updates of the run's widgets."""
+    return set_board(describe_board(board), board.is_done)
 
 
 def check_models(names: list[str] | None) -> list[str]:

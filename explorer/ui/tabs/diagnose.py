@@ -1,34 +1,20 @@
 """Diagnose: has a model collapsed, does it copy its training data; verdict and evidence."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from explorer.ui.components.diagnosis import build_diagnosis_board, describe_cases
+from explorer.ui.components.long_run import LongRun, build_long_run, set_board
 from explorer.ui.components.model_cards import describe_model
-from explorer.ui.context import MAX_SCORE_JOBS, PRIVATE, SCORE, AppContext, Page
+from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.diagnosing import MAX_MODELS, Case, check_models, stream_cases
 from explorer.ui.diagnosis_images import build_image_functions
 from explorer.ui.errors import show_project_errors
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 
 SAMPLE_COUNTS = [256, 512, 1024, 2048, 5000]
-
-
-@dataclass(frozen=True)
-class DiagnosisWidgets:
-    """Hold the widgets that a diagnosis reads and changes."""
-
-    start: gr.Button
-    stop: gr.Button
-    board: gr.HTML
-
-    @property
-    def outputs(self) -> list[Any]:
-        """Return them in the order of `describe_diagnosing`."""
-        return [self.start, self.stop, self.board]
 
 
 def build_tab(context: AppContext, page: Page) -> None:
@@ -43,15 +29,12 @@ def build_tab(context: AppContext, page: Page) -> None:
             search_all = gr.Checkbox(
                 False, label="Search all real images for copies", info="Takes minutes once."
             )
-            with gr.Row():
-                start = gr.Button("Diagnose", variant="primary", min_width=100)
-                stop = gr.Button("Stop", variant="stop", min_width=80, interactive=False)
-    widgets = DiagnosisWidgets(start, stop, board)
-    connect_diagnosing(context, [models, extractor, num_samples, search_all], widgets)
+            run = build_long_run("Diagnose", board)
+    connect_diagnosing(context, [models, extractor, num_samples, search_all], run)
     connect_morphing(page, board)
 
 
-def connect_diagnosing(context: AppContext, inputs: list[Any], widgets: DiagnosisWidgets) -> None:
+def connect_diagnosing(context: AppContext, inputs: list[Any], run: LongRun) -> None:
     """Stream the diagnoses onto the board until they are done, stopped, or the page is closed."""
 
     @show_project_errors
@@ -64,18 +47,7 @@ def connect_diagnosing(context: AppContext, inputs: list[Any], widgets: Diagnosi
         for cases in cases_on_the_way:
             yield describe_diagnosing(cases, int(num_samples), subtitles)
 
-    running = widgets.start.click(
-        diagnose,
-        inputs,
-        widgets.outputs,
-        concurrency_id=SCORE,
-        concurrency_limit=MAX_SCORE_JOBS,
-        **PRIVATE,
-    )
-    # Stopping makes the running event fail, so that one thing ends both: a second one could come
-    # late and end the next diagnosis.
-    running.failure(stop_diagnosing, widgets.board, widgets.outputs, queue=False, **PRIVATE)
-    widgets.stop.click(None, cancels=[running], api_visibility="private")
+    run.connect(diagnose, stop_diagnosing, inputs)
 
 
 def connect_morphing(page: Page, board: gr.HTML) -> None:
@@ -94,10 +66,9 @@ def connect_morphing(page: Page, board: gr.HTML) -> None:
 def describe_diagnosing(
     cases: tuple[Case, ...], num_samples: int, subtitles: dict[str, str]
 ) -> list[Any]:
-    """Describe the cases for the widgets of `DiagnosisWidgets`."""
+    """Describe the cases as updates of the run's widgets."""
     value = describe_cases(cases, num_samples, subtitles)
-    is_done = value["is_done"]
-    return [gr.Button(interactive=is_done), gr.Button(interactive=not is_done), value]
+    return set_board(value, value["is_done"])
 
 
 def stop_diagnosing(value: dict[str, Any] | None) -> list[Any]:
@@ -107,4 +78,4 @@ def stop_diagnosing(value: dict[str, Any] | None) -> list[Any]:
     if any(case.get("stage") or case.get("error") for case in board.get("cases", [])):
         status = "Stopped; what was measured until then is below."
         kept = board if board.get("is_done") else {**board, "status": status, "is_stopped": True}
-    return [gr.Button(interactive=True), gr.Button(interactive=False), kept]
+    return set_board(kept, is_done=True)
