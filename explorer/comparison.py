@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from explorer.feature_bank import BATCH_SIZE, FeatureBank, SampleFeatures
 from explorer.sampler import Sampler
@@ -19,10 +19,11 @@ from training.metrics.score import Score
 MAX_SAMPLES = 50_000
 FIRST_SCORE_AT = 16
 # Numbers of samples that scores are often asked for: they are computed on the way to larger ones.
-MILESTONES = (16, 32, 64, 128, 256, 512, 1024, 2048, 5000, 10_000, 20_000)
+# Exact scores of more samples take a second and longer, and are left to those who ask for them.
+MILESTONES = (16, 32, 64, 128, 256, 512)
 SECONDS_BETWEEN_SCORES = 0.9
 # A score may take this share of the time where it takes long, so that samples still come in.
-MAX_SCORING_SHARE = 0.5
+MAX_SCORING_SHARE = 0.65
 
 
 @dataclass(frozen=True)
@@ -157,15 +158,18 @@ class _Scoring:
         """Add samples until a value is due, a second after the last one, and compute it."""
         assert self.estimator is not None
         began = time.monotonic()
-        while True:
+        has_all = self.estimator.num_samples == self.num_samples
+        while not has_all:
             self._add_batch(self.estimator)
             now = time.monotonic()
             if self._is_due(self.estimator.num_samples, now - began, now - last_value_at):
                 break
-        is_news = self._is_news(self.estimator.num_samples)
-        score = self._compute(self.estimator) if is_news else self.known[-1]
+        done = self.estimator.num_samples
+        # The last score's interval and limit take long: without them first, and with them next.
+        is_early = not has_all and done == self.num_samples > MILESTONES[-1]
+        score = self._compute(self.estimator, is_early) if self._is_news(done) else self.known[-1]
         self.seconds += time.monotonic() - began
-        return self._describe(score)
+        return replace(self._describe(score), is_last=done == self.num_samples and not is_early)
 
     def keep(self) -> None:
         """Leave what was computed to the results."""
@@ -188,8 +192,8 @@ class _Scoring:
             return True
         if done < FIRST_SCORE_AT:
             return False
-        # Of the last two, since now and then a score takes longer for its interval.
-        scoring = min(self.scoring_times, default=0.0) if self._is_news(done) else 0.0
+        # Of the last two: while an interval is measured anew, each score takes longer.
+        scoring = max(self.scoring_times, default=0.0) if self._is_news(done) else 0.0
         is_late = seconds_since_value + self.batch_seconds + scoring > SECONDS_BETWEEN_SCORES
         return is_late and scoring <= (scoring + turn_seconds) * MAX_SCORING_SHARE
 
@@ -197,12 +201,13 @@ class _Scoring:
         """Tell whether a score of so many samples is not known yet."""
         return not self.known or done > self.known[-1].num_samples
 
-    def _compute(self, estimator: ScoreEstimator) -> Score:
+    def _compute(self, estimator: ScoreEstimator, is_early: bool) -> Score:
         began = time.monotonic()
-        is_stop = estimator.num_samples in self.stops
+        is_stop = estimator.num_samples in self.stops and not is_early
         score = estimator.compute(is_exact=is_stop)  # in between, intervals may be scaled ones
         self.scoring_times.append(time.monotonic() - began)
-        self.results.add(self.key, score, is_asked_for=is_stop)
+        if not is_early:
+            self.results.add(self.key, score, is_asked_for=is_stop)
         if is_stop:
             self.results.save(self.key)
         return score

@@ -34,7 +34,7 @@ from training.metrics.registry import Prepared
 
 FIRST_AT = 32
 BATCH_SIZE = 32
-SECONDS_OF_SAMPLES, SECONDS_OF_PARTS = 0.6, 0.3
+SECONDS_OF_SAMPLES, SECONDS_OF_PARTS = 0.4, 0.2
 # What takes long is measured again only after so many times its own duration.
 PAUSE_FACTOR = 12
 MIN_SAMPLES, MAX_SAMPLES = 64, 50_000

@@ -32,14 +32,12 @@ class ScoreRow:
         return self.scores[-1] if self.scores else None
 
     def add(self, update: "ComparisonUpdate") -> "ScoreRow":
-        """Return the row with what an update brought."""
-        counts = {score.num_samples for score in self.scores}
-        fresh = [
-            score for score in (*update.earlier, update.score) if score.num_samples not in counts
-        ]
+        """Return the row with what an update brought; of one number of samples the newer stays."""
+        news = (*self.scores, *update.earlier, update.score)
+        scores = {score.num_samples: score for score in news}
         return replace(
             self,
-            scores=(*self.scores, *fresh),
+            scores=tuple(scores[count] for count in sorted(scores)),
             num_done=update.num_done,
             is_kept=update.is_known,
             is_last=update.is_last,

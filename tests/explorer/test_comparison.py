@@ -16,6 +16,7 @@ from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
 from tests.explorer.conftest import DATASET, SaveModel
 from training.errors import ConfigError, MetricError
+from training.metrics.estimator import compute_score
 from training.metrics.extractors import Extractor
 from training.metrics.frechet import FeatureStatistics, compute_frechet_distance
 from training.metrics.reference import ReferenceStatistics, save_reference
@@ -72,6 +73,21 @@ def test_every_model_is_scored_on_the_same_seeds(ready: Sampler) -> None:
         assert score.value == pytest.approx(compute_expected(ready, name, range(50, 150)), rel=1e-4)
         assert (score.num_samples, score.score_name) == (100, "FD-Colours")
         assert score.reference == "avatars:toon-head"
+
+
+def test_the_last_of_many_samples_comes_at_once_and_then_with_an_interval_of_its_own(
+    bank: FeatureBank,
+) -> None:
+    results = ScoreResults()
+    *_, early, last = stream_comparison(bank, ["conv"], EXTRACTOR, 700, results=results)
+    assert (early.score.num_samples, early.is_last) == (700, False)
+    assert (last.score.num_samples, last.is_last) == (700, True)
+    assert early.score.value == pytest.approx(last.score.value, rel=1e-9)
+    exact = compute_score(bank.open("conv", EXTRACTOR).get, REFERENCE, EXTRACTOR, 700)
+    assert last.score.interval == pytest.approx(exact.interval, rel=1e-6)
+    assert last.score.infinite_n == pytest.approx(exact.infinite_n, rel=1e-6)
+    (again,) = stream_comparison(bank, ["conv"], EXTRACTOR, 700, results=results)
+    assert again.score == last.score
 
 
 def test_models_take_turns(ready: Sampler) -> None:

@@ -15,6 +15,7 @@ where N is near the number of features. The error adds to the interval what that
 below 2 d samples a share of the bias.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +24,6 @@ from numpy.typing import NDArray
 from training.errors import MetricError
 from training.metrics.frechet import (
     FeatureStatistics,
-    FloatArray,
     compute_influences,
     compute_influences_of_few,
 )
@@ -74,7 +74,8 @@ class FrechetEstimator:
 
     Neither the batch size nor the moments at which an estimate is asked for change the estimate of
     N samples (up to float64 rounding). Memory is bounded, whatever N: five d x d matrices, at most
-    5 d features for the time before a part has d of them, and 1,024 features for the interval.
+    5 d features for the time before a part has d of them, and 1,024 features for the interval;
+    seven matrices more while interval and bias are measured anew.
     """
 
     def __init__(self, reference: FeatureStatistics) -> None:
@@ -84,6 +85,7 @@ class FrechetEstimator:
         self._first: list[NDArray[np.floating]] = []
         self._num_first = 0
         self._spread: _Spread | None = None
+        self._renewal: Iterator[_Spread | None] | None = None
 
     @property
     def num_samples(self) -> int:
@@ -105,15 +107,18 @@ class FrechetEstimator:
         """Compute the estimate so far; raises MetricError below 16 samples.
 
         Interval and bias cost several times what the value costs. Unless ``is_exact``, they are
-        scaled from the last time while there are less than 1.3 times as many samples.
+        scaled from an earlier moment, and once there are 1.3 times as many samples they are
+        measured anew, a piece with each call, so that no call takes long.
         """
         check_enough(self.num_samples)
         value = self._whole.compute_frechet_distance(self.reference)
         num_samples = self.num_samples
         known = self._spread
-        has_to = known is None or num_samples >= STALE_AFTER * known.num_samples
-        if known is None or has_to or (is_exact and known.num_samples != num_samples):
-            known = self._spread = self._measure_spread(value)
+        if known is None or (is_exact and known.num_samples != num_samples):
+            known = self._spread = _finish(self._measure_spread(value))
+            self._renewal = None
+        elif not is_exact:
+            known = self._spread = self._renew(known, value)
         shrink = known.num_samples / num_samples
         error = known.standard_error * float(np.sqrt(shrink))
         factor = _get_t_factor(num_samples)
@@ -127,29 +132,65 @@ class FrechetEstimator:
             (limit - limit_error, limit + limit_error),
         )
 
-    def _measure_spread(self, value: float) -> _Spread:
+    def _renew(self, known: _Spread, value: float) -> _Spread:
+        """Measure a piece of the spread if it is stale; all of it where that is quick."""
+        if self._renewal is None and self.num_samples < STALE_AFTER * known.num_samples:
+            return known
+        self._renewal = self._renewal or self._measure_spread(value)
+        if self.num_samples <= self.reference.dim // 2:
+            found: _Spread | None = _finish(self._renewal)
+        else:
+            found = next(self._renewal)
+        if found is None:
+            return known
+        self._renewal = None
+        return found
+
+    def _measure_spread(self, value: float) -> Iterator[_Spread | None]:
+        """Yield None after each piece of the work, then the spread of the samples at the start."""
         num_samples = self.num_samples
-        influences = self._compute_influences()
-        error = float(np.sqrt(np.square(influences).mean() / (num_samples - 1)))
-        first, second, third, fourth = self._parts
-        half = self._score_mean([first.merge(third), second.merge(fourth)])
-        quarter = self._score_mean(self._parts)
-        linear = 2 * value - half
-        quadratic = (8 * value - 6 * half + quarter) / 3
-        bias, bias_error = value - quadratic, quadratic - linear
-        if num_samples < 2 * self.reference.dim:
-            share = UNSURE_SHARE * max(1.0, np.sqrt(self.reference.dim / (2 * num_samples)))
-            bias_error = float(np.hypot(bias_error, share * bias))
-        return _Spread(num_samples, error, bias, bias_error)
-
-    def _compute_influences(self) -> FloatArray:
         features = np.concatenate(self._first)
-        if self.num_samples <= min(self.reference.dim, len(features)):
-            return compute_influences_of_few(features, self.reference)
-        return compute_influences(features, self._whole.statistics(), self.reference)
+        statistics = None if num_samples <= self._max_few else self._whole.statistics()
+        first, second, third, fourth = self._parts
+        halves = [first.merge(third), second.merge(fourth)]
+        quarters = [part.merge(RunningStatistics(part.dim)) for part in self._parts]  # copies
+        yield None
+        if statistics is None:
+            influences = compute_influences_of_few(features, self.reference)
+        else:
+            influences = compute_influences(features, statistics, self.reference)
+        error = float(np.sqrt(np.square(influences).mean() / (num_samples - 1)))
+        scores = []
+        for part in (*halves, *quarters):
+            yield None
+            scores.append(part.compute_frechet_distance(self.reference))
+        half, quarter = float(np.mean(scores[:2])), float(np.mean(scores[2:]))
+        yield _extrapolate(num_samples, self.reference.dim, error, (value, half, quarter))
 
-    def _score_mean(self, parts: list[RunningStatistics]) -> float:
-        return float(np.mean([part.compute_frechet_distance(self.reference) for part in parts]))
+    @property
+    def _max_few(self) -> int:
+        """Return up to how many samples the influences come from all features, without moments."""
+        return min(self.reference.dim, MAX_INFLUENCES)
+
+
+def _finish(steps: Iterator[_Spread | None]) -> _Spread:
+    *_, spread = steps
+    assert spread is not None
+    return spread
+
+
+def _extrapolate(
+    num_samples: int, dim: int, error: float, scores: tuple[float, float, float]
+) -> _Spread:
+    """Find the bias from the scores of the whole, of halves and of quarters (means of each)."""
+    value, half, quarter = scores
+    linear = 2 * value - half
+    quadratic = (8 * value - 6 * half + quarter) / 3
+    bias, bias_error = value - quadratic, quadratic - linear
+    if num_samples < 2 * dim:
+        share = UNSURE_SHARE * max(1.0, np.sqrt(dim / (2 * num_samples)))
+        bias_error = float(np.hypot(bias_error, share * bias))
+    return _Spread(num_samples, error, bias, bias_error)
 
 
 def _get_t_factor(num_samples: int) -> float:

@@ -175,6 +175,11 @@ def test_scores_known_from_before_come_first_and_once() -> None:
     assert row.num_done == 96
 
 
+def test_of_two_scores_of_as_many_samples_the_newer_stays() -> None:
+    row = ScoreRow("one").add(make_update(make_score(64))).add(make_update(make_score(64, 29.0)))
+    assert row.scores == (make_score(64, 29.0),)
+
+
 @pytest.mark.parametrize(("other", "is_told"), [("avatars", False), ("faces", True)])
 def test_scores_of_different_data_are_told_apart(other: str, is_told: bool) -> None:
     first = ScoreRow("one", (make_score(64),), num_done=64)

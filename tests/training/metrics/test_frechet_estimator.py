@@ -175,6 +175,23 @@ def test_between_exact_estimates_interval_and_bias_shrink_as_samples_come():
     assert exact.infinite_n == pytest.approx(estimate(features, reference).infinite_n)
 
 
+def test_a_stale_bias_is_measured_anew_piece_by_piece():
+    reference, model = make_gaussians(10, 1.0)
+    features = draw(model, 300, np.random.default_rng(8))
+    estimator = FrechetEstimator(reference)
+    estimator.update(features[:100])
+    old = estimator.compute()
+    biases = []
+    for end in range(140, 300, 20):  # 140 samples are more than 1.3 times 100
+        estimator.update(features[end - 20 : end] if end > 140 else features[100:140])
+        run = estimator.compute(is_exact=False)
+        biases.append((run.value - run.infinite_n) * run.num_samples)
+    fresh = estimate(features[:140], reference)
+    # Seven pieces keep the old bias; with the eighth comes that of the moment when it began.
+    assert biases[:7] == pytest.approx([(old.value - old.infinite_n) * 100] * 7)
+    assert biases[7:] == pytest.approx([(fresh.value - fresh.infinite_n) * 140])
+
+
 def test_memory_stops_growing():
     reference, model = make_gaussians(16, 1.0)
     estimator = FrechetEstimator(reference)
