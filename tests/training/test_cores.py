@@ -1,7 +1,5 @@
 """Threads of linear algebra."""
 
-import threading
-
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -38,30 +36,4 @@ def test_threads_come_back_after_an_error():
 
     with pytest.raises(ValueError, match="no"):
         fail()
-    assert count_blas_threads() == before
-
-
-def test_threads_come_back_when_the_last_of_several_is_done():
-    before = count_blas_threads()
-    is_inside, may_leave = threading.Event(), threading.Event()
-    seen = []
-
-    @on_one_blas_thread
-    def wait():
-        is_inside.set()
-        may_leave.wait()
-
-    first = threading.Thread(target=wait)
-    first.start()
-    is_inside.wait()
-
-    @on_one_blas_thread
-    def look():
-        seen.append(count_blas_threads())
-
-    look()
-    seen.append(count_blas_threads())  # the first one is still inside
-    may_leave.set()
-    first.join()
-    assert seen == [{1}, {1}]
     assert count_blas_threads() == before
