@@ -21,8 +21,8 @@ def on_one_blas_thread(function: Callable[P, R]) -> Callable[P, R]:
 
     OpenBLAS's threads wait for each other by spinning. Where other work wants the cores, as in the
     app, eigenvalues that one thread finds in 0.2 s took two threads up to 9 s; on a quiet machine
-    two are hardly quicker. Calls from several threads at once may put back each other's number, which
-    costs time and nothing else.
+    two are hardly quicker. Calls from several threads at once may put back each other's number,
+    which costs time and nothing else.
     """
 
     @functools.wraps(function)
