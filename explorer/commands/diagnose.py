@@ -25,6 +25,7 @@ from explorer.diagnosis.table import format_diagnoses
 from explorer.diagnosis.types import Diagnosis
 from explorer.feature_bank import FeatureBank
 from explorer.sampler import Sampler
+from training.cli import EXIT_INTERRUPTED
 from training.datasets import load_dataset
 from training.datasets.types import DatasetOptions, ImageDataset
 from training.errors import ConfigError
@@ -70,7 +71,10 @@ def add_diagnose_parser(subparsers: Subparsers) -> None:
 
 
 def run_diagnose(args: argparse.Namespace) -> int:
-    """Print the diagnoses of models on stdout, and how far they are on stderr."""
+    """Print the diagnoses of models on stdout, and how far they are on stderr.
+
+    Interrupted, it prints what is measured by then and returns 130.
+    """
     names = list(dict.fromkeys(args.models))
     if len(names) > MAX_MODELS:
         raise ConfigError(f"{len(names)} models were named: diagnose one, or two side by side.")
@@ -78,16 +82,16 @@ def run_diagnose(args: argparse.Namespace) -> int:
     bank = FeatureBank(sampler)
     datasets = {name: find_dataset(sampler, name, args.data) for name in names}
     streams = {name: start_stream(bank, name, datasets[name], args) for name in names}
-    last = _drain(streams)
+    last, is_whole = _drain(streams)
     if args.images is not None:
-        for name in names:
+        for name in last:
             for path in write_sheets(args.images, last[name], sampler, datasets[name]):
                 print(f"Written: {path}", file=sys.stderr)
     if args.json:
-        print(json.dumps([last[name].to_dict() for name in names], indent=2))
-    else:
-        print(format_diagnoses([last[name] for name in names]))
-    return 0
+        print(json.dumps([diagnosis.to_dict() for diagnosis in last.values()], indent=2))
+    elif last:
+        print(format_diagnoses(list(last.values())))
+    return 0 if is_whole else EXIT_INTERRUPTED
 
 
 def find_dataset(sampler: Sampler, name: str, data: str | None) -> ImageDataset | None:
@@ -116,17 +120,23 @@ def start_stream(
     return stream_diagnosis(bank.sampler, samples, reference, options, dataset)
 
 
-def _drain(streams: dict[str, Iterator[Diagnosis]]) -> dict[str, Diagnosis]:
-    """Take values from the streams in turns until all have ended, and return the last ones."""
+def _drain(streams: dict[str, Iterator[Diagnosis]]) -> tuple[dict[str, Diagnosis], bool]:
+    """Take values from the streams in turns until all have ended, or until Ctrl-C.
+
+    Returns the last values, in the streams' order, and whether all have ended.
+    """
     last: dict[str, Diagnosis] = {}
     waiting = list(streams)
-    while waiting:
-        for name in list(waiting):
-            update = next(streams[name], None)
-            if update is None:
-                waiting.remove(name)
-            else:
-                last[name] = update
-                verdict = f" ({update.verdict.kind})" if update.verdict else ""
-                print(f"{name}: {update.stage}{verdict}", file=sys.stderr)
-    return last
+    try:
+        while waiting:
+            for name in list(waiting):
+                update = next(streams[name], None)
+                if update is None:
+                    waiting.remove(name)
+                else:
+                    last[name] = update
+                    verdict = f" ({update.verdict.kind})" if update.verdict else ""
+                    print(f"{name}: {update.stage}{verdict}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Interrupted: what is measured by now follows.", file=sys.stderr)
+    return last, not waiting

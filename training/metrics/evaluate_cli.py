@@ -10,6 +10,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from training.checkpoint import SUFFIX, load_generator, load_header
+from training.cli import EXIT_INTERRUPTED
 from training.datasets.cli import parse_crop
 from training.devices import select_device
 from training.errors import MetricError
@@ -43,7 +44,6 @@ DEFAULT_NUM_SAMPLES = 5000
 # Sets and samples per set. Shadab 2022, Experiment 1; Heusel et al. 2017 want 10,000 samples.
 PROTOCOLS = {"standard": (1, 10_000), "thesis": (10, 128)}
 THESIS_CHART = Path("experiment1.svg")
-EXIT_INTERRUPTED = 130
 ALL = "all"
 EXAMPLES = """examples:
   python -m training evaluate checkpoints/dcgan-avatars.safetensors

@@ -51,6 +51,7 @@ def _measure_dataset(header: CheckpointHeader, args: argparse.Namespace) -> Refe
 
 def _find_own(path: Path, header: CheckpointHeader, extractor: str) -> ReferenceStatistics:
     folders = [REFERENCE_FOLDER, path.parent / "references", get_cache_dir() / "references"]
+    folders = list(dict.fromkeys(folders))
     reference = find_reference(header.dataset, extractor, folders)
     if reference is None:
         name, resolution = header.dataset.get("name"), header.dataset.get("resolution")

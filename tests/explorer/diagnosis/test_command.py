@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from explorer.commands import diagnose as command
+from explorer.diagnosis.stream import stream_diagnosis
+from explorer.diagnosis.types import Diagnosis
 from explorer.images import save_png
 from explorer.library import CheckpointLibrary
 from explorer.sampler import Sampler
@@ -46,6 +51,22 @@ def test_diagnose_prints_a_table_and_writes_evidence(
     assert names == {
         f"{m}-{s}.png" for m in ("conv", "linear") for s in ("pairs", "flat", "strong")
     }
+
+
+@pytest.mark.usefixtures("_has_blocks")
+def test_ctrl_c_leaves_what_is_measured(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt_second(*arguments: Any) -> Iterator[Diagnosis]:
+        yield next(stream_diagnosis(*arguments))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "stream_diagnosis", interrupt_second)
+    options = ("--num-samples", "70", "--extractor", "blocks")
+    assert run(folder, "diagnose", "conv", *options) == 130
+    captured = capsys.readouterr()
+    assert "Interrupted" in captured.err
+    assert "of 496 pairs" in captured.out  # 32 samples
 
 
 @pytest.mark.usefixtures("_has_blocks")
