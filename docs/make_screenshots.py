@@ -31,7 +31,7 @@ PORT = 7899
 URL = f"http://127.0.0.1:{PORT}/"
 MAX_BYTES = 300_000
 MORPH_SEEDS = (2, 6)
-DIAGNOSED = "wgan_gp-avatars"
+DIAGNOSED = "dcgan-avatars"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 
