@@ -69,7 +69,12 @@ class ScoringRun:
 
 def run_live_score(context: Context) -> Iterator[Measurement]:
     """Measure first values, gaps between values, asking again, and the slider meanwhile."""
-    cold, gaps, warm, again, before, during = [], [], [], [], [], []
+    cold: list[float] = []
+    gaps: list[float] = []
+    warm: list[float] = []
+    again: list[float] = []
+    before: list[float] = []
+    during: list[float] = []
     with open_chromium(require_chromium()) as browser:
         for _ in range(context.choose_runs(3, 1)):
             with use_own_cache(), start_app(context) as app:
