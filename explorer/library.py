@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from training.metrics.reference import ReferenceStatistics
 
 REFERENCES_FOLDER = "references"
-MAX_REFERENCES = 4  # in memory; one takes some 40 MB with its covariance's root
+MAX_REFERENCES = 4  # in memory; one takes some 40 MB with its covariance's factor
 
 FileStamp = tuple[int, int]  # modification time in ns, size in bytes
 _StampedFile = tuple[Path, FileStamp]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from explorer.diagnosis.types import Copying, Diagnosis, Duplicates, Sensitivity
 from explorer.diagnosis.verdict import format_count
-from training.datasets.cli import format_table
+from training.tables import format_table
 
 UNKNOWN = "-"
 

@@ -13,6 +13,7 @@ from training.datasets.types import (
     check_crop,
 )
 from training.errors import DatasetError
+from training.tables import format_table
 
 DESCRIPTION = "List the data sets; with a name, decode that one and show what is in it."
 MAX_SHOWN_VALUES = 8
@@ -115,16 +116,6 @@ def list_datasets(options: DatasetOptions) -> list[tuple[str, ...]]:
         for source in DATASETS.values()
     ]
     return [("NAME", "TITLE", "SIZE", "LICENCE OR TERMS", "HERE"), *rows]
-
-
-def format_table(rows: list[tuple[str, ...]]) -> str:
-    """Align the columns of a table with spaces."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def format_dataset(dataset: ImageDataset) -> str:

@@ -19,8 +19,8 @@ from training.datasets.types import ImageDataset
 from training.files import get_cache_dir, write_bytes
 from training.metrics.extractors import Extractor
 from training.metrics.real_features import choose_evenly
+from training.metrics.reference import MAX_IMAGES
 
-MAX_IMAGES = 10_000
 BATCH_SIZE = 32
 
 

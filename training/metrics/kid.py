@@ -17,7 +17,6 @@ from training.errors import MetricError
 FloatArray = NDArray[np.float64]
 FloatFeatures = NDArray[np.floating]
 
-DEGREE = 3
 OFFSET = 1.0
 BLOCK_ROWS = 1024
 MIN_SAMPLES = 3

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.errors import MetricError
+from training.metrics.manifold import find_radii
 from training.metrics.neighbours import iter_distance_blocks
 
 MAX_KEPT = 2048
@@ -63,7 +64,7 @@ def measure_real_features(
         num_images=len(features),
         mean_pair_distance=float(pairs.mean(dtype=np.float64)),
         pair_quantiles=compute_pair_quantiles(pairs),
-        nearest_distances=np.percentile(measure_nearest(features), np.arange(101)).astype("f4"),
+        nearest_distances=np.percentile(find_radii(features, 1), np.arange(101)).astype("f4"),
     )
 
 
@@ -76,16 +77,6 @@ def measure_pair_distances(features: NDArray[np.floating]) -> NDArray[np.float32
         for row in range(len(distances))
     ]
     return np.concatenate(parts)
-
-
-def measure_nearest(features: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Measure how far each of M features is from the nearest of the others, (M,)."""
-    nearest = np.empty(len(features), dtype=np.float32)
-    for block, distances in iter_distance_blocks(features, features):
-        rows = np.arange(len(distances))
-        distances[rows, block.start + rows] = np.inf
-        nearest[block] = distances.min(axis=1)
-    return nearest
 
 
 def compute_pair_quantiles(

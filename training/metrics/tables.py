@@ -5,8 +5,7 @@ from collections.abc import Sequence
 
 from training.metrics.evaluation import Evaluation, Measured, RepeatedScore
 from training.metrics.score import Score
-
-Rows = Sequence[Sequence[str]]
+from training.tables import format_table
 
 
 def format_scores(scores: Sequence[tuple[str, Score]]) -> str:
@@ -78,15 +77,6 @@ def format_as_json(results: Sequence[Evaluation] | Sequence[RepeatedScore]) -> s
 def format_floor(noise_floor: float, is_measured: bool) -> str:
     """Return a noise floor with two decimals, after a "~" where it is extrapolated."""
     return f"{'' if is_measured else '~'}{noise_floor:.2f}"
-
-
-def format_table(rows: Rows) -> str:
-    """Align the cells of rows of equal length in columns, two spaces apart."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
 
 
 def _format_interval(interval: tuple[float, float]) -> str:

@@ -9,7 +9,6 @@ from training.datasets import DATASETS, DatasetOptions, load_dataset
 from training.datasets.cli import (
     add_dataset_arguments,
     add_datasets_parser,
-    format_table,
     get_dataset_options,
     list_datasets,
     parse_crop,
@@ -50,11 +49,6 @@ def test_drawn_avatars_are_listed_as_cached(make_options):
     load_dataset("avatars", options, progress=False)
     rows = {row[0]: row[-1] for row in list_datasets(options)}
     assert rows["avatars[:STYLE]"] == "built in, cached"
-
-
-def test_table_is_aligned():
-    table = format_table([("A", "LONG"), ("bbb", "c")])
-    assert table == "A    LONG\nbbb  c"
 
 
 def test_one_data_set_is_described(run):

@@ -5,11 +5,11 @@ import pytest
 from scipy.spatial.distance import cdist, pdist
 
 from training.errors import MetricError
+from training.metrics.manifold import find_radii
 from training.metrics.neighbours import iter_distance_blocks
 from training.metrics.real_features import (
     choose_evenly,
     compute_pair_quantiles,
-    measure_nearest,
     measure_pair_distances,
     measure_real_features,
 )
@@ -46,7 +46,7 @@ def test_pairs_are_counted_once():
 
 def test_the_nearest_other_image_is_not_the_image_itself():
     features = np.array([[0.0, 0.0], [3.0, 4.0], [3.0, 5.0], [100.0, 0.0]])
-    np.testing.assert_allclose(measure_nearest(features), [5, 1, 1, np.hypot(97, 4)], rtol=1e-5)
+    np.testing.assert_allclose(find_radii(features, 1), [5, 1, 1, np.hypot(97, 4)], rtol=1e-5)
 
 
 def test_quantiles_need_ten_pairs_behind_them():
@@ -64,7 +64,7 @@ def test_what_is_kept_is_every_other_feature_and_the_distances_of_all():
     np.testing.assert_allclose(real.features, features[::2], rtol=1e-3, atol=1e-4)
     assert real.num_images == 64
     assert real.mean_pair_distance == pytest.approx(pdist(features).mean(), rel=1e-5)
-    nearest = np.sort(measure_nearest(features))
+    nearest = np.sort(find_radii(features, 1))
     assert real.nearest_distances[[0, 100]] == pytest.approx([nearest[0], nearest[-1]])
     assert real.nearest_distances[50] == pytest.approx(np.median(nearest), rel=1e-5)
 
