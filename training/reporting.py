@@ -1,5 +1,6 @@
 """Where a training's numbers go: metrics.jsonl, TensorBoard and a one-line progress bar."""
 
+import math
 import sys
 import time
 from types import TracebackType
@@ -20,6 +21,8 @@ TENSORBOARD_NAMES = {
     "penalty": "loss/gradient_penalty",
     "d_real": "discriminator/real",
     "d_fake": "discriminator/fake",
+    "d_accuracy": "discriminator/accuracy",
+    "d_skipped": "discriminator/skipped_steps",
     "images_per_second": "speed/images_per_second",
     "score": "score/value",
     "noise_floor": "score/noise_floor",
@@ -87,7 +90,7 @@ class Reporter:
     def _record(self, row: dict[str, Any]) -> None:
         self._history.write(row)
         for key, tag in TENSORBOARD_NAMES.items():
-            if row.get(key) is not None:
+            if row.get(key) is not None and math.isfinite(row[key]):
                 self._tensorboard.add_scalar(tag, row[key], row["step"])
 
     def _show(self, text: str, fraction: float) -> None:

@@ -2,27 +2,46 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from training.config import TrainConfig
+from training.diff_augment import parse_policy
 from training.ema import build_ema, update_ema, warm_up_decay
-from training.losses import OBJECTIVES, compute_gradient_penalty
-from training.models import ModelConfig, build_discriminator, build_generator, get_model_spec
+from training.losses import (
+    build_objective,
+    compute_accuracy,
+    compute_feature_distance,
+    compute_gradient_penalty,
+)
+from training.models import ModelConfig, build_discriminator, build_generator
+from training.optimizers import NetworkOptimizer
 
-STAT_NAMES = ("loss_d", "loss_g", "penalty", "d_real", "d_fake")
+# Accuracy is null for losses without a boundary; what was skipped is a share of critic steps.
+STAT_NAMES = ("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped")
+
+Network = TypeVar("Network", bound=nn.Module)
+Stats = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class CriticLoss:
-    """Hold a discriminator's loss and what it was made of, as scalars on the device."""
+class Batch:
+    """Hold what one discriminator update draws: latents (N, z_dim), real images, epsilon (N,).
 
-    total: Tensor
-    penalty: Tensor
-    real_logits: Tensor
-    fake_logits: Tensor
+    ``epsilon`` is the share of the real image at the points of the gradient penalty.
+    """
+
+    latents: Tensor
+    real_images: Tensor
+    epsilon: Tensor
+
+    def split(self, num_parts: int) -> list["Batch"]:
+        """Split into equal parts."""
+        columns = (self.latents, self.real_images, self.epsilon)
+        parts = zip(*(column.chunk(num_parts) for column in columns), strict=True)
+        return [Batch(*part) for part in parts]
 
 
 class AdversarialStep:
@@ -32,7 +51,8 @@ class AdversarialStep:
         self, config: TrainConfig, model: ModelConfig, device: torch.device, has_autocast: bool
     ) -> None:
         self.config, self.model, self.device = config, model, device
-        self._objective = OBJECTIVES[get_model_spec(config.model).objective]
+        self._objective = build_objective(str(config.loss), config.label_smoothing)
+        self._augmentations = parse_policy(config.diff_augment)
         self._has_autocast = has_autocast
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -40,38 +60,36 @@ class AdversarialStep:
         self.generator = _place(generator, device)
         self.discriminator = _place(discriminator, device)
         self.generator_ema = build_ema(self.generator)
-        # One CPU generator draws everything random in a step: its state makes a resume exact.
+        # One CPU generator draws latents and epsilons: its state makes a resume exact.
         self.rng = torch.Generator().manual_seed(config.seed)
-        self._noise_rng = torch.Generator(device)
-        self._optimizer_g = _build_adam(self.generator, config.learning_rate_g, config)
-        self._optimizer_d = _build_adam(self.discriminator, config.learning_rate_d, config)
+        # What is drawn on the device comes from one that is seeded anew at each step.
+        self._device_rng = torch.Generator(device)
+        self.optimizer_g = NetworkOptimizer(self.generator, config, config.learning_rate_g)
+        self.optimizer_d = NetworkOptimizer(
+            self.discriminator, config, config.learning_rate_d, float(config.weight_clip or 0.0)
+        )
+
+    def set_progress(self, fraction: float) -> None:
+        """Set the learning rates for a fraction of the training that is done, 0 to 1."""
+        self.optimizer_g.set_progress(fraction)
+        self.optimizer_d.set_progress(fraction)
 
     def run(self, step: int, draw_real: Callable[[torch.device], Tensor]) -> Tensor:
-        """Run generator step number ``step`` (from 1); returns STAT_NAMES as one tensor (5,)."""
-        num_critic_steps = int(self.config.critic_steps or 1)
-        # Seeded per step: drawn on the device, and still the same after a resume.
-        self._noise_rng.manual_seed(self.config.seed + (step << 32))
-        self.discriminator.requires_grad_(True)
-        for turn in range(1, num_critic_steps + 1):
+        """Run generator step number ``step`` (from 1); returns STAT_NAMES as one tensor (7,)."""
+        num_turns = int(self.config.critic_steps or 1)
+        self._device_rng.manual_seed(self.config.seed + (step << 32))
+        num_skipped = 0
+        for turn in range(1, num_turns + 1):
+            batch = self._draw_batch(draw_real)
             # The last fake batch serves the generator's own update too: one forward pass less.
-            with torch.set_grad_enabled(turn == num_critic_steps), self._autocast():
-                fake_images = self.generator(self._draw_latents())  # (N, C, H, W)
-            critic = self._compute_critic_loss(
-                self._add_noise(draw_real(self.device)), self._add_noise(fake_images.detach())
-            )
-            _take_step(self._optimizer_d, critic.total)
-        loss_g = self._update_generator(fake_images)
-        decay = warm_up_decay(self.config.ema_decay, step)
-        update_ema(self.generator_ema, self.generator, decay)
-        return torch.stack(
-            [
-                critic.total.detach(),
-                loss_g.detach(),
-                critic.penalty.detach(),
-                self._summarize_logits(critic.real_logits),
-                self._summarize_logits(critic.fake_logits),
-            ]
-        )
+            # Of several parts none is kept, since keeping them all would take the memory of one.
+            is_kept = turn == num_turns and self.config.grad_accum == 1
+            stats, fake_images, is_skipped = self._update_discriminator(batch, is_kept)
+            num_skipped += is_skipped
+        stats["loss_g"] = self._update_generator(batch, fake_images if is_kept else None)
+        stats["d_skipped"] = torch.full((), num_skipped / num_turns, device=self.device)
+        update_ema(self.generator_ema, self.generator, warm_up_decay(self.config.ema_decay, step))
+        return torch.stack([stats[name] for name in STAT_NAMES])
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a resume needs to go on as if there had been no break."""
@@ -79,8 +97,8 @@ class AdversarialStep:
             "generator": self.generator.state_dict(),
             "generator_ema": self.generator_ema.state_dict(),
             "discriminator": self.discriminator.state_dict(),
-            "optimizer_g": self._optimizer_g.state_dict(),
-            "optimizer_d": self._optimizer_d.state_dict(),
+            "optimizer_g": self.optimizer_g.state_dict(),
+            "optimizer_d": self.optimizer_d.state_dict(),
             "rng": self.rng.get_state(),
         }
 
@@ -89,66 +107,129 @@ class AdversarialStep:
         self.generator.load_state_dict(state["generator"])
         self.generator_ema.load_state_dict(state["generator_ema"])
         self.discriminator.load_state_dict(state["discriminator"])
-        self._optimizer_g.load_state_dict(state["optimizer_g"])
-        self._optimizer_d.load_state_dict(state["optimizer_d"])
+        self.optimizer_g.load_state_dict(state["optimizer_g"])
+        self.optimizer_d.load_state_dict(state["optimizer_d"])
         self.rng.set_state(state["rng"].cpu())
 
-    def _compute_critic_loss(self, real_images: Tensor, fake_images: Tensor) -> CriticLoss:
+    def _draw_batch(self, draw_real: Callable[[torch.device], Tensor]) -> Batch:
+        size, device = self.config.batch_size, self.device
+        latents = torch.randn((size, self.model.z_dim), generator=self.rng)
+        has_penalty = bool(self.config.gp_weight)
+        epsilon = torch.rand(size, generator=self.rng) if has_penalty else torch.zeros(size)
+        return Batch(
+            latents.to(device, non_blocking=True),
+            draw_real(device),
+            epsilon.to(device, non_blocking=True),
+        )
+
+    def _update_discriminator(self, batch: Batch, has_graph: bool) -> tuple[Stats, Tensor, bool]:
+        """Move the discriminator a step, unless it is to be skipped.
+
+        Returns what was measured, the (last part's) fake images, with their graph if it is asked
+        for, and whether the step was skipped.
+        """
+        self.discriminator.requires_grad_(True)
+        self.optimizer_d.zero_grad()
+        num_parts = self.config.grad_accum
+        rows: list[Stats] = []
+        for part in batch.split(num_parts):
+            with torch.set_grad_enabled(has_graph):
+                fake_images = self._generate(part.latents)
+            loss, stats = self._compute_critic_loss(part, fake_images.detach())
+            (loss / num_parts).backward()
+            rows.append(stats)
+        means = {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
+        # Gradients are there in any case: whoever else computes them needs no word about it.
+        is_skipped = self._is_winning(means["d_accuracy"])
+        if not is_skipped:
+            self.optimizer_d.step()
+        return means, fake_images, is_skipped
+
+    def _compute_critic_loss(self, part: Batch, fake_images: Tensor) -> tuple[Tensor, Stats]:
+        """Compute the discriminator's loss: the one place that calls it for its own update."""
+        real_images, fake_images = self._perturb(part.real_images), self._perturb(fake_images)
+        penalty = torch.zeros((), device=self.device)
         with self._autocast():
             real_logits = self.discriminator(real_images).float()  # (N,)
             fake_logits = self.discriminator(fake_images).float()  # (N,)
-            penalty = torch.zeros((), device=self.device)
             if self.config.gp_weight:
-                epsilon = torch.rand(len(real_images), generator=self.rng).to(self.device)
                 penalty = compute_gradient_penalty(
-                    self.discriminator, real_images, fake_images.float(), epsilon
+                    self.discriminator, real_images, fake_images.float(), part.epsilon
                 )
         loss = self._objective.compute_discriminator_loss(real_logits, fake_logits)
         total = loss + float(self.config.gp_weight or 0.0) * penalty
-        return CriticLoss(total, penalty, real_logits.detach(), fake_logits.detach())
+        return total, {
+            "loss_d": total.detach(),
+            "penalty": penalty.detach(),
+            **self._summarize_logits(real_logits.detach(), fake_logits.detach()),
+        }
 
-    def _update_generator(self, fake_images: Tensor) -> Tensor:
+    def _update_generator(self, batch: Batch, fake_images: Tensor | None) -> Tensor:
+        """Move the generator a step on the batch's latents; returns its loss.
+
+        ``fake_images`` are those of the whole batch with their graph, if there are any already.
+        """
         # Without gradients for the discriminator's weights the backward pass is a third shorter.
         self.discriminator.requires_grad_(False)
+        self.optimizer_g.zero_grad()
+        num_parts = self.config.grad_accum
+        losses = []
+        for part in batch.split(num_parts):
+            images = self._generate(part.latents) if fake_images is None else fake_images
+            loss = self._compute_generator_loss(images, part.real_images)
+            (loss / num_parts).backward()
+            losses.append(loss.detach())
+        self.optimizer_g.step()
+        return torch.stack(losses).mean()
+
+    def _compute_generator_loss(self, fake_images: Tensor, real_images: Tensor) -> Tensor:
+        """Compute the generator's loss: the one place that calls the discriminator for it."""
+        weight = self.config.feature_matching
         with self._autocast():
-            fake_logits = self.discriminator(self._add_noise(fake_images)).float()  # (N,)
+            features = self.discriminator.extract_features(self._perturb(fake_images))
+            fake_logits = self.discriminator.judge(features).float()  # (N,)
         loss = self._objective.compute_generator_loss(fake_logits)
-        _take_step(self._optimizer_g, loss)
+        if weight:
+            with torch.no_grad(), self._autocast():
+                wanted = self.discriminator.extract_features(self._perturb(real_images))
+            loss = loss + weight * compute_feature_distance(wanted, features)
         return loss
 
-    def _add_noise(self, images: Tensor) -> Tensor:
-        """Add instance noise (Sonderby et al. 2017): flat real images and grainy fakes overlap."""
+    def _generate(self, latents: Tensor) -> Tensor:
+        with self._autocast():
+            images: Tensor = self.generator(latents)  # (N, C, H, W)
+        return images
+
+    def _perturb(self, images: Tensor) -> Tensor:
+        """Change images as everything the discriminator sees is changed: augmentation, noise.
+
+        Instance noise (Sonderby et al. 2017) lets flat real images and grainy fakes overlap.
+        """
+        for augment in self._augmentations:
+            images = augment(images, self._device_rng)
         if not self.config.instance_noise:
             return images
-        noise = torch.randn(images.shape, generator=self._noise_rng, device=self.device)
+        noise = torch.randn(images.shape, generator=self._device_rng, device=self.device)
         return images + self.config.instance_noise * noise
 
-    def _draw_latents(self) -> Tensor:
-        shape = (self.config.batch_size, self.model.z_dim)
-        return torch.randn(shape, generator=self.rng).to(self.device, non_blocking=True)
+    def _is_winning(self, accuracy: Tensor) -> bool:
+        """Tell whether the discriminator is so far ahead that its step is left out."""
+        threshold = self.config.skip_discriminator_above
+        # Only where it is asked for: reading the comparison waits for the device.
+        return threshold < 1 and bool(accuracy > threshold)
 
-    def _summarize_logits(self, logits: Tensor) -> Tensor:
-        is_probability = self._objective.are_logits_probabilities
-        return (torch.sigmoid(logits) if is_probability else logits).mean()
+    def _summarize_logits(self, real_logits: Tensor, fake_logits: Tensor) -> Stats:
+        accuracy = torch.full((), torch.nan, device=self.device)
+        if self._objective.has_boundary:
+            accuracy = compute_accuracy(real_logits, fake_logits)
+        if self._objective.are_logits_probabilities:
+            real_logits, fake_logits = real_logits.sigmoid(), fake_logits.sigmoid()
+        return {"d_real": real_logits.mean(), "d_fake": fake_logits.mean(), "d_accuracy": accuracy}
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_autocast)
 
 
-def _place(network: nn.Module, device: torch.device) -> nn.Module:
-    return network.to(device).to(memory_format=torch.channels_last).train()
-
-
-def _build_adam(
-    network: nn.Module, learning_rate: float | None, config: TrainConfig
-) -> torch.optim.Adam:
-    betas = (float(config.beta1 or 0.0), float(config.beta2 or 0.0))
-    return torch.optim.Adam(
-        network.parameters(), lr=float(learning_rate or 0.0), betas=betas, fused=True
-    )
-
-
-def _take_step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
+def _place(network: Network, device: torch.device) -> Network:
+    placed: Network = network.to(device).to(memory_format=torch.channels_last)
+    return placed.train()

@@ -7,15 +7,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from training.config import PRESETS, TrainConfig, format_range
+from training.config import TrainConfig
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.devices import select_device
 from training.errors import ConfigError
 from training.metrics.extractors import get_extractor_spec
 from training.models import MODELS, get_model_spec
+from training.options import format_range, get_flag
 from training.plan import describe_plan
+from training.presets import PRESETS
 from training.runs import RunFolder
+from training.techniques import TechniqueOptions
 from training.trainer import Trainer
 
 EXAMPLES = """examples:
@@ -53,10 +56,11 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
         help="folder for the best generator (checkpoints)",
     )
     add_dataset_arguments(parser)
-    group = parser.add_argument_group("training")
+    groups = {title: parser.add_argument_group(title) for title in ("training", "techniques")}
+    techniques = {item.name for item in dataclasses.fields(TechniqueOptions)}
     for item in dataclasses.fields(TrainConfig):
         if item.metadata:
-            _add_option(group, item)
+            _add_option(groups["techniques" if item.name in techniques else "training"], item)
     parser.set_defaults(run=run_train)
 
 
@@ -170,12 +174,13 @@ def _collect_fixed_options(args: argparse.Namespace) -> list[str]:
 
 
 def _get_flag(name: str) -> str:
-    return "--mirror" if name == "is_mirrored" else f"--{name.replace('_', '-')}"
+    flags = {item.name: get_flag(item) for item in dataclasses.fields(TrainConfig)}
+    return flags.get(name, f"--{name.replace('_', '-')}")
 
 
 def _add_option(group: "argparse._ArgumentGroup", item: "dataclasses.Field[Any]") -> None:
     facts = item.metadata
-    flag, text = _get_flag(item.name), facts["help"]
+    flag, text = get_flag(item), facts["help"]
     if facts["kind"] is bool:
         group.add_argument(
             flag, dest=item.name, action="store_true", default=argparse.SUPPRESS, help=text
@@ -183,7 +188,7 @@ def _add_option(group: "argparse._ArgumentGroup", item: "dataclasses.Field[Any]"
         return
     if facts["kind"] in (int, float):
         text += f"; {format_range(facts)}"
-    if item.default is not None:
+    if item.default not in (None, ""):
         text += f" (default {item.default})"
     group.add_argument(
         flag,

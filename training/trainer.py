@@ -134,6 +134,7 @@ class Trainer:
     def _take_step(self) -> None:
         started = time.monotonic()
         step = self.progress.step + 1
+        self.engine.set_progress(self._get_fraction())
         stats = self.engine.run(step, self.batches.draw)
         self._pending.append((step, stats))
         self._pending_seconds += time.monotonic() - started
@@ -188,7 +189,7 @@ class Trainer:
         if not self._pending:
             return
         started = time.monotonic()
-        stats = torch.stack([values for _, values in self._pending]).cpu()  # (steps, 5)
+        stats = torch.stack([values for _, values in self._pending]).cpu()  # (steps, 7)
         # Reading the numbers waits for the device: that is training time too.
         seconds = self._pending_seconds + time.monotonic() - started
         for (step, _), values in zip(self._pending, stats, strict=True):

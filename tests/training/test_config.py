@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 
-from training.config import PRESETS, TrainConfig
+from training.config import TrainConfig
 from training.errors import ConfigError
 from training.models import MODELS
+from training.presets import PRESETS
 
 
 def make_config(model="dcgan", **options):

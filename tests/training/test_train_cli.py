@@ -95,7 +95,10 @@ def test_help_names_ranges_units_and_defaults(capsys):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (["--model", "stylegan"], "Unknown model 'stylegan': choose one of sgan, dcgan, wgan_gp"),
+        (
+            ["--model", "stylegan"],
+            "Unknown model 'stylegan': choose one of sgan, dcgan, wgan, wgan_gp",
+        ),
         (["--data", "imagenet"], "imagenet"),
         (["--data", "folder:nowhere"], "nowhere is not there"),
         (["--resolution", "48"], "cannot make 48-pixel images"),

@@ -270,9 +270,8 @@ def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_sav
 def test_instance_noise_reaches_everything_the_discriminator_sees(build_trainer):
     trainer = build_trainer(model="sgan", instance_noise=0.5, batch_size=16)
     seen = []
-    trainer.engine.discriminator.register_forward_pre_hook(
-        lambda _, inputs: seen.append(inputs[0].detach())
-    )
+    first_layer = trainer.engine.discriminator.layers[0]  # passes images on, flattened
+    first_layer.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
     trainer.engine.run(1, trainer.batches.draw)
     real, fake, fake_again = seen
     # Real images have one colour: what varies inside a channel is the noise.
@@ -323,7 +322,8 @@ def test_history_rows_are_json_with_the_promised_names(build_trainer):
     row = json.loads(trainer.folder.metrics_path.read_text(encoding="utf-8").splitlines()[0])
     assert set(row) == {
         *("step", "images_seen", "seconds", "images_per_second"),
-        *("loss_d", "loss_g", "penalty", "d_real", "d_fake"),
+        *("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped"),
     }
+    assert row["d_accuracy"] is None  # a critic has no boundary between real and fake
     assert row["penalty"] > 0
     assert row["images_seen"] == 80

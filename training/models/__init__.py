@@ -3,23 +3,28 @@
 from torch import nn
 
 from training.errors import ConfigError
-from training.models import dcgan, sgan, wgan_gp
-from training.models.config import ModelConfig
+from training.models import dcgan, sgan, wgan, wgan_gp
+from training.models.blocks import Discriminator
+from training.models.config import CRITIC_NORMS, ModelConfig
 from training.models.spec import ModelDefaults, ModelSpec
 
 MODELS: dict[str, ModelSpec] = {
     "sgan": sgan.SPEC,
     "dcgan": dcgan.SPEC,
+    "wgan": wgan.SPEC,
     "wgan_gp": wgan_gp.SPEC,
 }
 
 __all__ = [
+    "CRITIC_NORMS",
     "MODELS",
+    "Discriminator",
     "ModelConfig",
     "ModelDefaults",
     "ModelSpec",
     "build_discriminator",
     "build_generator",
+    "check_model_config",
     "get_model_spec",
 ]
 
@@ -31,11 +36,23 @@ def get_model_spec(name: str) -> ModelSpec:
     return MODELS[name]
 
 
+def check_model_config(config: ModelConfig) -> None:
+    """Raise ConfigError if the model is unknown or lacks what the configuration asks of it."""
+    spec = get_model_spec(config.model)
+    if config.has_self_attention and not spec.is_convolutional:
+        raise ConfigError(
+            f"Self-attention needs feature maps, which {config.model} lacks: choose another model "
+            "or leave --self-attention out."
+        )
+
+
 def build_generator(config: ModelConfig) -> nn.Module:
     """Build the generator a configuration describes, freshly initialised, on the CPU."""
+    check_model_config(config)
     return get_model_spec(config.model).build_generator(config)
 
 
-def build_discriminator(config: ModelConfig) -> nn.Module:
+def build_discriminator(config: ModelConfig) -> Discriminator:
     """Build the discriminator (critic) a configuration describes, freshly initialised, on CPU."""
+    check_model_config(config)
     return get_model_spec(config.model).build_discriminator(config)

@@ -1,9 +1,11 @@
 """Pieces that several models share."""
 
 import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from training.models.config import ModelConfig
 
@@ -21,6 +23,33 @@ class Generator(nn.Module):
         self.img_resolution = config.img_resolution
 
 
+class Discriminator(nn.Module):
+    """Judge images by layers that end in features, and a head that turns those into a logit."""
+
+    def __init__(self, body: Sequence[nn.Module], head: Sequence[nn.Module]) -> None:
+        super().__init__()
+        # One sequence: the names of the weights do not depend on where the head begins.
+        self.layers = nn.Sequential(*body, *head)
+        self._num_body = len(body)
+
+    def extract_features(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) in [-1, 1] to the last hidden features, (N, F, ...)."""
+        return self._run(slice(None, self._num_body), images)
+
+    def judge(self, features: Tensor) -> Tensor:
+        """Map features to logits (N,)."""
+        return flatten_logits(self._run(slice(self._num_body, None), features))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Map images (N, C, H, W) in [-1, 1] to logits (N,)."""
+        return self.judge(self.extract_features(images))
+
+    def _run(self, part: slice, values: Tensor) -> Tensor:
+        for layer in list(self.layers)[part]:
+            values = layer(values)
+        return values
+
+
 def get_stage_widths(config: ModelConfig) -> list[int]:
     """Return the feature maps per stage from the image inwards, e.g. [64, 128, 256, 512] at 64 px.
 
@@ -30,13 +59,32 @@ def get_stage_widths(config: ModelConfig) -> list[int]:
     return [config.width * min(2**stage, MAX_WIDTH_FACTOR) for stage in range(num_stages)]
 
 
-def build_norm(kind: str, channels: int) -> nn.Module:
-    """Build a normalisation over (N, C, H, W): "batch", or "layer" (per sample, over C, H and W).
+# Spectral normalisation is of the weights: see finish_discriminator.
+NORMS: dict[str, Callable[[int], nn.Module]] = {
+    "batch": nn.BatchNorm2d,
+    "layer": lambda channels: nn.GroupNorm(1, channels),
+}
 
-    GroupNorm with one group is layer normalisation with one scale and shift per channel, so both
-    kinds have 2C parameters.
+
+def build_norm(kind: str, channels: int) -> list[nn.Module]:
+    """Build a normalisation over (N, C, H, W), if any: "batch", or "layer" (per sample).
+
+    GroupNorm with one group is layer normalisation (over C, H and W) with one scale and shift per
+    channel, so both kinds have 2C parameters.
     """
-    return nn.BatchNorm2d(channels) if kind == "batch" else nn.GroupNorm(1, channels)
+    return [NORMS[kind](channels)] if kind in NORMS else []
+
+
+def finish_discriminator(discriminator: nn.Module, config: ModelConfig) -> None:
+    """Draw initial weights, and normalise those of all layers where the configuration says so.
+
+    Spectral normalisation divides a weight by its largest singular value (Miyato et al. 2018).
+    """
+    init_weights(discriminator)
+    if config.critic_norm == "spectral":
+        layers = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+        for layer in layers:
+            parametrizations.spectral_norm(layer)
 
 
 @torch.no_grad()

@@ -6,7 +6,9 @@ from typing import Any
 from training.errors import ConfigError
 
 RESOLUTIONS = (32, 64, 128, 256)
-CRITIC_NORMS = ("batch", "layer")
+CRITIC_NORMS = ("batch", "layer", "spectral", "none")
+# Where self-attention sits (Zhang et al. 2019); feature maps end at half the image's side.
+ATTENTION_RESOLUTION = 32
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,9 @@ class ModelConfig:
     """Describe a network pair: registry name, latent size, width, image shape, critic norm.
 
     ``width`` is the number of feature maps at the stage next to the image (64 in the thesis).
-    ``critic_norm`` is "batch" or "layer" (GroupNorm over all channels; same parameter count).
+    ``critic_norm`` is "batch", "layer" (GroupNorm over all channels; same parameter count),
+    "spectral" (of the weights, Miyato et al. 2018) or "none". It and ``has_minibatch_stddev``
+    (Karras et al. 2018) concern the discriminator, ``has_self_attention`` (Zhang et al. 2019) both.
     """
 
     model: str
@@ -24,6 +28,8 @@ class ModelConfig:
     img_resolution: int = 64
     num_classes: int = 0
     critic_norm: str = "batch"
+    has_minibatch_stddev: bool = False
+    has_self_attention: bool = False
 
     def __post_init__(self) -> None:
         _check_count("z_dim", self.z_dim, 1, 4096)
@@ -41,6 +47,12 @@ class ModelConfig:
         if self.critic_norm not in CRITIC_NORMS:
             raise ConfigError(
                 f"critic_norm is {self.critic_norm!r}: expected one of {', '.join(CRITIC_NORMS)}."
+            )
+        if self.has_self_attention and self.img_resolution <= ATTENTION_RESOLUTION:
+            raise ConfigError(
+                f"Self-attention is on feature maps of {ATTENTION_RESOLUTION}x"
+                f"{ATTENTION_RESOLUTION}, which networks for {self.img_resolution}-pixel images "
+                "lack: choose a larger resolution or leave --self-attention out."
             )
 
     def to_dict(self) -> dict[str, Any]:

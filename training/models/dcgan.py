@@ -4,14 +4,17 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
+from training.models.attention import build_attention
 from training.models.blocks import (
+    Discriminator,
     Generator,
     build_norm,
-    flatten_logits,
+    finish_discriminator,
     get_stage_widths,
     init_weights,
 )
 from training.models.config import ModelConfig
+from training.models.minibatch import build_head
 from training.models.spec import ModelDefaults, ModelSpec
 
 
@@ -26,11 +29,12 @@ class ConvGenerator(Generator):
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
-        for width_in, width_out in pairwise(widths):
+        for stage, (width_in, width_out) in enumerate(pairwise(widths)):
             layers += [
                 nn.ConvTranspose2d(width_in, width_out, 4, 2, 1, bias=False),
                 nn.BatchNorm2d(width_out),
                 nn.ReLU(inplace=True),
+                *build_attention(config, width_out, resolution=8 * 2**stage),
             ]
         layers += [nn.ConvTranspose2d(widths[-1], config.img_channels, 4, 2, 1, bias=False)]
         self.layers = nn.Sequential(*layers, nn.Tanh())
@@ -42,25 +46,22 @@ class ConvGenerator(Generator):
         return images
 
 
-class ConvDiscriminator(nn.Module):
+class ConvDiscriminator(Discriminator):
     """Judge an image by strided convolutions down to 4x4 pixels, then one logit."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
         widths = [config.img_channels, *get_stage_widths(config)]
         layers: list[nn.Module] = []
-        for width_in, width_out in pairwise(widths):
+        for stage, (width_in, width_out) in enumerate(pairwise(widths), 1):
             layers += [
                 nn.Conv2d(width_in, width_out, 4, 2, 1),
-                build_norm(config.critic_norm, width_out),
+                *build_norm(config.critic_norm, width_out),
                 nn.LeakyReLU(0.2, inplace=True),
+                *build_attention(config, width_out, config.img_resolution // 2**stage),
             ]
-        self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 4, 1, 0))
-        init_weights(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, C, H, W) in [-1, 1] to logits (N,)."""
-        return flatten_logits(self.layers(images))
+        head = build_head(config, widths[-1], lambda width: nn.Conv2d(width, 1, 4, 1, 0))
+        super().__init__(layers, head)
+        finish_discriminator(self, config)
 
 
 SPEC = ModelSpec(

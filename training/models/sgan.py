@@ -4,8 +4,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from training.models.blocks import Generator, flatten_logits, init_weights
+from training.models.blocks import Discriminator, Generator, finish_discriminator, init_weights
 from training.models.config import ModelConfig
+from training.models.minibatch import build_head
 from training.models.spec import ModelDefaults, ModelSpec
 
 
@@ -34,22 +35,17 @@ class LinearGenerator(Generator):
         return pixels.reshape(len(z), self.img_channels, resolution, resolution)
 
 
-class LinearDiscriminator(nn.Module):
+class LinearDiscriminator(Discriminator):
     """Judge an image by its flattened pixels."""
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
         num_pixels = config.img_channels * config.img_resolution**2
         widths = [num_pixels, *(config.width * factor for factor in (4, 2, 1))]
         layers: list[nn.Module] = [nn.Flatten()]
         for width_in, width_out in pairwise(widths):
             layers += [nn.Linear(width_in, width_out), nn.LeakyReLU(0.2, inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
-        init_weights(self)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Map images (N, C, H, W) in [-1, 1] to logits (N,)."""
-        return flatten_logits(self.layers(images))
+        super().__init__(layers, build_head(config, widths[-1], lambda width: nn.Linear(width, 1)))
+        finish_discriminator(self, config)
 
 
 SPEC = ModelSpec(
@@ -60,4 +56,5 @@ SPEC = ModelSpec(
     defaults=ModelDefaults(z_dim=128, learning_rate=2e-4, betas=(0.5, 0.999)),
     build_generator=LinearGenerator,
     build_discriminator=LinearDiscriminator,
+    is_convolutional=False,
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from training.models.blocks import Discriminator
 from training.models.config import ModelConfig
 
 
@@ -18,11 +19,17 @@ class ModelDefaults:
     critic_steps: int = 1
     gp_weight: float = 0.0
     critic_norm: str = "batch"
+    optimizer: str = "adam"
+    weight_clip: float = 0.0
 
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """Register a model: names, source, objective (key in OBJECTIVES), defaults and builders."""
+    """Register a model: names, source, objective (key in OBJECTIVES), defaults and builders.
+
+    ``is_convolutional`` says whether its networks have feature maps of every size from 4x4 to half
+    the image's.
+    """
 
     key: str
     title: str
@@ -30,4 +37,5 @@ class ModelSpec:
     objective: str
     defaults: ModelDefaults
     build_generator: Callable[[ModelConfig], nn.Module]
-    build_discriminator: Callable[[ModelConfig], nn.Module]
+    build_discriminator: Callable[[ModelConfig], Discriminator]
+    is_convolutional: bool = True

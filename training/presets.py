@@ -1,0 +1,31 @@
+"""Presets: options that belong together; flags given on the command line win."""
+
+from typing import Any
+
+# A faster critic instead of more critic steps: two time scales (Heusel et al. 2017). The penalty
+# and layer norm are for DCGAN too: without them, a discriminator of batch norms tells flat drawings
+# from grainy fakes at once, and DCGAN learns nothing from it. Clipping has no place beside them.
+_TWO_TIME_SCALES: dict[str, Any] = {
+    "critic_norm": "layer",
+    "gp_weight": 10.0,
+    "weight_clip": 0.0,
+    "critic_steps": 1,
+    "optimizer": "adam",
+    "learning_rate_g": 2e-4,
+    "learning_rate_d": 4e-4,
+}
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Shadab 2022.
+    "thesis": {"width": 64, "batch_size": 128, "critic_norm": "batch", "score_every": 500},
+    # A first result within minutes on a CPU.
+    "quick": {
+        "width": 32,
+        "batch_size": 64,
+        "steps": 2000,
+        "score_samples": 1000,
+        **_TWO_TIME_SCALES,
+    },
+    # The values follow the table of docs/ABLATION.md: change them when it says otherwise.
+    "best": {"width": 64, "batch_size": 64, **_TWO_TIME_SCALES},
+}
