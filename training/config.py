@@ -11,6 +11,7 @@ from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 from training.models import ModelConfig, get_model_spec
 
 PRECISIONS = ("auto", "bf16", "fp32")
+ON_NAN_CHOICES = ("stop", "rewind")
 NAME_PATTERN = re.compile(r"\w[\w.-]{0,99}")
 
 
@@ -114,6 +115,30 @@ class TrainConfig:
     )
     save_every: int = option(
         500, "steps between saves of the full state", kind=int, low=1, high=100_000_000
+    )
+
+    # Watching and safety.
+    on_nan: str = option(
+        "stop",
+        "when a loss or weight is not finite: stop, or rewind to the last save with both learning "
+        "rates halved, at most three times",
+        kind=str,
+        choices=ON_NAN_CHOICES,
+    )
+    histograms_every: int = option(
+        0,
+        "steps between histograms of weights and gradients in TensorBoard; 0: never",
+        kind=int,
+        low=0,
+        high=100_000_000,
+    )
+    projector: int = option(
+        0,
+        "generated and as many real images in TensorBoard's embedding projector at the end of the "
+        "run, by their features; 0: none",
+        kind=int,
+        low=0,
+        high=4096,
     )
 
     def __post_init__(self) -> None:

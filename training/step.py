@@ -93,6 +93,14 @@ class AdversarialStep:
         self._optimizer_d.load_state_dict(state["optimizer_d"])
         self.rng.set_state(state["rng"].cpu())
 
+    def scale_learning_rates(self, factor: float) -> dict[str, float]:
+        """Multiply both learning rates, from now on and over resumes; returns the new ones."""
+        optimizers = {"learning_rate_g": self._optimizer_g, "learning_rate_d": self._optimizer_d}
+        for optimizer in optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] *= factor
+        return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
+
     def _compute_critic_loss(self, real_images: Tensor, fake_images: Tensor) -> CriticLoss:
         with self._autocast():
             real_logits = self.discriminator(real_images).float()  # (N,)

@@ -16,9 +16,10 @@ from training.datasets import ImageDataset
 from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
 from training.models import MODELS
+from training.progress import is_snapshot_step
 from training.runs import RunFolder
 from training.scoring import TrainingScorer
-from training.trainer import Trainer, is_snapshot_step
+from training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
@@ -260,7 +261,7 @@ def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_sav
     trainer.batches.draw = draw_poison  # real data that overflow, as after a bad decode
     with pytest.raises(TrainingError, match=r"loss of the discriminator became nan at step 5.*"):
         trainer.train()
-    state = trainer.folder.load_state()
+    state = trainer.folder.states.load()
     assert state["step"] == 4
     assert all(torch.isfinite(weights).all() for weights in state["engine"]["generator"].values())
     load_generator(trainer.checkpoint_path)  # refuses weights that are not finite
