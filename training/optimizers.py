@@ -72,6 +72,13 @@ class NetworkOptimizer:
         for group in self.optimizer.param_groups:
             group["lr"] = factor * group[BASE_RATE]
 
+    def scale_base_rate(self, factor: float) -> float:
+        """Multiply the base learning rate, which a state keeps; returns the new one."""
+        for group in self.optimizer.param_groups:
+            group["lr"] *= factor
+            group[BASE_RATE] *= factor
+        return float(self.optimizer.param_groups[0][BASE_RATE])
+
     def zero_grad(self) -> None:
         """Forget all gradients."""
         self.optimizer.zero_grad(set_to_none=True)

@@ -111,6 +111,13 @@ class AdversarialStep:
         self.optimizer_d.load_state_dict(state["optimizer_d"])
         self.rng.set_state(state["rng"].cpu())
 
+    def scale_learning_rates(self, factor: float) -> dict[str, float]:
+        """Multiply both learning rates, from now on and over resumes; returns the new ones."""
+        return {
+            "learning_rate_g": self.optimizer_g.scale_base_rate(factor),
+            "learning_rate_d": self.optimizer_d.scale_base_rate(factor),
+        }
+
     def _draw_batch(self, draw_real: Callable[[torch.device], Tensor]) -> Batch:
         size, device = self.config.batch_size, self.device
         latents = torch.randn((size, self.model.z_dim), generator=self.rng)

@@ -17,7 +17,7 @@ from training.models import MODELS, get_model_spec
 from training.options import format_range, get_flag
 from training.plan import describe_plan
 from training.presets import PRESETS
-from training.runs import RunFolder
+from training.runs import CHANGEABLE, GOALS, RunFolder
 from training.techniques import TechniqueOptions
 from training.trainer import Trainer
 
@@ -26,7 +26,6 @@ EXAMPLES = """examples:
   python -m training train --model wgan_gp --data folder:photos.zip --name photos --minutes 60
   python -m training train --resume runs/my-first --steps 20000
 """
-GOALS = ("steps", "kimg", "minutes")
 
 
 def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -66,17 +65,37 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
 
 def run_train(args: argparse.Namespace) -> int:
     """Train as the flags say; returns the exit status (128 + signal number after a signal)."""
-    trainer = resume_trainer(args) if args.resume else start_trainer(args)
     if args.dry_run:
-        print(describe_plan(trainer))
+        print(describe_plan(resume_trainer(args) if args.resume else start_trainer(args)))
         return 0
-    if not args.resume:
+    return _run_resumed(args) if args.resume else _run_new(args)
+
+
+def _run_new(args: argparse.Namespace) -> int:
+    trainer = start_trainer(args)
+    with trainer.folder.lock():
+        check_is_new(trainer.folder, trainer.checkpoint_path)  # again: it is ours only now
         trainer.folder.save_options(
             trainer.config, get_dataset_options(args), args.checkpoints, trainer.command
         )
+        return _train(trainer)
+
+
+def _run_resumed(args: argparse.Namespace) -> int:
+    folder = RunFolder(args.resume)
+    folder.load_options()  # a folder without a run is not to be locked
+    with folder.lock():
+        trainer = resume_trainer(args)
+        kept = {*GOALS, "on_nan"}
+        folder.keep_changes({name: getattr(trainer.config, name) for name in kept})
+        return _train(trainer)
+
+
+def _train(trainer: Trainer) -> int:
+    """Train and say how it ended."""
     print(describe_plan(trainer), file=sys.stderr)
     stop = trainer.train()
-    if stop.received is not None:
+    if stop.received is not None and not trainer.is_done:
         print(
             f"Stopped at step {trainer.progress.step}; the state is saved in "
             f"{trainer.folder.path}. Go on with:\n  {trainer.resume_command}"
@@ -106,7 +125,14 @@ def start_trainer(args: argparse.Namespace) -> Trainer:
     config = TrainConfig(args.model, args.data, args.name, **{**preset, **chosen}).resolve()
     folder = RunFolder(args.runs / config.name)
     checkpoint_path = args.checkpoints / f"{config.name}.safetensors"
-    if folder.state_path.exists():
+    check_is_new(folder, checkpoint_path)
+    command = "python -m training " + shlex.join(sys.argv[1:])
+    return _build_trainer(config, get_dataset_options(args), folder, checkpoint_path, command)
+
+
+def check_is_new(folder: RunFolder, checkpoint_path: Path) -> None:
+    """Raise ConfigError if a new run would overwrite what another one made."""
+    if folder.states.list_paths():
         raise ConfigError(
             f"{folder.path} exists already: choose another --name, or go on with it by "
             f"--resume {folder.path}."
@@ -116,20 +142,19 @@ def start_trainer(args: argparse.Namespace) -> Trainer:
             f"{checkpoint_path} exists already and is of another run: choose another --name or "
             "move the file away."
         )
-    command = "python -m training " + shlex.join(sys.argv[1:])
-    return _build_trainer(config, get_dataset_options(args), folder, checkpoint_path, command)
 
 
 def resume_trainer(args: argparse.Namespace) -> Trainer:
-    """Build the trainer of a saved run at its saved step; only the goal may change."""
+    """Build the trainer of a saved run at its saved step; only CHANGEABLE options may change."""
     folder = RunFolder(args.resume)
     config, dataset, checkpoints, command = folder.load_options()
     chosen = _collect_options(args)
-    other = sorted({*chosen, *_collect_fixed_options(args)} - {*GOALS, "device"})
+    other = sorted({*chosen, *_collect_fixed_options(args)} - {*CHANGEABLE})
     if other:
+        *flags, last = map(_get_flag, CHANGEABLE)
         raise ConfigError(
             f"A resumed run keeps its options, but {_get_flag(other[0])} was given: "
-            "only --steps, --kimg, --minutes and --device may change."
+            f"only {', '.join(flags)} and {last} may change."
         )
     if any(goal in chosen for goal in GOALS):
         chosen = {**dict.fromkeys(GOALS), **chosen}

@@ -11,39 +11,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from training.checkpoint import load_generator, load_header
-from training.config import TrainConfig
-from training.datasets import ImageDataset
 from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
 from training.models import MODELS
-from training.runs import RunFolder
+from training.progress import is_snapshot_step
 from training.scoring import TrainingScorer
-from training.trainer import Trainer, is_snapshot_step
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="session")
-def dataset():
-    """48 images of 32 x 32 in which every image has one colour."""
-    colours = np.random.default_rng(0).integers(0, 256, (48, 3, 1, 1), dtype=np.uint8)
-    images = np.ascontiguousarray(np.broadcast_to(colours, (48, 3, 32, 32)))
-    return ImageDataset("folder:colours", "Colours", "CC0", images, "c0")
-
-
-@pytest.fixture
-def build_trainer(tmp_path, dataset):
-    """Return a function that builds a small trainer in a folder of the test's own."""
-
-    def build(name="tiny", model="dcgan", data=dataset, **options):
-        small = {"width": 4, "z_dim": 8, "batch_size": 8, "score_every": 0, "precision": "fp32"}
-        small |= {"log_every": 2, "save_every": 100, "grid_every": 0, "steps": 6}
-        config = TrainConfig(model, "folder:colours", name, **{**small, **options})
-        folder = RunFolder(tmp_path / "runs" / name)
-        path = tmp_path / "checkpoints" / f"{name}.safetensors"
-        return Trainer(config, data, folder, path, "the command", CPU, tmp_path / "cache")
-
-    return build
 
 
 def read_weights(trainer):
@@ -174,10 +148,12 @@ def test_resume_refuses_other_images_and_damaged_states(build_trainer, dataset):
     with pytest.raises(CheckpointError, match=r"other images \(fingerprint c0, found d1\)"):
         build_trainer(data=other).resume()
     trainer = build_trainer()
-    trainer.folder.state_path.write_bytes(trainer.folder.state_path.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match=r"state\.pt is damaged"):
+    for path in trainer.folder.states.list_paths():
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"state-0000002\.pt is damaged"):
         trainer.resume()
-    trainer.folder.state_path.unlink()
+    for path in trainer.folder.states.list_paths():
+        path.unlink()
     with pytest.raises(CheckpointError, match="holds no saved state"):
         trainer.resume()
 
@@ -260,7 +236,7 @@ def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_sav
     trainer.batches.draw = draw_poison  # real data that overflow, as after a bad decode
     with pytest.raises(TrainingError, match=r"loss of the discriminator became nan at step 5.*"):
         trainer.train()
-    state = trainer.folder.load_state()
+    state = trainer.folder.states.load()
     assert state["step"] == 4
     assert all(torch.isfinite(weights).all() for weights in state["engine"]["generator"].values())
     load_generator(trainer.checkpoint_path)  # refuses weights that are not finite
