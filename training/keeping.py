@@ -19,7 +19,7 @@ from training.step import AdversarialStep
 
 
 class TrainingKeeper:
-    """Write the files of one training; of several processes, one has it."""
+    """Write the files of one training; of several processes, the main one has it."""
 
     def __init__(
         self,
@@ -91,3 +91,20 @@ class TrainingKeeper:
         header = CheckpointHeader(self._engine.model, self._dataset.describe(), training, scores)
         with explain_write_errors(path):
             save_generator(path, self._engine.generator_ema, header, torch.float16)
+
+
+class WatchingKeeper(TrainingKeeper):
+    """Write nothing, and raise what the writing one does: what the other processes have."""
+
+    def prepare(self) -> None:
+        """Leave it to the main process."""
+
+    def save_state(self, state: TrainingState) -> None:
+        """Raise DivergenceError if a number is not finite; it is in every process alike."""
+        check_state(state.engine.state_dict(), state.progress.step)
+
+    def save_snapshot(self, progress: Progress) -> None:
+        """Leave it to the main process."""
+
+    def save_if_best(self, progress: Progress, score: Score) -> None:
+        """Leave it to the main process."""

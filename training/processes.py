@@ -5,9 +5,10 @@ parallel training. Both are needed only where there is more than one process.
 """
 
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -17,6 +18,11 @@ from torch import Tensor, distributed, nn
 from training.devices import select_device
 from training.errors import ConfigError
 from training.models.synced_norm import synchronize_batch_norms
+
+if TYPE_CHECKING:
+    from training.config import TrainConfig
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class Processes:
@@ -43,7 +49,7 @@ class Processes:
         """Return a network whose backward pass averages gradients over all processes."""
         return network
 
-    def synchronize_norms(self, network: nn.Module) -> nn.Module:
+    def synchronize_norms(self, network: Network) -> Network:
         """Let batch normalisation see the whole batch; returns the network."""
         return network
 
@@ -59,9 +65,9 @@ class Processes:
         """Return the rows (B, d) of all processes, in the order of their ranks: (num B, d)."""
         return rows
 
-    def agree(self, value: float) -> float:
-        """Return the largest of the processes' values; waits for the processes, not for devices."""
-        return value
+    def agree(self, is_true: bool) -> bool:
+        """Tell whether it is true in any process; waits for the processes, not for devices."""
+        return is_true
 
     def wait(self) -> None:
         """Wait until every process is here."""
@@ -91,14 +97,17 @@ class JoinedProcesses(Processes):
         self.rank = int(self._accelerator.process_index)
         self.num = int(self._accelerator.num_processes)
         # Numbers in memory go through a group of their own, so that no device has to be waited for.
-        self._hosts = distributed.new_group(backend="gloo")
+        self._hosts: Any = distributed.new_group(backend="gloo")
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Return a network whose backward pass averages gradients over all processes."""
-        wrapped: nn.Module = self._accelerator.prepare_model(network, device_placement=False)
+        with warnings.catch_warnings():
+            # What newer releases of PyTorch have instead, Accelerate does not pass on yet.
+            warnings.filterwarnings("ignore", message="`broadcast_buffers`", category=FutureWarning)
+            wrapped: nn.Module = self._accelerator.prepare_model(network, device_placement=False)
         return wrapped
 
-    def synchronize_norms(self, network: nn.Module) -> nn.Module:
+    def synchronize_norms(self, network: Network) -> Network:
         """Let batch normalisation see the whole batch; returns the network."""
         return synchronize_batch_norms(network)
 
@@ -119,11 +128,11 @@ class JoinedProcesses(Processes):
         distributed.all_gather(parts, own, group=self._hosts)
         return torch.cat(parts).numpy()
 
-    def agree(self, value: float) -> float:
-        """Return the largest of the processes' values; waits for the processes, not for devices."""
-        largest = torch.tensor(value, dtype=torch.float64)
-        distributed.all_reduce(largest, distributed.ReduceOp.MAX, group=self._hosts)
-        return float(largest)
+    def agree(self, is_true: bool) -> bool:
+        """Tell whether it is true in any process; waits for the processes, not for devices."""
+        votes = torch.tensor(int(is_true))
+        distributed.all_reduce(votes, group=self._hosts)
+        return bool(votes > 0)
 
     def wait(self) -> None:
         """Wait until every process is here."""
@@ -152,6 +161,16 @@ def join_processes(device_name: str) -> Iterator[tuple[Processes, torch.device]]
         yield joined, device
     finally:
         distributed.destroy_process_group()
+
+
+def check_shares(config: "TrainConfig", num_processes: int) -> None:
+    """Raise ConfigError unless every process gets as many images of each part of a batch."""
+    num_shares = num_processes * config.grad_accum
+    if config.batch_size % num_shares:
+        raise ConfigError(
+            f"--batch-size {config.batch_size} cannot be shared evenly by {num_processes} processes"
+            f" in {config.grad_accum} part(s) each: choose a multiple of {num_shares}."
+        )
 
 
 def _select_local_device(name: str) -> torch.device:

@@ -32,7 +32,49 @@ TENSORBOARD_NAMES = {
 }
 
 
-class Reporter:
+class SilentReporter:
+    """Take in what a training tells, as a context manager, and do nothing with it.
+
+    Of several processes those have it that do not write.
+    """
+
+    def __enter__(self) -> "SilentReporter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End without a word."""
+
+    def report_losses(self, row: dict[str, Any], fraction: float) -> None:
+        """Take mean losses of the last steps; ``fraction`` of the training is done."""
+
+    def report_score(self, row: dict[str, Any]) -> None:
+        """Take a score row."""
+
+    def report_grid(self, images: Tensor, step: int) -> None:
+        """Take an image grid, uint8 (C, H, W)."""
+
+    def report_histograms(self, networks: dict[str, nn.Module], step: int) -> None:
+        """Take networks, for how their weights are distributed."""
+
+    def report_embedding(self, embedding: Embedding, step: int) -> None:
+        """Take points with pictures."""
+
+    def rewind(self, step: int, has_open_losses: bool, row: dict[str, Any]) -> None:
+        """Take back what was told after a step, and why."""
+
+    def sync(self) -> None:
+        """Wait until all that was told is on the disk."""
+
+    def report_activity(self, text: str) -> None:
+        """Take what is going on when it is not a training step."""
+
+
+class Reporter(SilentReporter):
     """Write each row of numbers everywhere it is read, as a context manager."""
 
     def __init__(self, folder: RunFolder, name: str, first_step: int) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from training.config import TrainConfig
@@ -14,7 +16,8 @@ from training.metrics.extractors import Extractor, load_extractor
 from training.metrics.reference import ReferenceStatistics, get_reference
 from training.metrics.reference_files import find_reference
 from training.metrics.sampling import make_features, make_seeded_images
-from training.metrics.score import Score
+from training.metrics.score import FeatureSource, Score
+from training.processes import ALONE, Processes
 from training.projector import Embedding, build_embedding
 
 SCORE_BATCH_SIZE = 64
@@ -34,7 +37,9 @@ class TrainingScorer:
         device: torch.device,
         reference_folder: Path,
         cache_dir: Path | None,
+        processes: Processes = ALONE,
     ) -> None:
+        self._processes = processes
         self._config, self._dataset, self._device = config, dataset, device
         self._reference_folder, self._cache_dir = reference_folder, cache_dir
         self._weights = Path(config.extractor_weights) if config.extractor_weights else None
@@ -60,18 +65,35 @@ class TrainingScorer:
 
     def load(self) -> None:
         """Load network and reference now, so that what is wrong with them is said at once."""
-        _ = self.extractor, self.reference
+        with self._processes.main_first():
+            _ = self.extractor, self.reference
 
     def score(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Score | None:
-        """Score the generator; returns None if ``is_stopped`` turned true on the way."""
+        """Score the generator; returns None if ``is_stopped`` turned true on the way.
+
+        Several processes share the samples, and the main one alone has the score, of the same
+        samples in the same order as one process would; the others get None.
+        """
         get_features = make_features(make_seeded_images(generator, self._device), self.extractor)
         running = ScoreEstimator(self.reference, self.extractor)
-        while (start := running.num_samples) < self._config.score_samples:
-            if is_stopped():
+        num_samples = self._config.score_samples
+        for start in range(0, num_samples, self._processes.num * SCORE_BATCH_SIZE):
+            if self._processes.agree(is_stopped()):
                 return None
-            count = min(SCORE_BATCH_SIZE, self._config.score_samples - start)
-            running.update(get_features(start, count))
-        return running.compute()
+            features = self._extract_share(get_features, start)
+            if self._processes.is_main:
+                running.update(features)
+        return running.compute() if self._processes.is_main else None
+
+    def _extract_share(self, get_features: FeatureSource, start: int) -> NDArray[np.float32]:
+        """Extract features of the next samples, a batch in each process; returns all of them."""
+        first = start + self._processes.rank * SCORE_BATCH_SIZE
+        count = min(SCORE_BATCH_SIZE, max(0, self._config.score_samples - first))
+        # The last batches may be short, or none: gathered are as many rows of each process.
+        own = np.zeros((SCORE_BATCH_SIZE, self.extractor.dim), np.float32)
+        if count:
+            own[:count] = get_features(first, count)
+        return self._processes.gather(own)[: self._config.score_samples - start]
 
     def embed(
         self, generator: nn.Module, num_samples: int, is_stopped: Callable[[], bool]

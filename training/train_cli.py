@@ -5,21 +5,25 @@ import dataclasses
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+import torch
 
 from training.config import TrainConfig
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
-from training.devices import select_device
 from training.errors import ConfigError
 from training.metrics.extractors import get_extractor_spec
 from training.models import MODELS, get_model_spec
 from training.options import format_range, get_flag
 from training.plan import describe_plan
 from training.presets import PRESETS
+from training.processes import Processes, check_shares, join_processes
 from training.runs import CHANGEABLE, GOALS, RunFolder
 from training.techniques import TechniqueOptions
 from training.trainer import Trainer
+
+Place: TypeAlias = tuple[Processes, torch.device]
 
 EXAMPLES = """examples:
   python -m training train --model wgan_gp --data avatars --name my-first --preset quick
@@ -65,14 +69,28 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
 
 def run_train(args: argparse.Namespace) -> int:
     """Train as the flags say; returns the exit status (128 + signal number after a signal)."""
-    if args.dry_run:
-        print(describe_plan(resume_trainer(args) if args.resume else start_trainer(args)))
+    with join_processes(_get_device_name(args)) as place:
+        if args.dry_run:
+            trainer = resume_trainer(args, place) if args.resume else start_trainer(args, place)
+            print(describe_plan(trainer))
+            return 0
+        return _run_resumed(args, place) if args.resume else _run_new(args, place)
+
+
+def _get_device_name(args: argparse.Namespace) -> str:
+    if "device" in args or not args.resume:
+        return str(getattr(args, "device", "auto"))
+    config, *_ = RunFolder(args.resume).load_options()
+    return config.device
+
+
+def _run_new(args: argparse.Namespace, place: Place) -> int:
+    processes, _ = place
+    trainer = start_trainer(args, place)
+    processes.wait()  # all have seen that the run is new before the main one begins to write
+    if not processes.is_main:
+        trainer.train()
         return 0
-    return _run_resumed(args) if args.resume else _run_new(args)
-
-
-def _run_new(args: argparse.Namespace) -> int:
-    trainer = start_trainer(args)
     with trainer.folder.lock():
         check_is_new(trainer.folder, trainer.checkpoint_path)  # again: it is ours only now
         trainer.folder.save_options(
@@ -81,11 +99,15 @@ def _run_new(args: argparse.Namespace) -> int:
         return _train(trainer)
 
 
-def _run_resumed(args: argparse.Namespace) -> int:
+def _run_resumed(args: argparse.Namespace, place: Place) -> int:
+    processes, _ = place
     folder = RunFolder(args.resume)
     folder.load_options()  # a folder without a run is not to be locked
+    if not processes.is_main:
+        resume_trainer(args, place).train()
+        return 0
     with folder.lock():
-        trainer = resume_trainer(args)
+        trainer = resume_trainer(args, place)
         kept = {*GOALS, "on_nan"}
         folder.keep_changes({name: getattr(trainer.config, name) for name in kept})
         return _train(trainer)
@@ -108,7 +130,7 @@ def _train(trainer: Trainer) -> int:
     return 0
 
 
-def start_trainer(args: argparse.Namespace) -> Trainer:
+def start_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     """Build the trainer of a new run; raises ConfigError if its files exist already."""
     for flag in ("model", "data", "name"):
         if getattr(args, flag) is None:
@@ -127,7 +149,8 @@ def start_trainer(args: argparse.Namespace) -> Trainer:
     checkpoint_path = args.checkpoints / f"{config.name}.safetensors"
     check_is_new(folder, checkpoint_path)
     command = "python -m training " + shlex.join(sys.argv[1:])
-    return _build_trainer(config, get_dataset_options(args), folder, checkpoint_path, command)
+    options = get_dataset_options(args)
+    return _build_trainer(config, options, folder, checkpoint_path, command, place)
 
 
 def check_is_new(folder: RunFolder, checkpoint_path: Path) -> None:
@@ -144,7 +167,7 @@ def check_is_new(folder: RunFolder, checkpoint_path: Path) -> None:
         )
 
 
-def resume_trainer(args: argparse.Namespace) -> Trainer:
+def resume_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     """Build the trainer of a saved run at its saved step; only CHANGEABLE options may change."""
     folder = RunFolder(args.resume)
     config, dataset, checkpoints, command = folder.load_options()
@@ -160,7 +183,7 @@ def resume_trainer(args: argparse.Namespace) -> Trainer:
         chosen = {**dict.fromkeys(GOALS), **chosen}
     config = dataclasses.replace(config, **chosen)
     checkpoint_path = checkpoints / f"{config.name}.safetensors"
-    trainer = _build_trainer(config, dataset, folder, checkpoint_path, command)
+    trainer = _build_trainer(config, dataset, folder, checkpoint_path, command, place)
     trainer.resume()
     if trainer.is_done:
         raise ConfigError(
@@ -176,13 +199,18 @@ def _build_trainer(
     folder: RunFolder,
     checkpoint_path: Path,
     command: str,
+    place: Place,
 ) -> Trainer:
-    device = select_device(config.device)
+    processes, device = place
     # What is unknown or cannot be built should fail before images are decoded.
     get_extractor_spec(config.extractor)
     config.build_model_config(options.channels, options.resolution)
-    dataset = load_dataset(config.data, options)
-    return Trainer(config, dataset, folder, checkpoint_path, command, device, options.cache_dir)
+    check_shares(config, processes.num)
+    with processes.main_first():
+        dataset = load_dataset(config.data, options)
+    return Trainer(
+        config, dataset, folder, checkpoint_path, command, device, options.cache_dir, processes
+    )
 
 
 def _collect_options(args: argparse.Namespace) -> dict[str, Any]:

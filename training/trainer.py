@@ -16,12 +16,13 @@ from training.errors import CheckpointError, DivergenceError, TrainingError
 from training.health import check_losses, check_weights
 from training.history import truncate_history
 from training.images import tile_images
-from training.keeping import TrainingKeeper
+from training.keeping import TrainingKeeper, WatchingKeeper
 from training.memory import measure_memory
 from training.metrics.sampling import make_seeded_images
 from training.metrics.score import describe_score
+from training.processes import ALONE, Processes, check_shares
 from training.progress import Progress, find_due, is_due
-from training.reporting import Reporter
+from training.reporting import Reporter, SilentReporter
 from training.rewind import (
     MAX_REWINDS,
     RATE_FACTOR,
@@ -50,25 +51,39 @@ class Trainer:
         command: str,
         device: torch.device,
         cache_dir: Path | None = None,
+        processes: Processes = ALONE,
     ) -> None:
         self.config = config.resolve()
+        self._processes = processes
+        check_shares(self.config, processes.num)
         self.dataset, self.folder, self.device = dataset, folder, device
         self.checkpoint_path, self.command = checkpoint_path, command
         model = self.config.build_model_config(dataset.channels, dataset.resolution)
         self.device_name = describe_device(device)
         self.has_autocast = uses_bfloat16(self.config.precision, device)
-        self.engine = AdversarialStep(self.config, model, device, self.has_autocast)
+        self.engine = AdversarialStep(self.config, model, device, self.has_autocast, processes)
         self.batches = ImageBatches(
-            dataset, self.config.batch_size, self.config.seed, self.config.is_mirrored
+            dataset,
+            self.config.batch_size,
+            self.config.seed,
+            self.config.is_mirrored,
+            device,
+            processes,
         )
         self._state = TrainingState(self.engine, self.batches)
         precision = "bf16" if self.has_autocast else "fp32"
         facts = {"device": self.device_name, "precision": precision, "command": command}
-        self._keeper = TrainingKeeper(
+        build_keeper = TrainingKeeper if processes.is_main else WatchingKeeper
+        self._keeper = build_keeper(
             self.config, self.engine, dataset, folder, checkpoint_path, facts
         )
         self._scorer = TrainingScorer(
-            self.config, dataset, device, checkpoint_path.parent / "references", cache_dir
+            self.config,
+            dataset,
+            device,
+            checkpoint_path.parent / "references",
+            cache_dir,
+            processes,
         )
 
     def resume(self) -> None:
@@ -101,19 +116,24 @@ class Trainer:
         self._keeper.prepare()
         if self.config.score_every:
             self._scorer.load()
-        truncate_history(self.folder.metrics_path, self.progress.step, len(self._state.window) > 0)
-        first_step = self.progress.step + 1
-        with StopSignal() as stop, Reporter(self.folder, self.config.name, first_step) as reporter:
+        with StopSignal() as stop, self._open_reporter() as reporter:
             if self.progress.step == 0:
                 self._keeper.save_snapshot(self.progress)
                 self._save_state(reporter)
             while not self._try_to_finish(stop, reporter):
                 pass
-            if self.is_done and self.config.projector:
+            if self._processes.is_main and self.is_done and self.config.projector:
                 self._report_embedding(stop, reporter)
         return stop
 
-    def _try_to_finish(self, stop: StopSignal, reporter: Reporter) -> bool:
+    def _open_reporter(self) -> SilentReporter:
+        """Return what numbers are told to; only the main process writes any."""
+        if not self._processes.is_main:
+            return SilentReporter()
+        truncate_history(self.folder.metrics_path, self.progress.step, len(self._state.window) > 0)
+        return Reporter(self.folder, self.config.name, self.progress.step + 1)
+
+    def _try_to_finish(self, stop: StopSignal, reporter: SilentReporter) -> bool:
         """Train to the end; returns False if that diverged and the training was rewound."""
         try:
             self._loop(stop, reporter)
@@ -126,17 +146,17 @@ class Trainer:
             return False
         return True
 
-    def _loop(self, stop: StopSignal, reporter: Reporter) -> None:
+    def _loop(self, stop: StopSignal, reporter: SilentReporter) -> None:
         seconds_before, started = self.progress.seconds, time.monotonic()
         if is_due(self.config.score_every, self.progress.step) and not self._is_scored():
             self._finish_score(stop, reporter)  # a signal came before it was done
-        while not self.is_finished and not stop.is_set:
+        while not self._processes.agree(self.is_finished or stop.is_set):
             self._take_step()
             self.progress.seconds = seconds_before + time.monotonic() - started
             self._keep_up(stop, reporter)
         # Not cleared: in a resume these steps belong to the mean of the row that is due next.
         self._report_losses(reporter)
-        if not stop.is_set and not self.is_done:
+        if not self._processes.agree(stop.is_set or self.is_done):
             self._finish_score(stop, reporter)
         self.progress.seconds = seconds_before + time.monotonic() - started
         self._save_state(reporter)
@@ -150,7 +170,7 @@ class Trainer:
         self.progress.step = step
         self.progress.images_seen += self._images_per_step
 
-    def _keep_up(self, stop: StopSignal, reporter: Reporter) -> None:
+    def _keep_up(self, stop: StopSignal, reporter: SilentReporter) -> None:
         """Do whatever is due after a step."""
         due = find_due(self.config, self.progress.step)
         if due.losses:
@@ -164,7 +184,7 @@ class Trainer:
                 "discriminator": self.engine.discriminator,
             }
             reporter.report_histograms(networks, self.progress.step)
-        if due.grid:
+        if due.grid and self._processes.is_main:
             reporter.report_grid(self._sample_grid(), self.progress.step)
         if due.score:
             self._finish_score(stop, reporter)
@@ -196,9 +216,13 @@ class Trainer:
         return self.config.batch_size * int(self.config.critic_steps or 1)
 
     def _is_scored(self) -> bool:
-        return any(row["step"] == self.progress.step for row in self._keeper.list_scores())
+        """Tell whether the last step has a score, by what the main process has written."""
+        is_known = self._processes.is_main and any(
+            row["step"] == self.progress.step for row in self._keeper.list_scores()
+        )
+        return self._processes.agree(is_known)
 
-    def _report_losses(self, reporter: Reporter) -> None:
+    def _report_losses(self, reporter: SilentReporter) -> None:
         """Report the mean of the window's steps; raises DivergenceError if not all is finite."""
         if not len(self._state.window):
             return
@@ -212,7 +236,7 @@ class Trainer:
         }
         reporter.report_losses(row, self.progress.get_fraction(self.config))
 
-    def _finish_score(self, stop: StopSignal, reporter: Reporter) -> None:
+    def _finish_score(self, stop: StopSignal, reporter: SilentReporter) -> None:
         """Score the averaged generator; write the checkpoint if it is the best so far."""
         if not self.config.score_every:
             return
@@ -224,23 +248,25 @@ class Trainer:
         reporter.report_score({**self.progress.describe(), **describe_score(score), **losses})
         self._keeper.save_if_best(self.progress, score)
 
-    def _save_state(self, reporter: Reporter) -> None:
+    def _save_state(self, reporter: SilentReporter) -> None:
         reporter.sync()  # a state must not be newer than its metrics
         self._keeper.save_state(self._state)
 
-    def _rewind(self, error: DivergenceError, reporter: Reporter) -> None:
+    def _rewind(self, error: DivergenceError, reporter: SilentReporter) -> None:
         """Go back to the last save with both learning rates halved, and say so everywhere."""
         num_rewinds = self._state.num_rewinds + 1
         self._state.load_state_dict(self.folder.states.load())
+        self._processes.wait()  # all have read the state before it is written again
         self._state.num_rewinds = num_rewinds
         rates = self.engine.scale_learning_rates(RATE_FACTOR)
         step = self.progress.step
-        print("\n" + announce_rewind(error, step, num_rewinds), file=sys.stderr)
+        if self._processes.is_main:
+            print("\n" + announce_rewind(error, step, num_rewinds), file=sys.stderr)
         self._save_state(reporter)  # first: a crash from here on does not forget the rewind
         row = describe_rewind(error, self.progress, num_rewinds, rates)
         reporter.rewind(step, len(self._state.window) > 0, row)
 
-    def _report_embedding(self, stop: StopSignal, reporter: Reporter) -> None:
+    def _report_embedding(self, stop: StopSignal, reporter: SilentReporter) -> None:
         reporter.report_activity(f"embedding {self.config.projector} images")
         embedding = self._scorer.embed(
             self.engine.generator_ema, self.config.projector, lambda: stop.is_set

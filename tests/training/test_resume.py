@@ -59,9 +59,9 @@ def record_draws(trainer, on_draw=lambda number: None):
     """Note a hash of every batch of real images that a trainer draws."""
     draw, hashes = trainer.batches.draw, []
 
-    def draw_noted(device):
+    def draw_noted():
         on_draw(len(hashes) + 1)
-        images = draw(device)
+        images = draw()
         hashes.append(hashlib.sha256(images.numpy().tobytes()).hexdigest())
         return images
 

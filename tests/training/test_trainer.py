@@ -229,8 +229,8 @@ def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_sav
     draws = itertools.count(1)
     draw = trainer.batches.draw
 
-    def draw_poison(device):
-        images = draw(device)
+    def draw_poison():
+        images = draw()
         return images * float("nan") if next(draws) == 5 else images
 
     trainer.batches.draw = draw_poison  # real data that overflow, as after a bad decode

@@ -4,11 +4,13 @@ PyTorch's own SyncBatchNorm runs on GPUs only and cannot be differentiated twice
 penalty of a critic with batch norms has to be.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class SumOverProcesses(torch.autograd.Function):
@@ -63,7 +65,7 @@ class SyncedBatchNorm(_BatchNorm):
         """Accept any number of dimensions."""
 
 
-def synchronize_batch_norms(network: nn.Module) -> nn.Module:
+def synchronize_batch_norms(network: Network) -> Network:
     """Replace every batch norm in a network by a SyncedBatchNorm with its weights and averages."""
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm) and not isinstance(child, SyncedBatchNorm):
