@@ -59,8 +59,11 @@ class TrainingScorer:
         )
 
     def load(self) -> None:
-        """Load network and reference now, so that what is wrong with them is said at once."""
-        _ = self.extractor, self.reference
+        """Load what the options will need, so that what is wrong with it is said at once."""
+        if self._config.score_every or self._config.projector:
+            _ = self.extractor
+        if self._config.score_every:
+            _ = self.reference
 
     def score(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Score | None:
         """Score the generator; returns None if ``is_stopped`` turned true on the way."""

@@ -99,8 +99,7 @@ class Trainer:
         the fourth time); the checkpoint and the saved state stay those of the last good save.
         """
         self._keeper.prepare()
-        if self.config.score_every:
-            self._scorer.load()
+        self._scorer.load()
         truncate_history(self.folder.metrics_path, self.progress.step, len(self._state.window) > 0)
         first_step = self.progress.step + 1
         with StopSignal() as stop, Reporter(self.folder, self.config.name, first_step) as reporter:
