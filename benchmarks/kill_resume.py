@@ -91,14 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="seed of the moments (0)")
     parser.add_argument("--output", type=Path, help=f"page with the lines {BEGIN} and {END}")
     options = parser.parse_args(arguments)
-    machine, _ = describe_machine("cpu")
+    taken = f"{describe_machine('cpu')[0]}; {describe_versions(ROOT)}; seed {options.seed}"
+    print(taken, flush=True)
     moments = choose_moments(options.kills, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         lines, is_exact = run_experiment(Path(folder), moments)
-    taken = f"{machine}; {describe_versions(ROOT)}; seed {options.seed}"
     if options.output:
         update_page(options.output, f"{taken}.\n\n" + "\n".join(lines))
-    print(taken)
     return 0 if is_exact else 1
 
 
@@ -159,7 +158,8 @@ def train_undisturbed(folder: Path) -> tuple[Trainer, dict[int, str]]:
     torch.set_num_threads(1)
     trainer = start_trainer(build_parser().parse_args(build_train_flags(folder, "whole")))
     trainer.folder.states = NotingStore(trainer.folder.path)
-    trainer.train()
+    if trainer.train().is_set:
+        raise KeyboardInterrupt
     return trainer, digests
 
 
@@ -223,7 +223,9 @@ def hash_state(state: Any) -> str:
     def add(value: Any, name: str) -> None:
         if isinstance(value, torch.Tensor):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)};".encode())
-            digest.update(value.detach().contiguous().reshape(-1).view(torch.uint8).numpy())
+            digest.update(
+                value.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+            )
         elif isinstance(value, dict):
             for key in value:
                 if key not in ("seconds", "config"):
