@@ -64,9 +64,12 @@ class TrainingScorer:
         )
 
     def load(self) -> None:
-        """Load network and reference now, so that what is wrong with them is said at once."""
+        """Load what the options will need, so that what is wrong with it is said at once."""
         with self._processes.main_first():
-            _ = self.extractor, self.reference
+            if self._config.score_every or self._config.projector:
+                _ = self.extractor
+            if self._config.score_every:
+                _ = self.reference
 
     def score(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Score | None:
         """Score the generator; returns None if ``is_stopped`` turned true on the way.

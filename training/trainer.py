@@ -114,8 +114,7 @@ class Trainer:
         the fourth time); the checkpoint and the saved state stay those of the last good save.
         """
         self._keeper.prepare()
-        if self.config.score_every:
-            self._scorer.load()
+        self._scorer.load()
         with StopSignal() as stop, self._open_reporter() as reporter:
             if self.progress.step == 0:
                 self._keeper.save_snapshot(self.progress)
