@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, profiler
 
 from training.config import TrainConfig
 from training.ema import build_ema, update_ema, warm_up_decay
@@ -54,15 +54,24 @@ class AdversarialStep:
         self.discriminator.requires_grad_(True)
         for turn in range(1, num_critic_steps + 1):
             # The last fake batch serves the generator's own update too: one forward pass less.
-            with torch.set_grad_enabled(turn == num_critic_steps), self._autocast():
+            with (
+                profiler.record_function("generator"),
+                torch.set_grad_enabled(turn == num_critic_steps),
+                self._autocast(),
+            ):
                 fake_images = self.generator(self._draw_latents())  # (N, C, H, W)
-            critic = self._compute_critic_loss(
-                self._add_noise(draw_real(self.device)), self._add_noise(fake_images.detach())
-            )
-            _take_step(self._optimizer_d, critic.total)
-        loss_g = self._update_generator(fake_images)
-        decay = warm_up_decay(self.config.ema_decay, step)
-        update_ema(self.generator_ema, self.generator, decay)
+            with profiler.record_function("data"):
+                real_images = draw_real(self.device)
+            with profiler.record_function("discriminator"):
+                critic = self._compute_critic_loss(
+                    self._add_noise(real_images), self._add_noise(fake_images.detach())
+                )
+                _take_step(self._optimizer_d, critic.total)
+        with profiler.record_function("generator"):
+            loss_g = self._update_generator(fake_images)
+        with profiler.record_function("ema"):
+            decay = warm_up_decay(self.config.ema_decay, step)
+            update_ema(self.generator_ema, self.generator, decay)
         return torch.stack(
             [
                 critic.total.detach(),
@@ -151,4 +160,5 @@ def _build_adam(
 def _take_step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    optimizer.step()
+    with profiler.record_function("optimizer"):
+        optimizer.step()
