@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, profiler
 
 from training.regularizers import HistoricalAverage, clip_weights
 
@@ -85,13 +85,14 @@ class NetworkOptimizer:
 
     def step(self) -> None:
         """Move the weights by the gradients they hold."""
-        if self._history is not None:
-            self._history.add_gradients()
-        self.optimizer.step()
-        if self._weight_clip:
-            clip_weights(self._parameters, self._weight_clip)
-        if self._history is not None:
-            self._history.update()
+        with profiler.record_function("optimizer"):
+            if self._history is not None:
+                self._history.add_gradients()
+            self.optimizer.step()
+            if self._weight_clip:
+                clip_weights(self._parameters, self._weight_clip)
+            if self._history is not None:
+                self._history.update()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the optimiser's state, and beside it the weights' mean where there is one."""

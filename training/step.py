@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, profiler
 
 from training.config import TrainConfig
 from training.diff_augment import parse_policy
@@ -100,11 +100,15 @@ class AdversarialStep:
             # The last fake batch serves the generator's own update too: one forward pass less.
             # Of several parts none is kept, since keeping them all would take the memory of one.
             is_kept = turn == num_turns and self.config.grad_accum == 1
-            stats, fake_images, is_skipped = self._update_discriminator(batch, is_kept)
+            with profiler.record_function("discriminator"):
+                stats, fake_images, is_skipped = self._update_discriminator(batch, is_kept)
             num_skipped += is_skipped
-        stats["loss_g"] = self._update_generator(batch, fake_images if is_kept else None)
+        with profiler.record_function("generator"):
+            stats["loss_g"] = self._update_generator(batch, fake_images if is_kept else None)
         stats["d_skipped"] = torch.full((), num_skipped / num_turns, device=self.device)
-        update_ema(self.generator_ema, self.generator, warm_up_decay(self.config.ema_decay, step))
+        with profiler.record_function("ema"):
+            decay = warm_up_decay(self.config.ema_decay, step)
+            update_ema(self.generator_ema, self.generator, decay)
         return self._processes.average(torch.stack([stats[name] for name in STAT_NAMES]))
 
     def state_dict(self) -> dict[str, Any]:
@@ -140,9 +144,11 @@ class AdversarialStep:
         has_penalty = bool(self.config.gp_weight)
         epsilon = torch.rand(size, generator=self.rng) if has_penalty else torch.zeros(size)
         latents, epsilon = map(self._processes.share, (latents, epsilon))
+        with profiler.record_function("data"):
+            real_images = draw_real()
         return Batch(
             latents.to(device, non_blocking=True),
-            draw_real(),
+            real_images,
             epsilon.to(device, non_blocking=True),
         )
 
@@ -237,7 +243,7 @@ class AdversarialStep:
         yield parts[-1], nullcontext()
 
     def _generate(self, latents: Tensor) -> Tensor:
-        with self._autocast():
+        with profiler.record_function("generator"), self._autocast():
             images: Tensor = self._shared_generator(latents)  # (N, C, H, W)
         return images
 

@@ -89,14 +89,13 @@ def _run_new(args: argparse.Namespace, place: Place) -> int:
     trainer = start_trainer(args, place)
     processes.wait()  # all have seen that the run is new before the main one begins to write
     if not processes.is_main:
-        trainer.train()
-        return 0
+        return _train(trainer, is_main=False)
     with trainer.folder.lock():
         check_is_new(trainer.folder, trainer.checkpoint_path)  # again: it is ours only now
         trainer.folder.save_options(
             trainer.config, get_dataset_options(args), args.checkpoints, trainer.command
         )
-        return _train(trainer)
+        return _train(trainer, is_main=True)
 
 
 def _run_resumed(args: argparse.Namespace, place: Place) -> int:
@@ -104,20 +103,23 @@ def _run_resumed(args: argparse.Namespace, place: Place) -> int:
     folder = RunFolder(args.resume)
     folder.load_options()  # a folder without a run is not to be locked
     if not processes.is_main:
-        resume_trainer(args, place).train()
-        return 0
+        return _train(resume_trainer(args, place), is_main=False)
     with folder.lock():
         trainer = resume_trainer(args, place)
         kept = {*GOALS, "on_nan"}
         folder.keep_changes({name: getattr(trainer.config, name) for name in kept})
-        return _train(trainer)
+        return _train(trainer, is_main=True)
 
 
-def _train(trainer: Trainer) -> int:
-    """Train and say how it ended."""
-    print(describe_plan(trainer), file=sys.stderr)
+def _train(trainer: Trainer, is_main: bool) -> int:
+    """Train, and let the main process say what comes and how it ended."""
+    if is_main:
+        print(describe_plan(trainer), file=sys.stderr)
     stop = trainer.train()
-    if stop.received is not None and not trainer.is_done:
+    is_done = trainer.is_done
+    if not is_main:
+        return 0
+    if stop.received is not None and not is_done:
         print(
             f"Stopped at step {trainer.progress.step}; the state is saved in "
             f"{trainer.folder.path}. Go on with:\n  {trainer.resume_command}"

@@ -121,7 +121,7 @@ class Trainer:
                 self._save_state(reporter)
             while not self._try_to_finish(stop, reporter):
                 pass
-            if self._processes.is_main and self.is_done and self.config.projector:
+            if self.is_done and self.config.projector and self._processes.is_main:
                 self._report_embedding(stop, reporter)
         return stop
 
@@ -149,13 +149,13 @@ class Trainer:
         seconds_before, started = self.progress.seconds, time.monotonic()
         if is_due(self.config.score_every, self.progress.step) and not self._is_scored():
             self._finish_score(stop, reporter)  # a signal came before it was done
-        while not self._processes.agree(self.is_finished or stop.is_set):
+        while not self.is_finished and not self._processes.agree(stop.is_set):
             self._take_step()
             self.progress.seconds = seconds_before + time.monotonic() - started
             self._keep_up(stop, reporter)
         # Not cleared: in a resume these steps belong to the mean of the row that is due next.
         self._report_losses(reporter)
-        if not self._processes.agree(stop.is_set or self.is_done):
+        if not self._processes.agree(stop.is_set) and not self.is_done:
             self._finish_score(stop, reporter)
         self.progress.seconds = seconds_before + time.monotonic() - started
         self._save_state(reporter)
@@ -197,12 +197,15 @@ class Trainer:
 
     @property
     def is_finished(self) -> bool:
-        """Tell whether the goal is reached."""
-        return self.progress.get_fraction(self.config) >= 1
+        """Tell whether the goal is reached; every process has to ask, since their clocks differ."""
+        return self._processes.agree(self.progress.get_fraction(self.config) >= 1)
 
     @property
     def is_done(self) -> bool:
-        """Tell whether the goal is reached and its last step is scored, where scores are wanted."""
+        """Tell whether the goal is reached and its last step is scored, where scores are wanted.
+
+        Every process has to ask.
+        """
         return self.is_finished and (not self.config.score_every or self._is_scored())
 
     @property
