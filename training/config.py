@@ -11,6 +11,8 @@ from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 from training.models import ModelConfig, get_model_spec
 
 PRECISIONS = ("auto", "bf16", "fp32")
+# Options that say when a training ends, of which one is given.
+GOALS = ("steps", "kimg", "minutes")
 NAME_PATTERN = re.compile(r"\w[\w.-]{0,99}")
 
 
@@ -110,7 +112,7 @@ class TrainConfig:
         20, "steps between lines in metrics.jsonl", kind=int, low=1, high=100_000
     )
     grid_every: int = option(
-        250, "steps between image grids in TensorBoard; 0: never", kind=int, low=0, high=100_000_000
+        250, "steps between grids of samples; 0: never", kind=int, low=0, high=100_000_000
     )
     save_every: int = option(
         500, "steps between saves of the full state", kind=int, low=1, high=100_000_000
@@ -119,7 +121,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for item in fields(self):
             _check_option(item.name, getattr(self, item.name), item.metadata)
-        if sum(goal is not None for goal in (self.steps, self.kimg, self.minutes)) > 1:
+        if sum(getattr(self, goal) is not None for goal in GOALS) > 1:
             raise ConfigError(
                 "More than one goal was given: choose one of --steps, --kimg, --minutes."
             )

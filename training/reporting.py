@@ -5,10 +5,12 @@ import time
 from types import TracebackType
 from typing import Any
 
+from PIL import Image
 from torch import Tensor
 from torch.utils.tensorboard.writer import SummaryWriter
 from tqdm import tqdm
 
+from training.files import write_atomically
 from training.history import HistoryWriter
 from training.runs import RunFolder
 
@@ -30,6 +32,7 @@ class Reporter:
     """Write each row of numbers everywhere it is read, as a context manager."""
 
     def __init__(self, folder: RunFolder, name: str, first_step: int) -> None:
+        self._folder = folder
         self._history = HistoryWriter(folder.metrics_path)
         # What an earlier run logged from this step on was not saved, and is not shown.
         self._tensorboard = SummaryWriter(str(folder.tensorboard), purge_step=first_step)
@@ -77,7 +80,12 @@ class Reporter:
         )
 
     def report_grid(self, images: Tensor, step: int) -> None:
-        """Record an image grid, uint8 (C, H, W)."""
+        """Record an image grid, uint8 (C, H, W), as a PNG in the run folder and in TensorBoard."""
+        pixels = images.permute(1, 2, 0).numpy()
+        picture = Image.fromarray(pixels[..., 0] if len(images) == 1 else pixels)
+        write_atomically(
+            self._folder.get_grid_path(step), lambda path: picture.save(path, format="PNG")
+        )
         self._tensorboard.add_image("samples/fixed_seeds", images, step)
 
     def report_activity(self, text: str) -> None:

@@ -1,20 +1,23 @@
-"""Run folders: runs/<name>/ with options, state, metrics, snapshots and TensorBoard files."""
+"""Run folders: runs/<name>/ with options, state, metrics, samples, snapshots and TensorBoard."""
 
 import io
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from training.config import TrainConfig
+from training.config import GOALS, TrainConfig
 from training.datasets import DatasetOptions
 from training.errors import CheckpointError, ConfigError
 from training.files import write_bytes, write_text
 from training.history import read_history
 
 RUN_FORMAT_VERSION = 1
+# A step of more than seven digits makes the name longer.
+GRID_NAME = re.compile(r"step-(\d{7,12})\.png")
 
 
 class RunFolder:
@@ -26,6 +29,7 @@ class RunFolder:
         self.state_path = path / "state.pt"
         self.metrics_path = path / "metrics.jsonl"
         self.snapshots = path / "snapshots"
+        self.samples = path / "samples"
         self.tensorboard = path / "tensorboard"
 
     def save_options(
@@ -59,6 +63,25 @@ class RunFolder:
                 "JSON that `python -m training train` wrote; start a new run."
             ) from error
 
+    def save_goal(self, config: TrainConfig) -> None:
+        """Write the goal of a resumed run into its options; all other options stay."""
+        values = json.loads(self.options_path.read_text(encoding="utf-8"))
+        values["config"].update({goal: getattr(config, goal) for goal in GOALS})
+        write_text(self.options_path, json.dumps(values, indent=2) + "\n")
+
+    def get_grid_path(self, step: int) -> Path:
+        """Return where the grid of samples of a step is, or would be."""
+        return self.samples / f"step-{step:07d}.png"
+
+    def list_grids(self) -> dict[int, Path]:
+        """List the grids of samples there are, by growing step."""
+        found = {}
+        for path in self.samples.glob("step-*.png") if self.samples.is_dir() else ():
+            match = GRID_NAME.fullmatch(path.name)
+            if match:
+                found[int(match[1])] = path
+        return dict(sorted(found.items()))
+
     def save_state(self, state: dict[str, Any]) -> None:
         """Write the full training state, whole or not at all."""
         buffer = io.BytesIO()
@@ -82,9 +105,12 @@ class RunFolder:
         return dict(state)
 
     def truncate_history(self, step: int) -> None:
-        """Drop metrics of steps after ``step``: they belong to work that was not saved."""
+        """Drop metrics and grids of steps after ``step``: they are of work that was not saved."""
         rows = [row for row in read_history(self.metrics_path) if row["step"] <= step]
         write_text(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows))
+        for grid_step, path in self.list_grids().items():
+            if grid_step > step:
+                path.unlink()
 
 
 def _pack_dataset_options(options: DatasetOptions) -> dict[str, Any]:

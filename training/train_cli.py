@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from training.config import PRESETS, TrainConfig, format_range
+from training.config import GOALS, PRESETS, TrainConfig, format_range
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.devices import select_device
@@ -23,7 +23,6 @@ EXAMPLES = """examples:
   python -m training train --model wgan_gp --data folder:photos.zip --name photos --minutes 60
   python -m training train --resume runs/my-first --steps 20000
 """
-GOALS = ("steps", "kimg", "minutes")
 
 
 def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -66,7 +65,9 @@ def run_train(args: argparse.Namespace) -> int:
     if args.dry_run:
         print(describe_plan(trainer))
         return 0
-    if not args.resume:
+    if args.resume:
+        trainer.folder.save_goal(trainer.config)
+    else:
         trainer.folder.save_options(
             trainer.config, get_dataset_options(args), args.checkpoints, trainer.command
         )

@@ -115,6 +115,7 @@ class Trainer:
         with StopSignal() as stop, Reporter(self.folder, self.config.name, first_step) as reporter:
             if self.progress.step == 0:
                 self._save_snapshot()
+                self._report_grid(reporter)
                 self._save_state()
             self._loop(stop, reporter)
         return stop
@@ -152,8 +153,7 @@ class Trainer:
             self._flush(reporter)
         if is_snapshot:
             self._save_snapshot()
-        if self._is_due(config.grid_every):
-            reporter.report_grid(self._sample_grid(), self.progress.step)
+        self._report_grid(reporter)
         if is_score:
             self._finish_score(stop, reporter)
         if is_save or is_score:
@@ -269,6 +269,10 @@ class Trainer:
 
     def _describe_progress(self) -> dict[str, Any]:
         return {**vars(self.progress), "seconds": round(self.progress.seconds, 1)}
+
+    def _report_grid(self, reporter: Reporter) -> None:
+        if self._is_due(self.config.grid_every):
+            reporter.report_grid(self._sample_grid(), self.progress.step)
 
     def _sample_grid(self) -> Tensor:
         """Return the fixed seeds 0 to 63 of the averaged generator as one uint8 (C, 8H, 8W)."""
