@@ -17,15 +17,13 @@ def build_looker(context: AppContext) -> Answer:
 
     @answer_project_errors
     def look_at_runs(request: dict[str, Any]) -> dict[str, Any]:
-        name, version = request.get("name"), request.get("version")
+        name, version = str(request.get("name") or ""), str(request.get("version"))
         with context.take_frame_slot():
-            runs = context.runs.list_runs()
-            chosen = next((run for run in runs if run.name == name), None)
-            history = context.runs.read(chosen.name, str(version)) if chosen else None
+            runs, history = context.runs.look(name, version)
             return {
                 "start": describe_start(context.runs.folder),
                 "runs": [describe_summary(run) for run in runs],
-                "run": describe_run(chosen, history) if chosen and history else None,
+                "run": describe_run(name, history) if history else None,
             }
 
     return look_at_runs

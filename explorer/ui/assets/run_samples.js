@@ -14,9 +14,10 @@ LX.runSamples = (holder, readGrid) => {
   const range = el("input", { type: "range", min: 0, max: 0, step: 1, value: 0, "aria-label": "Step of the samples" });
   const play = el("button", { type: "button", class: "lx-button lx-play", "aria-pressed": "false", text: "Play" });
   const readout = el("output", { "aria-live": "off" });
+  const newest = el("span", { text: "newest" });
   const notice = el("p", { class: "lx-notice" });
   const figure = el("figure", {}, image, el("div", { class: "lx-timeline" }, range,
-    el("div", { class: "lx-under" }, play, el("span", { class: "lx-t" }, "step ", readout))));
+    el("div", { class: "lx-under" }, play, el("span", { class: "lx-t" }, "step ", readout, newest))));
   holder.replaceChildren(notice, figure);
 
   const position = () => Math.min(Number(range.value), grids.length - 1);
@@ -59,7 +60,8 @@ LX.runSamples = (holder, readGrid) => {
 
   function move() {
     const step = grids[position()][0];
-    readout.textContent = LX.formatCount(step) + (isAtEnd() ? " (newest)" : "");
+    readout.textContent = LX.formatCount(step);
+    newest.hidden = !isAtEnd();
     range.setAttribute("aria-valuetext", `step ${LX.formatCount(step)}`);
     onMove(isAtEnd() ? null : step);
     return show();

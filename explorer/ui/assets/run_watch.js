@@ -37,7 +37,7 @@ LX.runWatch = (element, context) => {
 
   function open(name) {
     [chosen, run] = [name, null];
-    detail.hidden = true;
+    if (name === null) detail.hidden = true; // else what is there stays until the other run's curves come
     for (const button of list.querySelectorAll("button")) {
       button.setAttribute("aria-expanded", String(button.dataset.run === name));
     }

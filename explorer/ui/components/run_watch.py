@@ -110,25 +110,25 @@ def describe_progress(run: RunSummary) -> str:
     return GOAL_TEXTS[run.goal.column](step, run, run.goal)
 
 
-def describe_run(run: RunSummary, history: RunHistory) -> dict[str, Any]:
+def describe_run(name: str, history: RunHistory) -> dict[str, Any]:
     """Describe the chosen run: facts, charts and where its grids of samples are."""
     return {
-        "name": run.name,
+        "name": name,
         "version": history.version,
-        "facts": list_facts(run, history),
+        "facts": list_facts(history),
         "charts": [*describe_scores(history), *describe_losses(history.losses)],
         "grids": list(history.grids.items()),
         "damage": describe_damage(history.num_damaged),
     }
 
 
-def list_facts(run: RunSummary, history: RunHistory) -> list[tuple[str, str]]:
+def list_facts(history: RunHistory) -> list[tuple[str, str]]:
     """List what is worth saying beside the curves, as terms and texts."""
-    speed = history.losses.get_last("images_per_second")
+    losses = history.losses
     facts = [
-        ("Images seen", format_count(run.images_seen)),
-        ("Training time", format_seconds(run.seconds)),
-        ("Images per second", format_count(speed)),
+        ("Images seen", format_count(losses.get_last("images_seen"))),
+        ("Training time", format_seconds(losses.get_last("seconds"))),
+        ("Images per second", format_count(losses.get_last("images_per_second"))),
         (history.score_name or "Score", describe_last_score(history.scores)),
     ]
     return [(term, text) for term, text in facts if text is not None]
