@@ -145,6 +145,7 @@ def train_undisturbed(folder: Path) -> tuple[Trainer, dict[int, str]]:
     import torch
 
     from training.__main__ import build_parser
+    from training.processes import ALONE
     from training.states import StateStore
     from training.train_cli import start_trainer
 
@@ -156,7 +157,8 @@ def train_undisturbed(folder: Path) -> tuple[Trainer, dict[int, str]]:
             digests[step] = hash_state(state)
 
     torch.set_num_threads(1)
-    trainer = start_trainer(build_parser().parse_args(build_train_flags(folder, "whole")))
+    args = build_parser().parse_args(build_train_flags(folder, "whole"))
+    trainer = start_trainer(args, (ALONE, torch.device("cpu")))
     trainer.folder.states = NotingStore(trainer.folder.path)
     if trainer.train().is_set:
         raise KeyboardInterrupt

@@ -133,7 +133,8 @@ def build_trainer(
     lesson: Lesson, dataset: ImageDataset, folder: Path, device: torch.device
 ) -> Trainer:
     """Build the trainer of a lesson, which scores and keeps nothing by itself."""
-    from training.config import PRESETS, TrainConfig
+    from training.config import TrainConfig
+    from training.presets import PRESETS
     from training.runs import RunFolder
     from training.trainer import Trainer
 

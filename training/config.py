@@ -15,6 +15,8 @@ from training.techniques import TechniqueOptions, check_techniques
 PRECISIONS = ("auto", "bf16", "fp32")
 DEFAULT_STEPS = 10_000
 ON_NAN_CHOICES = ("stop", "rewind")
+# Options that say when a training ends, of which one is given.
+GOALS = ("steps", "kimg", "minutes")
 NAME_PATTERN = re.compile(r"\w[\w.-]{0,99}")
 
 
@@ -80,7 +82,7 @@ class TrainConfig(TechniqueOptions):
         20, "steps between lines in metrics.jsonl", kind=int, low=1, high=100_000
     )
     grid_every: int = option(
-        250, "steps between image grids in TensorBoard; 0: never", kind=int, low=0, high=100_000_000
+        250, "steps between grids of samples; 0: never", kind=int, low=0, high=100_000_000
     )
     save_every: int = option(
         500, "steps between saves of the full state", kind=int, low=1, high=100_000_000
@@ -113,7 +115,7 @@ class TrainConfig(TechniqueOptions):
     def __post_init__(self) -> None:
         for item in fields(self):
             check_option(item, getattr(self, item.name))
-        if sum(goal is not None for goal in (self.steps, self.kimg, self.minutes)) > 1:
+        if sum(getattr(self, goal) is not None for goal in GOALS) > 1:
             raise ConfigError(
                 "More than one goal was given: choose one of --steps, --kimg, --minutes."
             )

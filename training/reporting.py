@@ -6,10 +6,12 @@ import time
 from types import TracebackType
 from typing import Any
 
+from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training.history import HistoryWriter, truncate_history
+from training.files import write_atomically
+from training.history import HistoryWriter
 from training.projector import Embedding
 from training.runs import RunFolder
 from training.tensorboard_log import TensorBoardLog
@@ -78,7 +80,7 @@ class Reporter(SilentReporter):
     """Write each row of numbers everywhere it is read, as a context manager."""
 
     def __init__(self, folder: RunFolder, name: str, first_step: int) -> None:
-        self._metrics_path = folder.metrics_path
+        self._folder = folder
         self._history = HistoryWriter(folder.metrics_path)
         try:
             self._tensorboard = TensorBoardLog(folder, first_step)
@@ -130,7 +132,12 @@ class Reporter(SilentReporter):
         )
 
     def report_grid(self, images: Tensor, step: int) -> None:
-        """Record an image grid, uint8 (C, H, W)."""
+        """Record an image grid, uint8 (C, H, W), as a PNG in the run folder and in TensorBoard."""
+        pixels = images.permute(1, 2, 0).numpy()
+        picture = Image.fromarray(pixels[..., 0] if len(images) == 1 else pixels)
+        write_atomically(
+            self._folder.get_grid_path(step), lambda path: picture.save(path, format="PNG")
+        )
         self._tensorboard.add_image("samples/fixed_seeds", images, step)
 
     def report_histograms(self, networks: dict[str, nn.Module], step: int) -> None:
@@ -145,8 +152,8 @@ class Reporter(SilentReporter):
     def rewind(self, step: int, has_open_losses: bool, row: dict[str, Any]) -> None:
         """Take back what was recorded after a step, and record why."""
         self._history.close()
-        truncate_history(self._metrics_path, step, has_open_losses)
-        self._history = HistoryWriter(self._metrics_path)
+        self._folder.truncate(step, has_open_losses)
+        self._history = HistoryWriter(self._folder.metrics_path)
         self._tensorboard.restart(step + 1)
         self._history.write(row)
 

@@ -1,24 +1,27 @@
-"""Run folders: runs/<name>/ with options, states, metrics, snapshots and TensorBoard files."""
+"""Run folders: runs/<name>/ with options, states, metrics, samples, snapshots and TensorBoard."""
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from training.config import TrainConfig
+from training.config import GOALS, TrainConfig
 from training.datasets import DatasetOptions
 from training.errors import CheckpointError, ConfigError
 from training.files import explain_write_errors, write_text
+from training.history import truncate_history
 from training.locks import lock_run
 from training.states import StateStore
 
 RUN_FORMAT_VERSION = 1
-GOALS = ("steps", "kimg", "minutes")
 # What a resume may change: how far to go, where to compute, and what to do when that fails.
 CHANGEABLE = (*GOALS, "device", "on_nan")
+# A step of more than seven digits makes the name longer.
+GRID_NAME = re.compile(r"step-(\d{7,12})\.png")
 
 
 class RunFolder:
@@ -30,6 +33,7 @@ class RunFolder:
         self.states = StateStore(path)
         self.metrics_path = path / "metrics.jsonl"
         self.snapshots = path / "snapshots"
+        self.samples = path / "samples"
         self.tensorboard = path / "tensorboard"
 
     def save_options(
@@ -68,6 +72,19 @@ class RunFolder:
         """Hold the run while a ``with`` block runs; raises CheckpointError if another does."""
         return lock_run(self.path / "lock")
 
+    def get_grid_path(self, step: int) -> Path:
+        """Return where the grid of samples of a step is, or would be."""
+        return self.samples / f"step-{step:07d}.png"
+
+    def list_grids(self) -> dict[int, Path]:
+        """List the grids of samples there are, by growing step."""
+        found = {}
+        for path in self.samples.glob("step-*.png") if self.samples.is_dir() else ():
+            match = GRID_NAME.fullmatch(path.name)
+            if match:
+                found[int(match[1])] = path
+        return dict(sorted(found.items()))
+
     def check_config(self, config: TrainConfig, saved: Mapping[str, Any]) -> None:
         """Raise CheckpointError if options differ from those of a saved state.
 
@@ -95,6 +112,13 @@ class RunFolder:
         changed = dataclasses.replace(config, **changes)
         if changed != config:
             self.save_options(changed, dataset, checkpoints, command)
+
+    def truncate(self, step: int, has_open_losses: bool = False) -> None:
+        """Drop metrics and grids of steps after ``step``: they are of work that was not saved."""
+        truncate_history(self.metrics_path, step, has_open_losses)
+        for grid_step, path in self.list_grids().items():
+            if grid_step > step:
+                path.unlink()
 
 
 def _pack_dataset_options(options: DatasetOptions) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import torch
 
-from training.config import TrainConfig
+from training.config import GOALS, TrainConfig
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.errors import ConfigError
@@ -19,7 +19,7 @@ from training.options import format_range, get_flag
 from training.plan import describe_plan
 from training.presets import PRESETS
 from training.processes import Processes, check_shares, join_processes
-from training.runs import CHANGEABLE, GOALS, RunFolder
+from training.runs import CHANGEABLE, RunFolder
 from training.techniques import TechniqueOptions
 from training.trainer import Trainer
 

@@ -14,7 +14,6 @@ from training.datasets import ImageDataset
 from training.devices import describe_device, uses_bfloat16
 from training.errors import CheckpointError, DivergenceError, TrainingError
 from training.health import check_losses, check_weights
-from training.history import truncate_history
 from training.images import tile_images
 from training.keeping import TrainingKeeper, WatchingKeeper
 from training.memory import measure_memory
@@ -118,6 +117,7 @@ class Trainer:
         with StopSignal() as stop, self._open_reporter() as reporter:
             if self.progress.step == 0:
                 self._keeper.save_snapshot(self.progress)
+                self._report_grid(reporter)
                 self._save_state(reporter)
             while not self._try_to_finish(stop, reporter):
                 pass
@@ -129,7 +129,7 @@ class Trainer:
         """Return what numbers are told to; only the main process writes any."""
         if not self._processes.is_main:
             return SilentReporter()
-        truncate_history(self.folder.metrics_path, self.progress.step, len(self._state.window) > 0)
+        self.folder.truncate(self.progress.step, len(self._state.window) > 0)
         return Reporter(self.folder, self.config.name, self.progress.step + 1)
 
     def _try_to_finish(self, stop: StopSignal, reporter: SilentReporter) -> bool:
@@ -183,8 +183,8 @@ class Trainer:
                 "discriminator": self.engine.discriminator,
             }
             reporter.report_histograms(networks, self.progress.step)
-        if due.grid and self._processes.is_main:
-            reporter.report_grid(self._sample_grid(), self.progress.step)
+        if due.grid:
+            self._report_grid(reporter)
         if due.score:
             self._finish_score(stop, reporter)
         if due.save:
@@ -275,6 +275,10 @@ class Trainer:
         )
         if embedding is not None:
             reporter.report_embedding(embedding, self.progress.step)
+
+    def _report_grid(self, reporter: SilentReporter) -> None:
+        if self.config.grid_every and self._processes.is_main:
+            reporter.report_grid(self._sample_grid(), self.progress.step)
 
     def _sample_grid(self) -> Tensor:
         """Return the fixed seeds 0 to 63 of the averaged generator as one uint8 (C, 8H, 8W)."""

@@ -12,6 +12,7 @@ import pytest
 from training.__main__ import main
 from training.checkpoint import load_generator, load_header
 from training.history import read_history
+from training.runs import RunFolder
 
 SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
 
@@ -40,6 +41,8 @@ def test_a_new_run_leaves_a_checkpoint_and_a_resume_extends_it(workplace, pictur
     assert header.training["steps"] == 3
     assert header.model.img_resolution == 32
     assert main(["train", "--resume", "runs/my-run", "--steps", "5"]) == 0
+    config, options, _, _ = RunFolder(Path("runs/my-run")).load_options()
+    assert (config.steps, config.width, options.terms) == (5, 4, "CC0")
     assert load_header(Path("checkpoints/my-run.safetensors")).training["steps"] == 5
     assert main(["train", "--resume", "runs/my-run"]) == 2
     assert "has reached its goal at step 5: give a later one" in capsys.readouterr().err
