@@ -154,7 +154,7 @@ class AdversarialStep:
             fake_logits = self.discriminator(fake_images).float()  # (N,)
             if self.config.gp_weight:
                 penalty = compute_gradient_penalty(
-                    self.discriminator, real_images, fake_images.float(), part.epsilon
+                    self.discriminator, real_images, fake_images.type_as(real_images), part.epsilon
                 )
         loss = self._objective.compute_discriminator_loss(real_logits, fake_logits)
         total = loss + float(self.config.gp_weight or 0.0) * penalty

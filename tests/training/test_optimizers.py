@@ -61,8 +61,10 @@ def test_historical_averaging_pulls_back():
 
 @pytest.mark.parametrize(
     ("fraction", "decay", "factor"),
-    [(0.9, 0.0, 1.0), (0.5, 0.25, 1.0), (0.75, 0.25, 1.0), (0.875, 0.25, 0.5), (1.0, 0.25, 0.0)]
-    + [(0.3, 1.0, 0.7), (1.2, 0.25, 0.0), (1.2, 0.0, 1.0)],
+    [
+        *((0.5, 0.25, 1.0), (0.75, 0.25, 1.0), (0.875, 0.25, 0.5), (1.0, 0.25, 0.0)),
+        *((0.3, 1.0, 0.7), (1.2, 0.25, 0.0), (0.9, 0.0, 1.0), (1.2, 0.0, 1.0)),
+    ],
 )
 def test_rates_fall_linearly_over_the_last_share(fraction, decay, factor):
     assert compute_rate_factor(fraction, decay) == pytest.approx(factor)
