@@ -9,6 +9,7 @@ page and the chart from the lines there are.
 import argparse
 import dataclasses
 import shlex
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -137,6 +138,8 @@ def main() -> int:
                 append_line(LINES, run_case(case, dataset, args.device))
         except StopError as stopped:
             return 128 + int(stopped.args[0])
+        except KeyboardInterrupt:  # between trainings, where there is nothing to save
+            return 128 + signal.SIGINT
     lines = select_lines(rows, args.kimg, read_lines(LINES))
     draw_ablation(CHART, rows, lines)
     part = format_page_part(rows, lines, CHART.relative_to(PAGE.parent).as_posix())
