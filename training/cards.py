@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from training.checkpoint import SUFFIX, CheckpointHeader, load_header
+from training.config import TrainConfig
 from training.errors import CheckpointError
 from training.files import write_text
 from training.models import build_generator, get_model_spec
 from training.models.summary import count_parameters
+from training.techniques import describe_techniques
 
 TABLE_BEGIN, TABLE_END = "<!-- models:begin -->", "<!-- models:end -->"
 FACTS = ("model", "data", "score", "samples", "noise floor", "terms")
@@ -93,6 +95,7 @@ def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | Non
         ("image", f"{header.model.img_channels} x {header.model.img_resolution} x "
          f"{header.model.img_resolution}"),
         ("generator", f"{count_parameters(build_generator(header.model)):,} parameters"),
+        ("techniques", list_techniques(header) or "as published"),
         ("data", f"{dataset['title']}, {dataset['num_images']:,} images, "
          f"fingerprint `{dataset['fingerprint']}`"),
         ("terms", dataset["terms"]),
@@ -105,6 +108,12 @@ def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | Non
     table = "\n".join(f"| {key} | {escape_cell(value)} |" for key, value in rows)
     command = training["command"]
     return f"# {name}\n\n| | |\n|---|---|\n{table}\n\n```bash\n{command}\n```\n"
+
+
+def list_techniques(header: CheckpointHeader) -> str:
+    """Name the techniques in which a checkpoint's training differs from its model's defaults."""
+    defaults = TrainConfig(header.model.model, data="any", name="any").resolve()
+    return describe_techniques(header.training, defaults)
 
 
 def describe_row(

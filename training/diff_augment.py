@@ -24,12 +24,14 @@ def shift_brightness(images: Tensor, shift: Tensor) -> Tensor:
 
 def scale_saturation(images: Tensor, factor: Tensor) -> Tensor:
     """Scale each pixel's distance from its mean over the channels; factors are (N, 1, 1, 1)."""
-    return torch.lerp(images.mean(dim=1, keepdim=True).expand_as(images), images, factor)
+    grey = images.mean(dim=1, keepdim=True)  # (N, 1, H, W)
+    return grey + factor * (images - grey)
 
 
 def scale_contrast(images: Tensor, factor: Tensor) -> Tensor:
     """Scale each pixel's distance from the image's mean; factors are (N, 1, 1, 1)."""
-    return torch.lerp(images.mean(dim=(1, 2, 3), keepdim=True).expand_as(images), images, factor)
+    mean = images.mean(dim=(1, 2, 3), keepdim=True)  # (N, 1, 1, 1)
+    return mean + factor * (images - mean)
 
 
 def translate(images: Tensor, shifts: Tensor) -> Tensor:
@@ -40,7 +42,10 @@ def translate(images: Tensor, shifts: Tensor) -> Tensor:
 
 
 def cut_out(images: Tensor, centres: Tensor) -> Tensor:
-    """Set a square of half the side to 0, centred on rows and columns (N, 2)."""
+    """Set a square of half the side to 0, centred on rows and columns (N, 2).
+
+    A square of even side begins half of it before its centre.
+    """
     is_kept = torch.zeros((), dtype=torch.bool, device=images.device)
     for axis in (2, 3):
         side = images.shape[axis]
@@ -69,9 +74,9 @@ def augment_translation(images: Tensor, rng: torch.Generator) -> Tensor:
 
 def augment_cutout(images: Tensor, rng: torch.Generator) -> Tensor:
     """Cut a square out of each image, anywhere: at the edge, part of it is outside."""
-    rows = _draw_whole(images, rng, 0, images.shape[2] - 1)
-    columns = _draw_whole(images, rng, 0, images.shape[3] - 1)
-    return cut_out(images, torch.stack([rows, columns], dim=1))
+    # An even square has its centre between pixels: one place more, alike at both edges.
+    ends = [side - round(CUTOUT * side) % 2 for side in images.shape[2:]]
+    return cut_out(images, torch.stack([_draw_whole(images, rng, 0, e) for e in ends], dim=1))
 
 
 AUGMENTATIONS: dict[str, Augmentation] = {

@@ -4,6 +4,7 @@ from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.models.summary import LayerRow, count_parameters, summarize_model
 from training.step import AdversarialStep
+from training.techniques import describe_techniques
 from training.trainer import Trainer
 
 BYTES_PER_FLOAT = 4
@@ -14,12 +15,14 @@ def describe_plan(trainer: Trainer) -> str:
     config, dataset = trainer.config, trainer.dataset
     images_per_step = config.batch_size * int(config.critic_steps or 1)
     model = trainer.engine.model
+    defaults = TrainConfig(config.model, config.data, config.name).resolve()
     rows = [
         (
             "model",
             f"{model.model}, width {model.width}, z_dim {model.z_dim}, "
             f"{model.img_channels} x {model.img_resolution} x {model.img_resolution}",
         ),
+        ("techniques", describe_techniques(config.to_dict(), defaults) or "as published"),
         ("parameters", _describe_parameters(trainer.engine)),
         ("memory", _describe_memory(trainer.engine, config, dataset)),
         ("data", f"{dataset.title}: {len(dataset):,} images ({dataset.terms})"),
@@ -55,7 +58,7 @@ def _describe_memory(engine: AdversarialStep, config: TrainConfig, dataset: Imag
     weights = BYTES_PER_FLOAT * (4 * (num_g + num_d) + num_g)
     layers = summarize_model(engine.model)
     outputs = _sum_outputs(layers["generator"]) + 2 * _sum_outputs(layers["discriminator"])
-    activations = BYTES_PER_FLOAT * config.batch_size * outputs
+    activations = BYTES_PER_FLOAT * config.batch_size // config.grad_accum * outputs
     gib = 2**30
     return (
         f"about {(weights + activations) / gib:.2f} GiB for networks and layers' outputs, "

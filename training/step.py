@@ -187,7 +187,7 @@ class AdversarialStep:
                 penalty = compute_gradient_penalty(
                     self._shared_discriminator,
                     real_images,
-                    fake_images.float(),
+                    fake_images.type_as(real_images),
                     part.epsilon,
                 )
         loss = self._objective.compute_discriminator_loss(real_logits, fake_logits)

@@ -72,6 +72,21 @@ def test_cards_and_table_say_what_headers_and_scores_say(folder):
     assert "| generator | 1,788 parameters |" in card
 
 
+def test_a_card_names_the_techniques(folder):
+    config = ModelConfig("dcgan", 8, 2, 3, 32, critic_norm="spectral", has_minibatch_stddev=True)
+    options = {"loss": "hinge", "critic_norm": "spectral", "has_minibatch_stddev": True}
+    header = CheckpointHeader(config, DATASET, {**TRAINING, **options}, [SCORE])
+    save_generator(folder / "three.safetensors", build_generator(config), header)
+    assert main(["cards", "--checkpoints", str(folder)]) == 0
+    card = (folder / "three.md").read_text(encoding="utf-8")
+    assert (
+        "| techniques | loss hinge; critic's normalisation spectral; minibatch standard deviation"
+        " (Karras et al. 2018) |"
+    ) in card
+    plain = (folder / "one.md").read_text(encoding="utf-8")
+    assert "| techniques | as published |" in plain
+
+
 def test_intervals_limits_and_metrics_are_shown(folder):
     new = {
         **SCORE,

@@ -8,6 +8,7 @@ from training.config import TrainConfig
 from training.errors import ConfigError
 from training.models import MODELS
 from training.presets import PRESETS
+from training.techniques import TechniqueOptions, describe_techniques
 
 
 def make_config(model="dcgan", **options):
@@ -18,21 +19,88 @@ def make_config(model="dcgan", **options):
     ("model", "published"),
     [
         ("sgan", (128, 2e-4, 2e-4, 0.5, 0.999, 1, 0.0, "batch")),
-        ("dcgan", (100, 2e-4, 2e-4, 0.5, 0.999, 1, 0.0, "batch")),
-        ("wgan_gp", (100, 1e-4, 1e-4, 0.0, 0.9, 5, 10.0, "layer")),
+        ("dcgan", (100, 2e-4, 2e-4, 0.5, 0.999, 1, 0.0, "batch", "non_saturating", "adam", 0)),
+        ("wgan", (100, 5e-5, 5e-5, 0.0, 0.99, 5, 0.0, "batch", "wasserstein", "rmsprop", 0.01)),
+        ("wgan_gp", (100, 1e-4, 1e-4, 0.0, 0.9, 5, 10.0, "layer", "wasserstein")),
     ],
 )
 def test_model_decides_what_is_not_given(model, published):
     config = make_config(model).resolve()
     names = ("z_dim", "learning_rate_g", "learning_rate_d", "beta1", "beta2")
-    names += ("critic_steps", "gp_weight", "critic_norm")
-    assert tuple(getattr(config, name) for name in names) == published
+    names += ("critic_steps", "gp_weight", "critic_norm", "loss", "optimizer", "weight_clip")
+    found = tuple(getattr(config, name) for name in names)
+    assert found[: len(published)] == published
 
 
 def test_given_options_win_over_the_model_s():
     config = make_config("wgan_gp", critic_steps=2, gp_weight=0.0, critic_norm="batch").resolve()
     assert (config.critic_steps, config.gp_weight, config.critic_norm) == (2, 0.0, "batch")
     assert config.resolve() == config
+
+
+def test_an_optimizer_that_is_not_the_model_s_brings_its_own_betas():
+    assert make_config("dcgan", optimizer="rmsprop").resolve().beta2 == 0.99
+    config = make_config("wgan", optimizer="adam").resolve()
+    assert (config.beta1, config.beta2) == (0.5, 0.999)
+    assert make_config("dcgan", optimizer="rmsprop", beta2=0.9).resolve().beta2 == 0.9
+
+
+@pytest.mark.parametrize(
+    ("model", "options", "sentence"),
+    [
+        ("wgan_gp", {"label_smoothing": 0.1}, "and the loss is wasserstein: choose --loss non_sat"),
+        ("dcgan", {"label_smoothing": 0.1, "loss": "hinge"}, "and the loss is hinge"),
+        ("wgan_gp", {"skip_discriminator_above": 0.8}, "tells real from fake at logit 0"),
+        ("wgan", {"critic_norm": "spectral"}, "--weight-clip 0.01 has no effect on weights that"),
+        ("wgan", {"beta1": 0.5}, "--beta1 is 0.5, and RMSprop has no first decay"),
+        ("dcgan", {"lr_decay": 0.5, "minutes": 5.0}, "give --steps or --kimg instead of --minutes"),
+        ("dcgan", {"grad_accum": 3}, "--grad-accum 3 does not divide --batch-size 64"),
+        ("dcgan", {"grad_accum": 64}, "--grad-accum 64 leaves parts of one image"),
+        ("dcgan", {"diff_augment": "color,flip"}, "--diff-augment names 'flip'"),
+    ],
+)
+def test_techniques_that_contradict_each_other_are_refused(model, options, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        make_config(model, **options).resolve()
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("wgan_gp", {"loss": "non_saturating", "label_smoothing": 0.1}),
+        ("dcgan", {"loss": "hinge", "skip_discriminator_above": 0.8}),
+        ("wgan", {"critic_norm": "spectral", "weight_clip": 0.0}),
+        ("dcgan", {"lr_decay": 0.5, "kimg": 5.0}),
+        ("dcgan", {"lr_decay": 0.5}),
+        ("dcgan", {"grad_accum": 32, "diff_augment": "cutout,color"}),
+    ],
+)
+def test_techniques_that_fit_are_taken(model, options):
+    config = make_config(model, **options).resolve()
+    assert {name: getattr(config, name) for name in options} == options
+
+
+def test_attention_is_refused_before_images_are_read():
+    with pytest.raises(ConfigError, match="needs feature maps, which sgan lacks"):
+        make_config("sgan", has_self_attention=True).build_model_config(3, 64)
+    with pytest.raises(ConfigError, match="networks for 32-pixel images lack"):
+        make_config("dcgan", has_self_attention=True).build_model_config(3, 32)
+
+
+def test_model_config_gets_the_architecture():
+    options = {"critic_norm": "spectral", "has_minibatch_stddev": True, "has_self_attention": True}
+    model = make_config("dcgan", **options).build_model_config(3, 64)
+    assert {name: getattr(model, name) for name in options} == options
+
+
+def test_the_thesis_preset_is_that_of_shadab():
+    config = make_config("dcgan", **PRESETS["thesis"]).resolve()
+    assert (config.width, config.batch_size, config.learning_rate_g) == (64, 128, 2e-4)
+    assert (config.beta1, config.beta2, config.critic_norm) == (0.5, 0.999, "batch")
+    config = make_config("wgan_gp", **PRESETS["thesis"]).resolve()
+    assert (config.width, config.batch_size, config.learning_rate_d) == (64, 128, 1e-4)
+    assert (config.beta1, config.beta2, config.critic_norm) == (0.0, 0.9, "batch")
+    assert (config.critic_steps, config.gp_weight) == (5, 10.0)
 
 
 def test_steps_are_the_goal_unless_another_is_given():
@@ -69,6 +137,27 @@ def test_round_trip_through_plain_values():
     assert TrainConfig.from_dict(config.to_dict()) == config
     with pytest.raises(ConfigError, match="unknown depth, missing name"):
         TrainConfig.from_dict({"model": "dcgan", "data": "mnist", "depth": 1})
+
+
+def test_techniques_name_what_differs_and_its_paper():
+    defaults = make_config("dcgan").resolve()
+    assert describe_techniques(defaults.to_dict(), defaults) == ""
+    options = {"label_smoothing": 0.1, "has_minibatch_stddev": True, "critic_norm": "layer"}
+    values = make_config("dcgan", **options, width=8).resolve().to_dict()
+    assert describe_techniques(values, defaults) == (
+        "critic's normalisation layer; one-sided label smoothing 0.1 (Salimans et al. 2016); "
+        "minibatch standard deviation (Karras et al. 2018)"
+    )
+    # What an older version did not know of was not used.
+    assert describe_techniques({"gp_weight": 10.0, "loss": None}, defaults) == (
+        "gradient penalty 10 (Gulrajani et al. 2017)"
+    )
+
+
+def test_every_technique_says_what_it_is():
+    for item in dataclasses.fields(TechniqueOptions):
+        assert item.metadata["term"]
+        assert item.metadata["source"] in item.metadata["help"]
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -8,8 +8,12 @@ from torch import nn
 
 from training.losses import (
     OBJECTIVES,
+    build_objective,
+    compute_accuracy,
     compute_bce_discriminator_loss,
+    compute_feature_distance,
     compute_gradient_penalty,
+    compute_hinge_discriminator_loss,
     compute_non_saturating_generator_loss,
     compute_wasserstein_critic_loss,
     compute_wasserstein_generator_loss,
@@ -62,6 +66,46 @@ def test_wasserstein_critic_learns_to_rate_real_images_higher():
     logits = torch.tensor([0.0], requires_grad=True)
     compute_wasserstein_generator_loss(logits).backward()
     assert logits.grad.item() == pytest.approx(-1.0)  # downhill: fake images rated higher
+
+
+def test_smoothed_labels_are_those_of_torch():
+    torch.manual_seed(1)
+    real, fake = torch.randn(9), torch.randn(9)
+    bce = nn.BCEWithLogitsLoss()
+    expected = bce(real, torch.full((9,), 0.9)) + bce(fake, torch.zeros(9))
+    found = build_objective("non_saturating", 0.1).compute_discriminator_loss(real, fake)
+    assert found.item() == pytest.approx(expected.item())
+    # D(real) = 1 - a is then best: more certainty costs.
+    logits = torch.logit(torch.tensor([0.9])).requires_grad_(True)
+    compute_bce_discriminator_loss(logits, logits.detach(), label_smoothing=0.1).backward()
+    assert logits.grad.item() == pytest.approx(0.0, abs=1e-6)
+
+
+def test_hinge_losses_by_hand():
+    real, fake = torch.tensor([3.0, 0.5, -1.0]), torch.tensor([-2.0, 1.0, -0.25])
+    # Real: 0, 0.5 and 2. Fake: 0, 2 and 0.75.
+    found = compute_hinge_discriminator_loss(real, fake)
+    assert found.item() == pytest.approx(2.5 / 3 + 2.75 / 3)
+    objective = build_objective("hinge")
+    assert objective.compute_discriminator_loss(real, fake) == found
+    assert objective.compute_generator_loss(fake).item() == pytest.approx(1.25 / 3)
+
+
+def test_hinge_loss_has_no_slope_beyond_the_margin():
+    real, fake = torch.tensor([2.0], requires_grad=True), torch.tensor([0.0], requires_grad=True)
+    compute_hinge_discriminator_loss(real, fake).backward()
+    assert (real.grad.item(), fake.grad.item()) == (0.0, 1.0)
+
+
+def test_accuracy_by_hand():
+    real, fake = torch.tensor([1.0, -1.0, 0.0, 2.0]), torch.tensor([-1.0, -2.0, 0.0, -3.0])
+    assert compute_accuracy(real, fake).item() == pytest.approx((2 / 4 + 3 / 4) / 2)
+
+
+def test_feature_distance_by_hand():
+    real = torch.tensor([[[1.0], [2.0]], [[3.0], [2.0]]])  # (2, 2, 1), mean (2, 2)
+    fake = torch.tensor([[[0.0], [5.0]], [[0.0], [3.0]]])  # mean (0, 4)
+    assert compute_feature_distance(real, fake).item() == pytest.approx(4.0 + 4.0)
 
 
 class LinearCritic(nn.Module):

@@ -33,9 +33,8 @@ class SelfAttention(nn.Module):
         key = functional.max_pool2d(self.key(features), 2).flatten(2)  # (N, C / 8, h w / 4)
         value = functional.max_pool2d(self.value(features), 2).flatten(2)
         # Not torch's fused attention: the gradient penalty needs a second derivative.
-        weights = (query.transpose(1, 2) @ key).float().softmax(dim=2)  # (N, h w, h w / 4)
-        mixed = value @ weights.to(value.dtype).transpose(1, 2)  # (N, C / 8, h w)
-        mixed = mixed.unflatten(2, (height, width))
+        weights = (query.transpose(1, 2) @ key).softmax(dim=2)  # (N, h w, h w / 4)
+        mixed = (value @ weights.transpose(1, 2)).unflatten(2, (height, width))
         return features + self.gamma * self.output(mixed)
 
 

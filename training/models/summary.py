@@ -1,5 +1,6 @@
 """Layer tables: what a network is made of and where its parameters are."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -24,12 +25,14 @@ def count_parameters(module: nn.Module) -> int:
 
 
 def summarize_layers(module: nn.Module, sample_input: Tensor) -> list[LayerRow]:
-    """List the leaf layers in the order they run on ``sample_input`` (a batch of any size)."""
+    """List the layers in the order they run on ``sample_input`` (a batch of any size).
+
+    A layer has no parts, or parameters of its own; its parts are not listed then.
+    """
     rows: list[LayerRow] = []
     hooks = [
-        leaf.register_forward_hook(_build_recorder(name, rows))
-        for name, leaf in module.named_modules()
-        if not list(leaf.children())
+        layer.register_forward_hook(_build_recorder(name, rows))
+        for name, layer in _iter_layers(module, "")
     ]
     was_training = module.training
     try:
@@ -53,9 +56,19 @@ def summarize_model(config: ModelConfig) -> dict[str, list[LayerRow]]:
     }
 
 
+def _iter_layers(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]]:
+    parts = list(module.named_children())
+    if not parts or next(module.parameters(recurse=False), None) is not None:
+        yield name, module
+        return
+    for part_name, part in parts:
+        yield from _iter_layers(part, f"{name}.{part_name}" if name else part_name)
+
+
 def _build_recorder(name: str, rows: list[LayerRow]):  # type: ignore[no-untyped-def]
-    def record(leaf: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        shape = tuple(output.shape[1:])
-        rows.append(LayerRow(name, type(leaf).__name__, shape, count_parameters(leaf)))
+    def record(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        # A normalised weight makes torch rename its layer's class.
+        kind = type(layer).__name__.removeprefix("Parametrized")
+        rows.append(LayerRow(name, kind, tuple(output.shape[1:]), count_parameters(layer)))
 
     return record

@@ -14,6 +14,7 @@ THESIS_COUNTS = {
     "dcgan": (3_576_704, 2_766_657),
     "wgan_gp": (3_576_704, 2_766_657),
 }
+SMALL = {"z_dim": 8, "width": 4, "img_resolution": 32}
 
 
 def make_config(model, **options):
@@ -95,6 +96,66 @@ def test_critic_norm_layer_does_not_mix_samples():
         assert torch.allclose(together, alone, atol=1e-6) is not is_mixed
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_spectral_normalisation_makes_the_largest_singular_value_one(model):
+    torch.manual_seed(0)
+    discriminator = build_discriminator(ModelConfig(model, **SMALL, critic_norm="spectral"))
+    layers = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    assert len(layers) == 4
+    for _ in range(30):  # a power iteration each
+        discriminator(torch.randn(4, 3, 32, 32))
+    for layer in layers:
+        largest = torch.linalg.matrix_norm(layer.weight.flatten(1), ord=2)
+        assert largest.item() == pytest.approx(1.0, abs=0.01)
+    norms = [m for m in discriminator.modules() if isinstance(m, nn.BatchNorm2d | nn.GroupNorm)]
+    assert not norms
+
+
+def test_no_normalisation_leaves_convolutions_alone():
+    discriminator = build_discriminator(ModelConfig("dcgan", **SMALL, critic_norm="none"))
+    kinds = {type(layer).__name__ for layer in discriminator.layers}
+    assert kinds == {"Conv2d", "LeakyReLU"}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_features_are_what_the_last_layer_judges(model):
+    torch.manual_seed(0)
+    discriminator = build_discriminator(ModelConfig(model, **SMALL)).eval()
+    images = torch.randn(2, 3, 32, 32)
+    features = discriminator.extract_features(images)
+    assert features.shape[1:] == ((4,) if model == "sgan" else (16, 4, 4))
+    logits = discriminator.layers[-1](features).flatten()
+    assert torch.equal(discriminator(images), logits)
+    assert torch.equal(discriminator.judge(features), logits)
+
+
+def test_a_generator_does_not_depend_on_what_concerns_the_discriminator():
+    plain = build_generator(ModelConfig("dcgan", **SMALL))
+    options = {"critic_norm": "spectral", "has_minibatch_stddev": True}
+    other = build_generator(ModelConfig("dcgan", **SMALL, **options))
+    assert plain.state_dict().keys() == other.state_dict().keys()
+    other.load_state_dict(plain.state_dict())
+
+
+def test_model_options_of_older_versions_are_read():
+    values = {"model": "dcgan", "z_dim": 8, "critic_norm": "layer", "num_classes": 0}
+    config = ModelConfig.from_dict(values)
+    assert (config.has_minibatch_stddev, config.has_self_attention) == (False, False)
+
+
+def test_layer_table_shows_normalised_weights_and_attention_as_layers():
+    options = {"critic_norm": "spectral", "has_self_attention": True, "has_minibatch_stddev": True}
+    tables = summarize_model(ModelConfig("dcgan", 8, 4, 3, 64, **options))
+    config = ModelConfig("dcgan", 8, 4, 3, 64, **options)
+    for name, build in (("generator", build_generator), ("discriminator", build_discriminator)):
+        total = sum(row.num_parameters for row in tables[name])
+        assert total == count_parameters(build(config))
+    kinds = [row.kind for row in tables["discriminator"]]
+    assert kinds[:3] == ["Conv2d", "LeakyReLU", "SelfAttention"]
+    assert kinds[-2:] == ["MinibatchStddev", "Conv2d"]
+    assert tables["discriminator"][0].output_shape == (4, 32, 32)
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -102,7 +163,7 @@ def test_critic_norm_layer_does_not_mix_samples():
         ({"img_channels": 4}, "img_channels is 4: expected 1"),
         ({"width": 0}, "width is 0: expected a whole number from 1 to 512"),
         ({"z_dim": True}, "z_dim is True"),
-        ({"critic_norm": "instance"}, "expected one of batch, layer"),
+        ({"critic_norm": "instance"}, "expected one of batch, layer, spectral, none"),
     ],
 )
 def test_options_out_of_range_are_refused(options, sentence):
