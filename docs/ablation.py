@@ -235,7 +235,7 @@ def build_trainer(case: Case, dataset: ImageDataset, device: str) -> Trainer:
     checkpoint_path = RUNS / "checkpoints" / f"{case.name}.safetensors"
     command = f"python -m docs.ablation --only {shlex.quote(case.row.key)} --seeds {case.seed}"
     trainer = Trainer(config, dataset, folder, checkpoint_path, command, select_device(device))
-    if not folder.state_path.exists():
+    if not folder.states.list_paths():
         folder.save_options(config, DATASET_OPTIONS, checkpoint_path.parent, command)
         return trainer
     if folder.load_options()[0] != config:
