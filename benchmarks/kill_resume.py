@@ -222,7 +222,8 @@ def is_reached(moment: Moment, run: Path, before: Leftovers) -> bool:
     """Tell whether this process has logged the moment's step, or has begun to write its state."""
     now = Leftovers.find(run)
     if moment.is_save:
-        return any(f".state-{moment.step:07d}.pt." in name for name in now.saves - before.saves)
+        steps = [int(name.split("-")[1].split(".")[0]) for name in now.saves - before.saves]
+        return any(step >= moment.step for step in steps)
     is_ours = now.metrics not in (0, before.metrics)
     return is_ours and read_last_step(run / "metrics.jsonl") >= moment.step
 

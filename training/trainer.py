@@ -14,7 +14,7 @@ from training.datasets import ImageDataset
 from training.devices import describe_device, uses_bfloat16
 from training.errors import CheckpointError, DivergenceError, TrainingError
 from training.footprint import check_memory, explain_out_of_memory
-from training.health import check_losses, check_weights
+from training.health import check_losses, check_state, check_weights
 from training.images import tile_images
 from training.keeping import TrainingKeeper, WatchingKeeper
 from training.memory import measure_memory
@@ -178,6 +178,8 @@ class Trainer:
         if due.losses:
             self._report_losses(reporter)
             self._state.window.clear()
+        if due.save:  # before a score is recorded whose state could not be saved
+            check_state(self.engine.state_dict(), self.progress.step)
         if due.snapshot:
             self._keeper.save_snapshot(self.progress)
         if due.histograms:
