@@ -1,4 +1,4 @@
-"""Serve Latent Explorer: python app.py [--checkpoints DIR] [--port N]. Also what a Space runs."""
+"""Serve Latent Explorer: python app.py [--checkpoints DIR] [--runs DIR]. Also what a Space runs."""
 
 import argparse
 import os
@@ -19,6 +19,11 @@ def parse_arguments() -> argparse.Namespace:
         help="folder with *.safetensors generators (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
+        "--runs", type=Path, default=here / "runs", metavar="DIR",
+        help="folder with training runs to watch, which need not be there yet "
+        "(default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
         "--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
         help="address to listen on; 0.0.0.0 lets others on the network in (default: %(default)s)",
     )  # fmt: skip
@@ -34,6 +39,7 @@ def parse_arguments() -> argparse.Namespace:
 def serve(arguments: argparse.Namespace) -> None:
     """Build the page and serve it until interrupted; raises ProjectError if it cannot be."""
     from explorer.library import CheckpointLibrary
+    from explorer.runs import RunLibrary
     from explorer.sampler import Sampler
     from explorer.ui.app import build_app, get_launch_options
     from training.devices import select_device
@@ -42,7 +48,7 @@ def serve(arguments: argparse.Namespace) -> None:
     library = CheckpointLibrary(arguments.checkpoints)
     sampler = Sampler(library, select_device(arguments.device))
     with tempfile.TemporaryDirectory(prefix="latent-explorer-") as exports:
-        demo = build_app(library, sampler, Path(exports))
+        demo = build_app(library, sampler, Path(exports), RunLibrary(arguments.runs))
         try:
             demo.launch(
                 server_name=arguments.host,

@@ -11,10 +11,11 @@ from benchmarks.frechet import run_frechet
 from benchmarks.live_score import run_live_score
 from benchmarks.measurement import Context, Measurement
 from benchmarks.memory import run_memory
+from benchmarks.resolutions import run_resolutions
 from benchmarks.sampling import run_sampling
 from benchmarks.slider import run_slider
 from benchmarks.startup import run_startup
-from benchmarks.train import run_training
+from benchmarks.training import run_training
 
 
 @dataclass(frozen=True)
@@ -37,5 +38,6 @@ BENCHMARKS: dict[str, Benchmark] = {
     "animation": Benchmark("a morph from latents to a GIF file", run_animation),
     "frechet": Benchmark("Frechet distances", run_frechet),
     "extraction": Benchmark("features a second", run_extraction),
-    "training": Benchmark("training images per second", run_training),
+    "training": Benchmark("training, and against a plain loop", run_training),
+    "resolutions": Benchmark("training at 32 to 256 px, and that it learns", run_resolutions),
 }

@@ -120,7 +120,8 @@ def main() -> None:
     extractor = load_extractor("efficientnet-lite0")
     reference = load_reference(REFERENCE)
     training = load_dataset(f"avatars:{STYLE}")
-    report("training images", training, extractor)
+    assert reference.real is not None
+    report("training images", training, reference.real.measured_indices, extractor)
     cases = build_cases(training, extractor)
     outcomes = []
     for case in cases:
@@ -223,13 +224,16 @@ def make_variants(images: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
 def get_features(name: str, images: NDArray[np.uint8], extractor: Extractor) -> Features:
     """Extract the features of images, or read them from the cache."""
     dataset = ImageDataset(name, name, "CC BY 4.0", images, compute_fingerprint(images))
-    return report(name, dataset, extractor)
+    return report(name, dataset, np.arange(len(dataset)), extractor)
 
 
-def report(name: str, dataset: ImageDataset, extractor: Extractor) -> Features:
-    """Extract a data set's features with progress on stderr."""
+def report(
+    name: str, dataset: ImageDataset, indices: NDArray[np.int64], extractor: Extractor
+) -> Features:
+    """Extract the features of these images with progress on stderr."""
     found = extract_dataset_features(
         dataset,
+        indices,
         extractor,
         on_progress=lambda done, total: print(
             f"\r{name}: features of {done:,} of {total:,}", end="", file=sys.stderr

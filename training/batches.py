@@ -7,16 +7,29 @@ from torch import Tensor
 from training.datasets import ImageDataset
 from training.errors import DatasetError
 from training.images import to_float
+from training.processes import ALONE, Processes
+
+CPU = torch.device("cpu")
+# Of a GPU's free memory the images may take so much; networks and layers' outputs need the rest.
+MAX_RESIDENT_SHARE = 0.5
 
 
 class ImageBatches:
     """Draw batches without replacement, reshuffled each epoch from (seed, epoch) alone.
 
-    A partial batch at an epoch's end is dropped. ``epoch`` and ``position`` are all its state.
+    Of several processes each gets its own rows of every batch. A partial batch at an epoch's end is
+    dropped. ``epoch`` and ``position`` are all its state. On a GPU with room for them all images
+    are copied there once, as uint8, so that a step copies nothing.
     """
 
     def __init__(
-        self, dataset: ImageDataset, batch_size: int, seed: int, is_mirrored: bool
+        self,
+        dataset: ImageDataset,
+        batch_size: int,
+        seed: int,
+        is_mirrored: bool,
+        device: torch.device = CPU,
+        processes: Processes = ALONE,
     ) -> None:
         if len(dataset) < batch_size:
             raise DatasetError(
@@ -27,26 +40,51 @@ class ImageBatches:
         self._batch_size = batch_size
         self._seed = seed
         self._is_mirrored = is_mirrored
+        self._device, self._processes = device, processes
+        self._resident = (
+            torch.tensor(dataset.images, device=device)
+            if fits_on_device(dataset.images.nbytes, device)
+            else None
+        )
         self.restore(0, 0)
 
     def restore(self, epoch: int, position: int) -> None:
         """Go to the batch that starts at ``position`` of an epoch's order."""
         self.epoch, self.position = epoch, position
         shuffler = np.random.default_rng([self._seed, epoch])
-        self._order = shuffler.permutation(len(self._dataset))
-        self._is_flipped = shuffler.random(len(self._dataset)) < 0.5
+        num_batches = len(self._dataset) // self._batch_size
+        order = shuffler.permutation(len(self._dataset))
+        is_flipped = torch.from_numpy(shuffler.random(len(self._dataset)) < 0.5)
+        # Sorted reads are kind to a memory map; the order within a batch does not matter.
+        order = order[: num_batches * self._batch_size].reshape(num_batches, self._batch_size)
+        rows = torch.from_numpy(np.sort(order, axis=1))  # (batches, N)
+        where = CPU if self._resident is None else self._device
+        self._rows, self._is_flipped = rows.to(where), is_flipped[rows].to(where)
 
-    def draw(self, device: torch.device) -> Tensor:
-        """Return the next real images, (N, C, H, W) in [-1, 1] on the device."""
+    def draw(self) -> Tensor:
+        """Return the next real images of this process, (N, C, H, W) in [-1, 1] on the device."""
         if self.position + self._batch_size > len(self._dataset):
             self.restore(self.epoch + 1, 0)
-        chosen = slice(self.position, self.position + self._batch_size)
+        turn = self.position // self._batch_size
         self.position += self._batch_size
-        # Sorted reads are kind to a memory map; the order within a batch does not matter.
-        rows = np.sort(self._order[chosen])
-        images = torch.from_numpy(self._dataset.images[rows])  # (N, C, H, W) uint8
+        images = self._read(self._processes.share(self._rows[turn]))  # (N, C, H, W) uint8
         if self._is_mirrored:
-            flipped = torch.from_numpy(self._is_flipped[rows])
-            images = torch.where(flipped[:, None, None, None], images.flip(3), images)
-        images = images.to(device, non_blocking=True).to(memory_format=torch.channels_last)
+            is_flipped = self._processes.share(self._is_flipped[turn])
+            images = torch.where(is_flipped[:, None, None, None], images.flip(3), images)
+        images = images.to(self._device, non_blocking=True).to(memory_format=torch.channels_last)
         return to_float(images)
+
+    def _read(self, rows: Tensor) -> Tensor:
+        if self._resident is not None:
+            return self._resident.index_select(0, rows)
+        images = torch.from_numpy(self._dataset.images[rows.numpy()])
+        # Only from pinned memory does a copy to a GPU leave the processor free.
+        return images.pin_memory() if self._device.type == "cuda" else images
+
+
+def fits_on_device(num_bytes: int, device: torch.device) -> bool:
+    """Tell whether that much may stay in a GPU's memory, beside what training needs there."""
+    if device.type != "cuda":
+        return False
+    free, _ = torch.cuda.mem_get_info(device)
+    return num_bytes <= MAX_RESIDENT_SHARE * free

@@ -14,6 +14,9 @@ from training.techniques import TechniqueOptions, check_techniques
 
 PRECISIONS = ("auto", "bf16", "fp32")
 DEFAULT_STEPS = 10_000
+ON_NAN_CHOICES = ("stop", "rewind")
+# Options that say when a training ends, of which one is given.
+GOALS = ("steps", "kimg", "minutes")
 NAME_PATTERN = re.compile(r"\w[\w.-]{0,99}")
 
 
@@ -79,16 +82,40 @@ class TrainConfig(TechniqueOptions):
         20, "steps between lines in metrics.jsonl", kind=int, low=1, high=100_000
     )
     grid_every: int = option(
-        250, "steps between image grids in TensorBoard; 0: never", kind=int, low=0, high=100_000_000
+        250, "steps between grids of samples; 0: never", kind=int, low=0, high=100_000_000
     )
     save_every: int = option(
         500, "steps between saves of the full state", kind=int, low=1, high=100_000_000
     )
 
+    # Watching and safety.
+    on_nan: str = option(
+        "stop",
+        "when a loss or weight is not finite: stop, or rewind to the last save with both learning "
+        "rates halved, at most three times",
+        kind=str,
+        choices=ON_NAN_CHOICES,
+    )
+    histograms_every: int = option(
+        0,
+        "steps between histograms of weights and gradients in TensorBoard; 0: never",
+        kind=int,
+        low=0,
+        high=100_000_000,
+    )
+    projector: int = option(
+        0,
+        "generated and as many real images in TensorBoard's embedding projector at the end of the "
+        "run, by their features; 0: none",
+        kind=int,
+        low=0,
+        high=4096,
+    )
+
     def __post_init__(self) -> None:
         for item in fields(self):
             check_option(item, getattr(self, item.name))
-        if sum(goal is not None for goal in (self.steps, self.kimg, self.minutes)) > 1:
+        if sum(getattr(self, goal) is not None for goal in GOALS) > 1:
             raise ConfigError(
                 "More than one goal was given: choose one of --steps, --kimg, --minutes."
             )

@@ -65,6 +65,11 @@ def has_fast_bfloat16(device: torch.device | str) -> bool:
     return False
 
 
+def uses_bfloat16(precision: str, device: torch.device) -> bool:
+    """Tell whether to compute under bf16 autocast: asked for, or "auto" where it is fast."""
+    return precision == "bf16" or (precision == "auto" and has_fast_bfloat16(device))
+
+
 def _has_fast_bfloat16_on_cpu() -> bool:
     if hasattr(torch.cpu, "get_capabilities"):
         capabilities = torch.cpu.get_capabilities()

@@ -23,3 +23,11 @@ class MetricError(ProjectError):
 
 class TrainingError(ProjectError):
     """Report a training that cannot go on: non-finite loss, no space left."""
+
+
+class DivergenceError(TrainingError):
+    """Report numbers that are not finite: what was found, in which network, at which step."""
+
+    def __init__(self, finding: str, network: str, step: int) -> None:
+        super().__init__(finding)
+        self.finding, self.network, self.step = finding, network, step

@@ -1,44 +1,52 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, and what to say when they cannot be written."""
 
 import contextlib
 import errno
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from training.errors import ProjectError
+
+FULL_DISK = {
+    errno.ENOSPC: "No space left on the disk",
+    errno.EDQUOT: "No space left in the disk quota",
+    errno.EFBIG: "No larger file is allowed here",
+}
+READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file under a temporary name beside it, flush it to disk and rename it into place.
 
-    Whoever reads ``path`` sees the old content or the new, never a half. A full disk raises
-    ProjectError and leaves the old file as it was.
+    Whoever reads ``path`` sees the old content or the new, never a half, also after a power cut. A
+    full disk raises ProjectError and leaves the old file as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # Unique per call: two threads may write the same file.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
-        write(temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ProjectError(
-                f"No space left on the disk while writing {path}: "
-                "free some space, then go on; the file there before is untouched."
-            ) from error
-        raise
+        with explain_full_disk(path):
+            write(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _flush_folder(path.parent)
     finally:
         with contextlib.suppress(FileNotFoundError):
             temporary.unlink()
 
 
-def write_bytes(path: Path, data: bytes | memoryview) -> None:
-    """Write bytes to a file atomically."""
-    write_atomically(path, lambda temporary: _write_all(temporary, data))
+def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
+    """Write bytes, one part after another, to a file atomically."""
+
+    def write(temporary: Path) -> None:
+        with temporary.open("wb") as file:
+            for part in parts:
+                file.write(part)
+
+    write_atomically(path, write)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -46,8 +54,49 @@ def write_text(path: Path, text: str) -> None:
     write_bytes(path, text.encode("utf-8"))
 
 
-def _write_all(path: Path, data: bytes | memoryview) -> None:
-    path.write_bytes(data)
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Remove the temporary files that writers of ``name`` in a folder left when they were killed.
+
+    Only for files that no other process is writing now.
+    """
+    for path in folder.glob(f".{name}.*.tmp"):
+        path.unlink(missing_ok=True)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise ProjectError if no file can be made in a folder; the folder is made if missing."""
+    with explain_write_errors(folder):
+        write_bytes(folder / "write-test", b"")
+        (folder / "write-test").unlink()
+
+
+@contextlib.contextmanager
+def explain_full_disk(path: Path) -> Iterator[None]:
+    """Raise ProjectError where a disk, a quota or a limit has no room for ``path``."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL_DISK:
+            raise
+        raise ProjectError(
+            f"{FULL_DISK[error.errno]} while writing {path}: "
+            "free some space, then go on; the file there before is untouched."
+        ) from error
+
+
+@contextlib.contextmanager
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Raise ProjectError where there is no room for ``path`` or it may not be written."""
+    try:
+        with explain_full_disk(path):
+            yield
+    except OSError as error:
+        if error.errno not in READ_ONLY:
+            raise
+        raise ProjectError(
+            f"{error.filename or path} cannot be written ({error.strerror}): make it writable or "
+            "choose another folder; what was there is untouched."
+        ) from error
 
 
 def get_cache_dir(cache_dir: Path | None = None) -> Path:
@@ -57,3 +106,17 @@ def get_cache_dir(cache_dir: Path | None = None) -> Path:
         cache_dir = (Path(base) if base else Path.home() / ".cache") / "latent-explorer"
     cache_dir.mkdir(parents=True, exist_ok=True)
     return cache_dir
+
+
+def _flush_folder(folder: Path) -> None:
+    """Flush a folder's entries, so that a rename outlives a power cut."""
+    if os.name == "nt":  # Windows opens no folders; its journal keeps renames in order
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems
+            raise
+    finally:
+        os.close(descriptor)

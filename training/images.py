@@ -16,3 +16,10 @@ def to_uint8(images: Tensor) -> Tensor:
 def to_float(images: Tensor) -> Tensor:
     """Convert uint8 pixels to float32 in [-1, 1] of the same shape; `to_uint8` inverts it."""
     return images.to(torch.float32).div(127.5).sub(1)
+
+
+def tile_images(images: Tensor, side: int) -> Tensor:
+    """Lay side * side images (side², C, H, W) out row by row as one (C, side * H, side * W)."""
+    channels, height, width = images.shape[1:]
+    tiles = images.reshape(side, side, channels, height, width)
+    return tiles.permute(2, 0, 3, 1, 4).reshape(channels, side * height, side * width)

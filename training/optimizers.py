@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, profiler
 
 from training.regularizers import HistoricalAverage, clip_weights
 
@@ -72,19 +72,27 @@ class NetworkOptimizer:
         for group in self.optimizer.param_groups:
             group["lr"] = factor * group[BASE_RATE]
 
+    def scale_base_rate(self, factor: float) -> float:
+        """Multiply the base learning rate, which a state keeps; returns the new one."""
+        for group in self.optimizer.param_groups:
+            group["lr"] *= factor
+            group[BASE_RATE] *= factor
+        return float(self.optimizer.param_groups[0][BASE_RATE])
+
     def zero_grad(self) -> None:
         """Forget all gradients."""
         self.optimizer.zero_grad(set_to_none=True)
 
     def step(self) -> None:
         """Move the weights by the gradients they hold."""
-        if self._history is not None:
-            self._history.add_gradients()
-        self.optimizer.step()
-        if self._weight_clip:
-            clip_weights(self._parameters, self._weight_clip)
-        if self._history is not None:
-            self._history.update()
+        with profiler.record_function("optimizer"):
+            if self._history is not None:
+                self._history.add_gradients()
+            self.optimizer.step()
+            if self._weight_clip:
+                clip_weights(self._parameters, self._weight_clip)
+            if self._history is not None:
+                self._history.update()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the optimiser's state, and beside it the weights' mean where there is one."""

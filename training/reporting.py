@@ -6,12 +6,15 @@ import time
 from types import TracebackType
 from typing import Any
 
-from torch import Tensor
-from torch.utils.tensorboard.writer import SummaryWriter
+from PIL import Image
+from torch import Tensor, nn
 from tqdm import tqdm
 
+from training.files import write_atomically
 from training.history import HistoryWriter
+from training.projector import Embedding
 from training.runs import RunFolder
+from training.tensorboard_log import TensorBoardLog
 
 # How often the bar is redrawn, in seconds: on a terminal, and in a log file.
 TERMINAL_INTERVAL, LOG_INTERVAL = 0.2, 30.0
@@ -24,18 +27,66 @@ TENSORBOARD_NAMES = {
     "d_accuracy": "discriminator/accuracy",
     "d_skipped": "discriminator/skipped_steps",
     "images_per_second": "speed/images_per_second",
+    "memory_mb": "memory/resident_mb",
+    "gpu_memory_mb": "memory/gpu_peak_mb",
     "score": "score/value",
     "noise_floor": "score/noise_floor",
 }
 
 
-class Reporter:
+class SilentReporter:
+    """Take in what a training tells, as a context manager, and do nothing with it.
+
+    Of several processes those have it that do not write.
+    """
+
+    def __enter__(self) -> "SilentReporter":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End without a word."""
+
+    def report_losses(self, row: dict[str, Any], fraction: float) -> None:
+        """Take mean losses of the last steps; ``fraction`` of the training is done."""
+
+    def report_score(self, row: dict[str, Any]) -> None:
+        """Take a score row."""
+
+    def report_grid(self, images: Tensor, step: int) -> None:
+        """Take an image grid, uint8 (C, H, W)."""
+
+    def report_histograms(self, networks: dict[str, nn.Module], step: int) -> None:
+        """Take networks, for how their weights are distributed."""
+
+    def report_embedding(self, embedding: Embedding, step: int) -> None:
+        """Take points with pictures."""
+
+    def rewind(self, step: int, has_open_losses: bool, row: dict[str, Any]) -> None:
+        """Take back what was told after a step, and why."""
+
+    def sync(self) -> None:
+        """Wait until all that was told is on the disk."""
+
+    def report_activity(self, text: str) -> None:
+        """Take what is going on when it is not a training step."""
+
+
+class Reporter(SilentReporter):
     """Write each row of numbers everywhere it is read, as a context manager."""
 
     def __init__(self, folder: RunFolder, name: str, first_step: int) -> None:
+        self._folder = folder
         self._history = HistoryWriter(folder.metrics_path)
-        # What an earlier run logged from this step on was not saved, and is not shown.
-        self._tensorboard = SummaryWriter(str(folder.tensorboard), purge_step=first_step)
+        try:
+            self._tensorboard = TensorBoardLog(folder, first_step)
+        except BaseException:
+            self._history.close()
+            raise
         is_terminal = sys.stderr.isatty()
         self._bar = tqdm(
             total=100,
@@ -49,6 +100,7 @@ class Reporter:
         self._first_fraction: float | None = None
 
     def __enter__(self) -> "Reporter":
+        self._tensorboard.__enter__()
         return self
 
     def __exit__(
@@ -58,8 +110,8 @@ class Reporter:
         traceback: TracebackType | None,
     ) -> None:
         self._bar.close()
-        self._tensorboard.close()
         self._history.close()
+        self._tensorboard.__exit__(kind, error, traceback)
 
     def report_losses(self, row: dict[str, Any], fraction: float) -> None:
         """Record mean losses of the last steps; ``fraction`` of the training is done."""
@@ -80,8 +132,35 @@ class Reporter:
         )
 
     def report_grid(self, images: Tensor, step: int) -> None:
-        """Record an image grid, uint8 (C, H, W)."""
+        """Record an image grid, uint8 (C, H, W), as a PNG in the run folder and in TensorBoard."""
+        pixels = images.permute(1, 2, 0).numpy()
+        picture = Image.fromarray(pixels[..., 0] if len(images) == 1 else pixels)
+        write_atomically(
+            self._folder.get_grid_path(step), lambda path: picture.save(path, format="PNG")
+        )
         self._tensorboard.add_image("samples/fixed_seeds", images, step)
+
+    def report_histograms(self, networks: dict[str, nn.Module], step: int) -> None:
+        """Record how the weights of networks, and their last gradients, are distributed."""
+        for name, network in networks.items():
+            self._tensorboard.add_histograms(name, network, step)
+
+    def report_embedding(self, embedding: Embedding, step: int) -> None:
+        """Record points with pictures for TensorBoard's projector."""
+        self._tensorboard.add_embedding(embedding, step)
+
+    def rewind(self, step: int, has_open_losses: bool, row: dict[str, Any]) -> None:
+        """Take back what was recorded after a step, and record why."""
+        self._history.close()
+        self._folder.truncate(step, has_open_losses)
+        self._history = HistoryWriter(self._folder.metrics_path)
+        self._tensorboard.restart(step + 1)
+        self._history.write(row)
+
+    def sync(self) -> None:
+        """Wait until all that was recorded is on the disk."""
+        self._tensorboard.flush()
+        self._history.sync()
 
     def report_activity(self, text: str) -> None:
         """Show what is going on when it is not a training step."""

@@ -1,31 +1,39 @@
-"""Run folders: runs/<name>/ with options, state, metrics, snapshots and TensorBoard files."""
+"""Run folders: runs/<name>/ with options, states, metrics, samples, snapshots and TensorBoard."""
 
-import io
+import dataclasses
 import json
+import re
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from training.config import TrainConfig
+from training.config import GOALS, TrainConfig
 from training.datasets import DatasetOptions
 from training.errors import CheckpointError, ConfigError
-from training.files import write_bytes, write_text
-from training.history import read_history
+from training.files import explain_write_errors, write_text
+from training.history import truncate_history
+from training.locks import lock_run
+from training.states import StateStore
 
 RUN_FORMAT_VERSION = 1
+# What a resume may change: how far to go, where to compute, and what to do when that fails.
+CHANGEABLE = (*GOALS, "device", "on_nan")
+# A step of more than seven digits makes the name longer.
+GRID_NAME = re.compile(r"step-(\d{7,12})\.png")
 
 
 class RunFolder:
-    """Name the files of a run and read and write its options and state."""
+    """Name the files of a run and read and write its options."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.options_path = path / "options.json"
-        self.state_path = path / "state.pt"
+        self.states = StateStore(path)
         self.metrics_path = path / "metrics.jsonl"
         self.snapshots = path / "snapshots"
+        self.samples = path / "samples"
         self.tensorboard = path / "tensorboard"
 
     def save_options(
@@ -39,7 +47,8 @@ class RunFolder:
             "checkpoints": str(checkpoints),
             "command": command,
         }
-        write_text(self.options_path, json.dumps(values, indent=2) + "\n")
+        with explain_write_errors(self.options_path):
+            write_text(self.options_path, json.dumps(values, indent=2) + "\n")
 
     def load_options(self) -> tuple[TrainConfig, DatasetOptions, Path, str]:
         """Read options, data set options, checkpoint folder and first command of the run."""
@@ -59,32 +68,57 @@ class RunFolder:
                 "JSON that `python -m training train` wrote; start a new run."
             ) from error
 
-    def save_state(self, state: dict[str, Any]) -> None:
-        """Write the full training state, whole or not at all."""
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_bytes(self.state_path, buffer.getbuffer())
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the run while a ``with`` block runs; raises CheckpointError if another does."""
+        return lock_run(self.path / "lock")
 
-    def load_state(self) -> dict[str, Any]:
-        """Read the full training state; no code in the file is run."""
-        if not self.state_path.is_file():
-            raise CheckpointError(
-                f"{self.path} holds no saved state: the run ended before its first save; "
-                "start it again with the command that began it."
-            )
+    def get_grid_path(self, step: int) -> Path:
+        """Return where the grid of samples of a step is, or would be."""
+        return self.samples / f"step-{step:07d}.png"
+
+    def list_grids(self) -> dict[int, Path]:
+        """List the grids of samples there are, by growing step."""
+        found = {}
+        for path in self.samples.glob("step-*.png") if self.samples.is_dir() else ():
+            match = GRID_NAME.fullmatch(path.name)
+            if match:
+                found[int(match[1])] = path
+        return dict(sorted(found.items()))
+
+    def check_config(self, config: TrainConfig, saved: Mapping[str, Any]) -> None:
+        """Raise CheckpointError if options differ from those of a saved state.
+
+        What a resume may change is free, and so is the place of the images: their fingerprint is
+        compared. States of earlier versions (``saved`` is empty) tell no options.
+        """
+        if not saved:
+            return
         try:
-            state = torch.load(self.state_path, map_location="cpu", weights_only=True)
-        except (RuntimeError, EOFError, ValueError, OSError, KeyError) as error:
+            trained = TrainConfig.from_dict(saved).resolve().to_dict()
+        except (ConfigError, TypeError) as error:
             raise CheckpointError(
-                f"{self.state_path} is damaged ({type(error).__name__}): expected the state that "
-                "training wrote; start a new run."
+                f"The saved state in {self.path} is of another version of this program: {error}"
             ) from error
-        return dict(state)
+        for name, found in config.resolve().to_dict().items():
+            if name not in (*CHANGEABLE, "data") and found != trained[name]:
+                raise CheckpointError(
+                    f"{self.options_path} says {name} {found!r}, but the saved state was trained "
+                    f"with {trained[name]!r}: put that back, or start a new run."
+                )
 
-    def truncate_history(self, step: int) -> None:
-        """Drop metrics of steps after ``step``: they belong to work that was not saved."""
-        rows = [row for row in read_history(self.metrics_path) if row["step"] <= step]
-        write_text(self.metrics_path, "".join(json.dumps(row) + "\n" for row in rows))
+    def keep_changes(self, changes: Mapping[str, Any]) -> None:
+        """Write what a resume changes to the options, so that the next one goes on with it."""
+        config, dataset, checkpoints, command = self.load_options()
+        changed = dataclasses.replace(config, **changes)
+        if changed != config:
+            self.save_options(changed, dataset, checkpoints, command)
+
+    def truncate(self, step: int, has_open_losses: bool = False) -> None:
+        """Drop metrics and grids of steps after ``step``: they are of work that was not saved."""
+        truncate_history(self.metrics_path, step, has_open_losses)
+        for grid_step, path in self.list_grids().items():
+            if grid_step > step:
+                path.unlink()
 
 
 def _pack_dataset_options(options: DatasetOptions) -> dict[str, Any]:

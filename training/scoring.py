@@ -1,19 +1,24 @@
 """Scoring a generator while it trains, always on the same seeds."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.metrics.estimator import ScoreEstimator
-from training.metrics.extractors import load_extractor
-from training.metrics.reference import get_reference
+from training.metrics.extractors import Extractor, load_extractor
+from training.metrics.reference import ReferenceStatistics, get_reference
 from training.metrics.reference_files import find_reference
 from training.metrics.sampling import make_features, make_seeded_images
-from training.metrics.score import Score
+from training.metrics.score import FeatureSource, Score
+from training.processes import ALONE, Processes
+from training.projector import Embedding, build_embedding
 
 SCORE_BATCH_SIZE = 64
 
@@ -32,23 +37,70 @@ class TrainingScorer:
         device: torch.device,
         reference_folder: Path,
         cache_dir: Path | None,
+        processes: Processes = ALONE,
     ) -> None:
-        self._config, self._device = config, device
-        weights = Path(config.extractor_weights) if config.extractor_weights else None
-        self._extractor = load_extractor(config.extractor, weights=weights, device=device)
-        self.reference = find_reference(
-            dataset.describe(), config.extractor, [reference_folder]
+        self._processes = processes
+        self._config, self._dataset, self._device = config, dataset, device
+        self._reference_folder, self._cache_dir = reference_folder, cache_dir
+        self._weights = Path(config.extractor_weights) if config.extractor_weights else None
+
+    @cached_property
+    def extractor(self) -> Extractor:
+        """Return the feature network, loaded at its first use."""
+        return load_extractor(self._config.extractor, weights=self._weights, device=self._device)
+
+    @cached_property
+    def reference(self) -> ReferenceStatistics:
+        """Return what real images look like to the extractor; computing it may take minutes."""
+        key = self._config.extractor
+        return find_reference(
+            self._dataset.describe(), key, [self._reference_folder]
         ) or get_reference(
-            dataset, config.extractor, cache_dir=cache_dir, weights=weights, device=device
+            self._dataset,
+            key,
+            cache_dir=self._cache_dir,
+            weights=self._weights,
+            device=self._device,
         )
 
+    def load(self) -> None:
+        """Load what the options will need, so that what is wrong with it is said at once."""
+        with self._processes.main_first():
+            if self._config.score_every or self._config.projector:
+                _ = self.extractor
+            if self._config.score_every:
+                _ = self.reference
+
     def score(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Score | None:
-        """Score the generator; returns None if ``is_stopped`` turned true on the way."""
-        get_features = make_features(make_seeded_images(generator, self._device), self._extractor)
-        running = ScoreEstimator(self.reference, self._extractor)
-        while (start := running.num_samples) < self._config.score_samples:
-            if is_stopped():
+        """Score the generator; returns None if ``is_stopped`` turned true on the way.
+
+        Several processes share the samples, and the main one alone has the score, of the same
+        samples in the same order as one process would; the others get None.
+        """
+        get_features = make_features(make_seeded_images(generator, self._device), self.extractor)
+        running = ScoreEstimator(self.reference, self.extractor)
+        num_samples = self._config.score_samples
+        for start in range(0, num_samples, self._processes.num * SCORE_BATCH_SIZE):
+            if self._processes.agree(is_stopped()):
                 return None
-            count = min(SCORE_BATCH_SIZE, self._config.score_samples - start)
-            running.update(get_features(start, count))
-        return running.compute()
+            features = self._extract_share(get_features, start)
+            if self._processes.is_main:
+                running.update(features)
+        return running.compute() if self._processes.is_main else None
+
+    def _extract_share(self, get_features: FeatureSource, start: int) -> NDArray[np.float32]:
+        """Extract features of the next samples, a batch in each process; returns all of them."""
+        first = start + self._processes.rank * SCORE_BATCH_SIZE
+        count = min(SCORE_BATCH_SIZE, max(0, self._config.score_samples - first))
+        # The last batches may be short, or none: gathered are as many rows of each process.
+        own = np.zeros((SCORE_BATCH_SIZE, self.extractor.dim), np.float32)
+        if count:
+            own[:count] = get_features(first, count)
+        return self._processes.gather(own)[: self._config.score_samples - start]
+
+    def embed(
+        self, generator: nn.Module, num_samples: int, is_stopped: Callable[[], bool]
+    ) -> Embedding | None:
+        """Place generated and real images in feature space; None if ``is_stopped`` turned true."""
+        make_images = make_seeded_images(generator, self._device)
+        return build_embedding(make_images, self._dataset, self.extractor, num_samples, is_stopped)

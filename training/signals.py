@@ -41,6 +41,7 @@ class StopSignal:
             raise KeyboardInterrupt
         self.received = signal.Signals(number)
         print(
-            f"\n{self.received.name}: finishing this step, then saving. Once more to stop at once.",
+            f"\n{self.received.name}: finishing this step or batch of images, then saving. "
+            "Once more to stop at once.",
             file=sys.stderr,
         )

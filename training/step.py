@@ -1,11 +1,12 @@
 """One step of adversarial training: several discriminator updates, then one of the generator."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, nn, profiler
 
 from training.config import TrainConfig
 from training.diff_augment import parse_policy
@@ -18,9 +19,13 @@ from training.losses import (
 )
 from training.models import ModelConfig, build_discriminator, build_generator
 from training.optimizers import NetworkOptimizer
+from training.processes import ALONE, Processes
 
 # Accuracy is null for losses without a boundary; what was skipped is a share of critic steps.
 STAT_NAMES = ("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped")
+
+# Far apart, so that seeds of neighbouring runs and processes do not meet.
+SEED_STRIDE = 0x9E3779B9
 
 Network = TypeVar("Network", bound=nn.Module)
 Stats = dict[str, Tensor]
@@ -48,18 +53,27 @@ class AdversarialStep:
     """Own both networks, their optimisers and the averaged generator, and move them a step."""
 
     def __init__(
-        self, config: TrainConfig, model: ModelConfig, device: torch.device, has_autocast: bool
+        self,
+        config: TrainConfig,
+        model: ModelConfig,
+        device: torch.device,
+        has_autocast: bool,
+        processes: Processes = ALONE,
     ) -> None:
         self.config, self.model, self.device = config, model, device
+        self._processes = processes
         self._objective = build_objective(str(config.loss), config.label_smoothing)
         self._augmentations = parse_policy(config.diff_augment)
         self._has_autocast = has_autocast
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             generator, discriminator = build_generator(model), build_discriminator(model)
-        self.generator = _place(generator, device)
-        self.discriminator = _place(discriminator, device)
+        self.generator = processes.synchronize_norms(_place(generator, device))
+        self.discriminator = processes.synchronize_norms(_place(discriminator, device))
         self.generator_ema = build_ema(self.generator)
+        # For each network's own update, in which several processes average its gradients.
+        self._shared_generator = processes.wrap(self.generator)
+        self._shared_discriminator = processes.wrap(self.discriminator)
         # One CPU generator draws latents and epsilons: its state makes a resume exact.
         self.rng = torch.Generator().manual_seed(config.seed)
         # What is drawn on the device comes from one that is seeded anew at each step.
@@ -74,22 +88,28 @@ class AdversarialStep:
         self.optimizer_g.set_progress(fraction)
         self.optimizer_d.set_progress(fraction)
 
-    def run(self, step: int, draw_real: Callable[[torch.device], Tensor]) -> Tensor:
+    def run(self, step: int, draw_real: Callable[[], Tensor]) -> Tensor:
         """Run generator step number ``step`` (from 1); returns STAT_NAMES as one tensor (7,)."""
         num_turns = int(self.config.critic_steps or 1)
-        self._device_rng.manual_seed(self.config.seed + (step << 32))
+        # Each process draws its own noise; the step makes it the same again after a resume.
+        seed = (self.config.seed + self._processes.rank * SEED_STRIDE) % 2**32
+        self._device_rng.manual_seed(seed + (step << 32))
         num_skipped = 0
         for turn in range(1, num_turns + 1):
             batch = self._draw_batch(draw_real)
             # The last fake batch serves the generator's own update too: one forward pass less.
             # Of several parts none is kept, since keeping them all would take the memory of one.
             is_kept = turn == num_turns and self.config.grad_accum == 1
-            stats, fake_images, is_skipped = self._update_discriminator(batch, is_kept)
+            with profiler.record_function("discriminator"):
+                stats, fake_images, is_skipped = self._update_discriminator(batch, is_kept)
             num_skipped += is_skipped
-        stats["loss_g"] = self._update_generator(batch, fake_images if is_kept else None)
+        with profiler.record_function("generator"):
+            stats["loss_g"] = self._update_generator(batch, fake_images if is_kept else None)
         stats["d_skipped"] = torch.full((), num_skipped / num_turns, device=self.device)
-        update_ema(self.generator_ema, self.generator, warm_up_decay(self.config.ema_decay, step))
-        return torch.stack([stats[name] for name in STAT_NAMES])
+        with profiler.record_function("ema"):
+            decay = warm_up_decay(self.config.ema_decay, step)
+            update_ema(self.generator_ema, self.generator, decay)
+        return self._processes.average(torch.stack([stats[name] for name in STAT_NAMES]))
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a resume needs to go on as if there had been no break."""
@@ -111,14 +131,24 @@ class AdversarialStep:
         self.optimizer_d.load_state_dict(state["optimizer_d"])
         self.rng.set_state(state["rng"].cpu())
 
-    def _draw_batch(self, draw_real: Callable[[torch.device], Tensor]) -> Batch:
+    def scale_learning_rates(self, factor: float) -> dict[str, float]:
+        """Multiply both learning rates, from now on and over resumes; returns the new ones."""
+        return {
+            "learning_rate_g": self.optimizer_g.scale_base_rate(factor),
+            "learning_rate_d": self.optimizer_d.scale_base_rate(factor),
+        }
+
+    def _draw_batch(self, draw_real: Callable[[], Tensor]) -> Batch:
         size, device = self.config.batch_size, self.device
         latents = torch.randn((size, self.model.z_dim), generator=self.rng)
         has_penalty = bool(self.config.gp_weight)
         epsilon = torch.rand(size, generator=self.rng) if has_penalty else torch.zeros(size)
+        latents, epsilon = map(self._processes.share, (latents, epsilon))
+        with profiler.record_function("data"):
+            real_images = draw_real()
         return Batch(
             latents.to(device, non_blocking=True),
-            draw_real(device),
+            real_images,
             epsilon.to(device, non_blocking=True),
         )
 
@@ -132,11 +162,12 @@ class AdversarialStep:
         self.optimizer_d.zero_grad()
         num_parts = self.config.grad_accum
         rows: list[Stats] = []
-        for part in batch.split(num_parts):
-            with torch.set_grad_enabled(has_graph):
-                fake_images = self._generate(part.latents)
-            loss, stats = self._compute_critic_loss(part, fake_images.detach())
-            (loss / num_parts).backward()
+        for part, context in self._split(batch, self._shared_discriminator):
+            with context:
+                with torch.set_grad_enabled(has_graph):
+                    fake_images = self._generate(part.latents)
+                loss, stats = self._compute_critic_loss(part, fake_images.detach())
+                (loss / num_parts).backward()
             rows.append(stats)
         means = {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
         # Gradients are there in any case: whoever else computes them needs no word about it.
@@ -150,11 +181,14 @@ class AdversarialStep:
         real_images, fake_images = self._perturb(part.real_images), self._perturb(fake_images)
         penalty = torch.zeros((), device=self.device)
         with self._autocast():
-            real_logits = self.discriminator(real_images).float()  # (N,)
-            fake_logits = self.discriminator(fake_images).float()  # (N,)
+            real_logits = self._shared_discriminator(real_images).float()  # (N,)
+            fake_logits = self._shared_discriminator(fake_images).float()  # (N,)
             if self.config.gp_weight:
                 penalty = compute_gradient_penalty(
-                    self.discriminator, real_images, fake_images.type_as(real_images), part.epsilon
+                    self._shared_discriminator,
+                    real_images,
+                    fake_images.type_as(real_images),
+                    part.epsilon,
                 )
         loss = self._objective.compute_discriminator_loss(real_logits, fake_logits)
         total = loss + float(self.config.gp_weight or 0.0) * penalty
@@ -174,10 +208,11 @@ class AdversarialStep:
         self.optimizer_g.zero_grad()
         num_parts = self.config.grad_accum
         losses = []
-        for part in batch.split(num_parts):
-            images = self._generate(part.latents) if fake_images is None else fake_images
-            loss = self._compute_generator_loss(images, part.real_images)
-            (loss / num_parts).backward()
+        for part, context in self._split(batch, self._shared_generator):
+            with context:
+                images = self._generate(part.latents) if fake_images is None else fake_images
+                loss = self._compute_generator_loss(images, part.real_images)
+                (loss / num_parts).backward()
             losses.append(loss.detach())
         self.optimizer_g.step()
         return torch.stack(losses).mean()
@@ -195,9 +230,21 @@ class AdversarialStep:
             loss = loss + weight * compute_feature_distance(wanted, features)
         return loss
 
+    def _split(
+        self, batch: Batch, network: nn.Module
+    ) -> Iterator[tuple[Batch, AbstractContextManager[Any]]]:
+        """Yield the parts of a batch, each with the context for its forward and backward pass.
+
+        Processes average a network's gradients once, with the last part.
+        """
+        parts = batch.split(self.config.grad_accum)
+        for part in parts[:-1]:
+            yield part, self._processes.pause_averaging(network)
+        yield parts[-1], nullcontext()
+
     def _generate(self, latents: Tensor) -> Tensor:
-        with self._autocast():
-            images: Tensor = self.generator(latents)  # (N, C, H, W)
+        with profiler.record_function("generator"), self._autocast():
+            images: Tensor = self._shared_generator(latents)  # (N, C, H, W)
         return images
 
     def _perturb(self, images: Tensor) -> Tensor:
@@ -216,7 +263,7 @@ class AdversarialStep:
         """Tell whether the discriminator is so far ahead that its step is left out."""
         threshold = self.config.skip_discriminator_above
         # Only where it is asked for: reading the comparison waits for the device.
-        return threshold < 1 and bool(accuracy > threshold)
+        return threshold < 1 and bool(self._processes.average(accuracy) > threshold)
 
     def _summarize_logits(self, real_logits: Tensor, fake_logits: Tensor) -> Stats:
         accuracy = torch.full((), torch.nan, device=self.device)

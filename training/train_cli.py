@@ -5,28 +5,31 @@ import dataclasses
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from training.config import TrainConfig
+import torch
+
+from training.config import GOALS, TrainConfig
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
-from training.devices import select_device
 from training.errors import ConfigError
 from training.metrics.extractors import get_extractor_spec
 from training.models import MODELS, get_model_spec
 from training.options import format_range, get_flag
 from training.plan import describe_plan
 from training.presets import PRESETS
-from training.runs import RunFolder
+from training.processes import Processes, check_shares, join_processes
+from training.runs import CHANGEABLE, RunFolder
 from training.techniques import TechniqueOptions
 from training.trainer import Trainer
+
+Place: TypeAlias = tuple[Processes, torch.device]
 
 EXAMPLES = """examples:
   python -m training train --model wgan_gp --data avatars --name my-first --preset quick
   python -m training train --model wgan_gp --data folder:photos.zip --name photos --minutes 60
   python -m training train --resume runs/my-first --steps 20000
 """
-GOALS = ("steps", "kimg", "minutes")
 
 
 def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -66,17 +69,57 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
 
 def run_train(args: argparse.Namespace) -> int:
     """Train as the flags say; returns the exit status (128 + signal number after a signal)."""
-    trainer = resume_trainer(args) if args.resume else start_trainer(args)
-    if args.dry_run:
-        print(describe_plan(trainer))
-        return 0
-    if not args.resume:
+    with join_processes(_get_device_name(args)) as place:
+        if args.dry_run:
+            trainer = resume_trainer(args, place) if args.resume else start_trainer(args, place)
+            print(describe_plan(trainer))
+            return 0
+        return _run_resumed(args, place) if args.resume else _run_new(args, place)
+
+
+def _get_device_name(args: argparse.Namespace) -> str:
+    if "device" in args or not args.resume:
+        return str(getattr(args, "device", "auto"))
+    config, *_ = RunFolder(args.resume).load_options()
+    return config.device
+
+
+def _run_new(args: argparse.Namespace, place: Place) -> int:
+    processes, _ = place
+    trainer = start_trainer(args, place)
+    processes.wait()  # all have seen that the run is new before the main one begins to write
+    if not processes.is_main:
+        return _train(trainer, is_main=False)
+    with trainer.folder.lock():
+        check_is_new(trainer.folder, trainer.checkpoint_path)  # again: it is ours only now
         trainer.folder.save_options(
             trainer.config, get_dataset_options(args), args.checkpoints, trainer.command
         )
-    print(describe_plan(trainer), file=sys.stderr)
+        return _train(trainer, is_main=True)
+
+
+def _run_resumed(args: argparse.Namespace, place: Place) -> int:
+    processes, _ = place
+    folder = RunFolder(args.resume)
+    folder.load_options()  # a folder without a run is not to be locked
+    if not processes.is_main:
+        return _train(resume_trainer(args, place), is_main=False)
+    with folder.lock():
+        trainer = resume_trainer(args, place)
+        kept = {*GOALS, "on_nan"}
+        folder.keep_changes({name: getattr(trainer.config, name) for name in kept})
+        return _train(trainer, is_main=True)
+
+
+def _train(trainer: Trainer, is_main: bool) -> int:
+    """Train, and let the main process say what comes and how it ended."""
+    if is_main:
+        print(describe_plan(trainer), file=sys.stderr)
     stop = trainer.train()
-    if stop.received is not None:
+    is_done = trainer.is_done
+    if not is_main:
+        return 0
+    if stop.received is not None and not is_done:
         print(
             f"Stopped at step {trainer.progress.step}; the state is saved in "
             f"{trainer.folder.path}. Go on with:\n  {trainer.resume_command}"
@@ -89,7 +132,7 @@ def run_train(args: argparse.Namespace) -> int:
     return 0
 
 
-def start_trainer(args: argparse.Namespace) -> Trainer:
+def start_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     """Build the trainer of a new run; raises ConfigError if its files exist already."""
     for flag in ("model", "data", "name"):
         if getattr(args, flag) is None:
@@ -106,7 +149,15 @@ def start_trainer(args: argparse.Namespace) -> Trainer:
     config = TrainConfig(args.model, args.data, args.name, **{**preset, **chosen}).resolve()
     folder = RunFolder(args.runs / config.name)
     checkpoint_path = args.checkpoints / f"{config.name}.safetensors"
-    if folder.state_path.exists():
+    check_is_new(folder, checkpoint_path)
+    command = "python -m training " + shlex.join(sys.argv[1:])
+    options = get_dataset_options(args)
+    return _build_trainer(config, options, folder, checkpoint_path, command, place)
+
+
+def check_is_new(folder: RunFolder, checkpoint_path: Path) -> None:
+    """Raise ConfigError if a new run would overwrite what another one made."""
+    if folder.states.list_paths():
         raise ConfigError(
             f"{folder.path} exists already: choose another --name, or go on with it by "
             f"--resume {folder.path}."
@@ -116,26 +167,25 @@ def start_trainer(args: argparse.Namespace) -> Trainer:
             f"{checkpoint_path} exists already and is of another run: choose another --name or "
             "move the file away."
         )
-    command = "python -m training " + shlex.join(sys.argv[1:])
-    return _build_trainer(config, get_dataset_options(args), folder, checkpoint_path, command)
 
 
-def resume_trainer(args: argparse.Namespace) -> Trainer:
-    """Build the trainer of a saved run at its saved step; only the goal may change."""
+def resume_trainer(args: argparse.Namespace, place: Place) -> Trainer:
+    """Build the trainer of a saved run at its saved step; only CHANGEABLE options may change."""
     folder = RunFolder(args.resume)
     config, dataset, checkpoints, command = folder.load_options()
     chosen = _collect_options(args)
-    other = sorted({*chosen, *_collect_fixed_options(args)} - {*GOALS, "device"})
+    other = sorted({*chosen, *_collect_fixed_options(args)} - {*CHANGEABLE})
     if other:
+        *flags, last = map(_get_flag, CHANGEABLE)
         raise ConfigError(
             f"A resumed run keeps its options, but {_get_flag(other[0])} was given: "
-            "only --steps, --kimg, --minutes and --device may change."
+            f"only {', '.join(flags)} and {last} may change."
         )
     if any(goal in chosen for goal in GOALS):
         chosen = {**dict.fromkeys(GOALS), **chosen}
     config = dataclasses.replace(config, **chosen)
     checkpoint_path = checkpoints / f"{config.name}.safetensors"
-    trainer = _build_trainer(config, dataset, folder, checkpoint_path, command)
+    trainer = _build_trainer(config, dataset, folder, checkpoint_path, command, place)
     trainer.resume()
     if trainer.is_done:
         raise ConfigError(
@@ -151,13 +201,18 @@ def _build_trainer(
     folder: RunFolder,
     checkpoint_path: Path,
     command: str,
+    place: Place,
 ) -> Trainer:
-    device = select_device(config.device)
+    processes, device = place
     # What is unknown or cannot be built should fail before images are decoded.
     get_extractor_spec(config.extractor)
     config.build_model_config(options.channels, options.resolution)
-    dataset = load_dataset(config.data, options)
-    return Trainer(config, dataset, folder, checkpoint_path, command, device, options.cache_dir)
+    check_shares(config, processes.num)
+    with processes.main_first():
+        dataset = load_dataset(config.data, options)
+    return Trainer(
+        config, dataset, folder, checkpoint_path, command, device, options.cache_dir, processes
+    )
 
 
 def _collect_options(args: argparse.Namespace) -> dict[str, Any]:

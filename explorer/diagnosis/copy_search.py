@@ -21,8 +21,8 @@ MIN_REAL = 30
 class CopySearch:
     """Search the real images nearest to samples, each sample once, as samples come in.
 
-    features (M, d) and indices (M,) are the real images searched; without them the K kept with the
-    reference are. Distances among the real images are those of the same number of images.
+    `features` (M, d) are those of all images that the reference was made of; without them the K
+    kept with it are searched. Distances among the real images are those of the same images.
     """
 
     def __init__(
@@ -30,14 +30,12 @@ class CopySearch:
         real: RealFeatures,
         num_dataset: int,
         features: NDArray[np.float32] | None = None,
-        indices: NDArray[np.int64] | None = None,
     ) -> None:
-        is_whole = features is not None and indices is not None and len(features) == real.num_images
-        self._features = features if is_whole and features is not None else real.features
-        self._indices = indices if is_whole and indices is not None else real.indices
+        is_whole = features is not None
+        self._features = real.features if features is None else features
+        self._indices = real.measured_indices if is_whole else real.indices
         self._num_dataset = num_dataset
-        percentiles = real.nearest_distances if is_whole else None
-        self._real = describe_real(real.features, percentiles)
+        self._real = describe_real(real.features, real.nearest_distances if is_whole else None)
         self._found: list[Neighbours] = []
         self._num_searched = 0
 

@@ -19,9 +19,10 @@ from training.metrics.components import find_components
 from training.metrics.copying import compute_share_interval
 from training.metrics.duplicates import measure_duplicates
 from training.metrics.modes import ModeClassifier
-from training.metrics.real_features import RealFeatures, choose_evenly
+from training.metrics.real_features import RealFeatures
 from training.metrics.registry import METRICS, Prepared
 from training.metrics.spread import measure_spread
+from training.metrics.subset import choose_subset
 
 Features = NDArray[np.float32]
 
@@ -158,8 +159,8 @@ def compute_entropy(shares: NDArray[np.float64]) -> float:
 def build_map(features: Features, real: RealFeatures, base_seed: int) -> FeatureMap:
     """Place up to 1,000 samples and as many real images on their first four components."""
     found = find_components(features, real.features)
-    samples = choose_evenly(len(features), MAX_SHOWN)
-    images = choose_evenly(len(real.features), MAX_SHOWN)
+    samples = choose_subset(len(features), MAX_SHOWN)
+    images = choose_subset(len(real.features), MAX_SHOWN)
     return FeatureMap(
         axes=tuple(f"Component {i + 1}" for i in range(len(found.explained_shares))),
         explained_shares=found.explained_shares,

@@ -29,7 +29,7 @@ from training.latents import check_seed
 from training.metrics.dataset_features import DatasetFeatures, open_dataset_features
 from training.metrics.extractors import Extractor
 from training.metrics.real_features import RealFeatures
-from training.metrics.reference import ReferenceStatistics
+from training.metrics.reference import MAX_IMAGES, ReferenceStatistics
 from training.metrics.registry import Prepared
 
 FIRST_AT = 32
@@ -282,14 +282,14 @@ class _Run:
         """Look for copies among all the images that the reference was made of, if they are here."""
         if self.dataset is None or (self.state.copying is not None and self.state.copying.reason):
             return
-        extractor = self.samples.extractor
-        known = open_dataset_features(self.dataset, extractor.key, extractor.dim)
-        if len(known.indices) != self.real.num_images:
+        if self.real.num_images > MAX_IMAGES:
             return
+        extractor, indices = self.samples.extractor, self.real.measured_indices
+        known = open_dataset_features(self.dataset, indices, extractor.key, extractor.dim)
         if not known.is_done and not self.options.extract_dataset:
             return
         yield from self._extract(known, extractor)
-        self.search = CopySearch(self.real, self._count_dataset(), known.features, known.indices)
+        self.search = CopySearch(self.real, self._count_dataset(), known.features)
         for start in range(0, self.num_samples, 512):
             self.search.search(self.features[: start + 512])
             yield self._report(f"Searching {self.real.num_images:,} real images")

@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 from explorer.library import CheckpointLibrary
+from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.api import build_endpoints
 from explorer.ui.components.empty_notice import build_empty_notice
@@ -21,9 +22,11 @@ CACHE_SECONDS = 3600
 SCORING_TABS = ("compare", "diagnose")
 
 
-def build_app(library: CheckpointLibrary, sampler: Sampler, exports: Path) -> gr.Blocks:
-    """Build the page over a library and a sampler; files to download are left in ``exports``."""
-    return build_page(AppContext(library, sampler, exports))
+def build_app(
+    library: CheckpointLibrary, sampler: Sampler, exports: Path, runs: RunLibrary
+) -> gr.Blocks:
+    """Build the page over what it shows; files to download are left in ``exports``."""
+    return build_page(AppContext(library, sampler, exports, runs))
 
 
 def build_page(context: AppContext) -> gr.Blocks:

@@ -15,6 +15,7 @@ from explorer.diagnosis.on_disk import find_dataset_on_disk
 from explorer.diagnosis.results import DiagnosisResults
 from explorer.feature_bank import FeatureBank
 from explorer.library import CheckpointLibrary
+from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
 from explorer.worker import Worker
@@ -36,13 +37,15 @@ EXPORTS_KEPT_SECONDS = 3600
 class AppContext:
     """Hold what the page computes with, and the folder in which it leaves files to download.
 
-    Long jobs (scores, diagnoses) run on ``worker``, read samples' features from ``bank``, and
-    scores stay in ``results``, whose files are in ``scores`` (the cache unless given).
+    Trainings are watched through ``runs``. Long jobs (scores, diagnoses) run on ``worker``, read
+    samples' features from ``bank``, and scores stay in ``results``, whose files are in ``scores``
+    (the cache unless given).
     """
 
     library: CheckpointLibrary
     sampler: Sampler
     exports: Path
+    runs: RunLibrary
     scores: Path | None = None
     # Calls that bypass Gradio's queue are bounded here.
     frame_slots: threading.BoundedSemaphore = field(

@@ -31,5 +31,10 @@ def encode_sprite(frames: np.ndarray) -> str:
 def _encode(image: np.ndarray, format_: str, **options: int) -> str:
     buffer = io.BytesIO()
     to_pillow(image).save(buffer, format=format_, **options)
-    text = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return pack_image(buffer.getvalue(), format_)
+
+
+def pack_image(data: bytes, format_: str = "PNG") -> str:
+    """Pack the bytes of an image file into a data URI."""
+    text = base64.b64encode(data).decode("ascii")
     return f"data:image/{format_.lower()};base64,{text}"

@@ -1,14 +1,18 @@
-"""Small data sets and a small extractor, so that tests of scores take no network's time."""
+"""Small data sets, trainers and a small extractor, so that tests take no network's time."""
 
 import hashlib
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
+from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.metrics.extractors import EXTRACTORS, Extractor, ExtractorSpec
+from training.runs import RunFolder
+from training.trainer import Trainer
 
 TINY = "tiny"
 TINY_DIM = 48
@@ -53,3 +57,48 @@ def make_dataset(make_images):
         return ImageDataset("folder:noise", "Noise", "public domain", images, fingerprint)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def dataset():
+    """48 images of 32 x 32 in which every image has one colour."""
+    colours = np.random.default_rng(0).integers(0, 256, (48, 3, 1, 1), dtype=np.uint8)
+    images = np.ascontiguousarray(np.broadcast_to(colours, (48, 3, 32, 32)))
+    return ImageDataset("folder:colours", "Colours", "CC0", images, "c0")
+
+
+@pytest.fixture
+def build_trainer(tmp_path, dataset):
+    """Return a function that builds a small trainer in a folder of the test's own."""
+
+    def build(name="tiny", model="dcgan", data=dataset, **options):
+        small = {"width": 4, "z_dim": 8, "batch_size": 8, "score_every": 0, "precision": "fp32"}
+        small |= {"log_every": 2, "save_every": 100, "grid_every": 0, "steps": 6}
+        config = TrainConfig(model, "folder:colours", name, **{**small, **options})
+        folder = RunFolder(tmp_path / "runs" / name)
+        path = tmp_path / "checkpoints" / f"{name}.safetensors"
+        return Trainer(
+            config, data, folder, path, "the command", torch.device("cpu"), tmp_path / "cache"
+        )
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory):
+    """Return a folder with 12 pictures of 40 x 40."""
+    folder = tmp_path_factory.mktemp("data") / "pictures"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(12):
+        pixels = generator.integers(0, 256, (40, 40, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture
+def workplace(tmp_path, monkeypatch):
+    """Go to an empty folder with a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path

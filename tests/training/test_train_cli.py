@@ -7,35 +7,14 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from training.__main__ import main
 from training.checkpoint import load_generator, load_header
 from training.history import read_history
+from training.runs import RunFolder
 
 SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
-
-
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory):
-    """Return a folder with 12 pictures of 40 x 40."""
-    folder = tmp_path_factory.mktemp("data") / "pictures"
-    folder.mkdir()
-    generator = np.random.default_rng(0)
-    for number in range(12):
-        pixels = generator.integers(0, 256, (40, 40, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number:02}.png")
-    return folder
-
-
-@pytest.fixture
-def workplace(tmp_path, monkeypatch):
-    """Go to an empty folder with a cache of its own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
 
 
 def build_command(pictures, *extra, name="my-run", model="dcgan"):
@@ -62,6 +41,8 @@ def test_a_new_run_leaves_a_checkpoint_and_a_resume_extends_it(workplace, pictur
     assert header.training["steps"] == 3
     assert header.model.img_resolution == 32
     assert main(["train", "--resume", "runs/my-run", "--steps", "5"]) == 0
+    config, options, _, _ = RunFolder(Path("runs/my-run")).load_options()
+    assert (config.steps, config.width, options.terms) == (5, 4, "CC0")
     assert load_header(Path("checkpoints/my-run.safetensors")).training["steps"] == 5
     assert main(["train", "--resume", "runs/my-run"]) == 2
     assert "has reached its goal at step 5: give a later one" in capsys.readouterr().err
@@ -146,7 +127,7 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
         assert main(["train", "--resume", "runs/my-run", "--steps", "2", *change]) == 2
         error = capsys.readouterr().err
         assert f"A resumed run keeps its options, but {change[0]} was given" in error
-        assert "only --steps, --kimg, --minutes and --device may change" in error
+        assert "only --steps, --kimg, --minutes, --device and --on-nan may change" in error
 
 
 def test_a_run_that_failed_before_its_first_step_can_be_started_again(workplace, pictures, capsys):

@@ -7,43 +7,19 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from training.checkpoint import load_generator, load_header
-from training.config import TrainConfig
-from training.datasets import ImageDataset
 from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
+from training.metrics.sampling import make_seeded_images
 from training.models import MODELS
-from training.runs import RunFolder
+from training.progress import is_snapshot_step
 from training.scoring import TrainingScorer
-from training.trainer import Trainer, is_snapshot_step
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture(scope="session")
-def dataset():
-    """48 images of 32 x 32 in which every image has one colour."""
-    colours = np.random.default_rng(0).integers(0, 256, (48, 3, 1, 1), dtype=np.uint8)
-    images = np.ascontiguousarray(np.broadcast_to(colours, (48, 3, 32, 32)))
-    return ImageDataset("folder:colours", "Colours", "CC0", images, "c0")
-
-
-@pytest.fixture
-def build_trainer(tmp_path, dataset):
-    """Return a function that builds a small trainer in a folder of the test's own."""
-
-    def build(name="tiny", model="dcgan", data=dataset, **options):
-        small = {"width": 4, "z_dim": 8, "batch_size": 8, "score_every": 0, "precision": "fp32"}
-        small |= {"log_every": 2, "save_every": 100, "grid_every": 0, "steps": 6}
-        config = TrainConfig(model, "folder:colours", name, **{**small, **options})
-        folder = RunFolder(tmp_path / "runs" / name)
-        path = tmp_path / "checkpoints" / f"{name}.safetensors"
-        return Trainer(config, data, folder, path, "the command", CPU, tmp_path / "cache")
-
-    return build
 
 
 def read_weights(trainer):
@@ -174,10 +150,12 @@ def test_resume_refuses_other_images_and_damaged_states(build_trainer, dataset):
     with pytest.raises(CheckpointError, match=r"other images \(fingerprint c0, found d1\)"):
         build_trainer(data=other).resume()
     trainer = build_trainer()
-    trainer.folder.state_path.write_bytes(trainer.folder.state_path.read_bytes()[:1000])
-    with pytest.raises(CheckpointError, match=r"state\.pt is damaged"):
+    for path in trainer.folder.states.list_paths():
+        path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match=r"state-0000002\.pt is damaged"):
         trainer.resume()
-    trainer.folder.state_path.unlink()
+    for path in trainer.folder.states.list_paths():
+        path.unlink()
     with pytest.raises(CheckpointError, match="holds no saved state"):
         trainer.resume()
 
@@ -217,7 +195,7 @@ def test_the_best_score_is_kept_and_every_score_recorded(build_trainer, tiny_ext
 
 def test_a_score_in_training_is_the_score_of_the_same_seeds(build_trainer, tiny_extractor):
     from training.metrics.estimator import compute_score
-    from training.metrics.sampling import make_features, make_seeded_images
+    from training.metrics.sampling import make_features
 
     trainer = build_trainer(steps=2, score_every=2, score_samples=40, extractor="tiny")
     trainer.train()
@@ -244,8 +222,45 @@ def test_tensorboard_gets_losses_scores_and_the_grid(build_trainer, tiny_extract
     rows = [row for row in read_history(trainer.folder.metrics_path) if "images_per_second" in row]
     logged = {event.step: event.value for event in events.Scalars("loss/generator")}
     assert logged == pytest.approx({row["step"]: row["loss_g"] for row in rows})
-    (grid,) = events.Images("samples/fixed_seeds")
-    assert (grid.step, grid.width, grid.height) == (4, 8 * 32, 8 * 32)
+    grids = events.Images("samples/fixed_seeds")
+    assert [(grid.step, grid.width, grid.height) for grid in grids] == [
+        (step, 8 * 32, 8 * 32) for step in (0, 4)
+    ]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grids_of_fixed_seeds_are_kept_as_files_from_step_0_on(build_trainer, dataset, channels):
+    images = np.ascontiguousarray(dataset.images[:, :channels])
+    data = dataclasses.replace(dataset, images=images)
+    trainer = build_trainer(data=data, steps=4, grid_every=2)
+    trainer.train()
+    grids = trainer.folder.list_grids()
+    assert [(step, path.name) for step, path in grids.items()] == [
+        (0, "step-0000000.png"), (2, "step-0000002.png"), (4, "step-0000004.png"),
+    ]  # fmt: skip
+    expected = make_seeded_images(trainer.engine.generator_ema, CPU)(0, 64)  # (64, C, 32, 32)
+    with Image.open(grids[4]) as picture:
+        pixels = np.asarray(picture).reshape(256, 256, channels)
+    for seed in (0, 7, 8, 63):
+        top, left = 32 * (seed // 8), 32 * (seed % 8)
+        tile = pixels[top : top + 32, left : left + 32]
+        np.testing.assert_array_equal(tile, expected[seed].permute(1, 2, 0).numpy())
+
+
+def test_no_grids_are_made_where_none_are_wanted(build_trainer):
+    trainer = build_trainer(steps=2, grid_every=0)
+    trainer.train()
+    assert trainer.folder.list_grids() == {}
+
+
+def test_a_resume_drops_grids_of_steps_that_were_not_saved(build_trainer):
+    trainer = build_trainer(steps=2, grid_every=2)
+    trainer.train()
+    trainer.folder.get_grid_path(4).write_bytes(b"of a step that was not saved")
+    again = build_trainer(steps=3, grid_every=2)
+    again.resume()
+    again.train()
+    assert list(trainer.folder.list_grids()) == [0, 2]
 
 
 def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_save(build_trainer):
@@ -253,14 +268,14 @@ def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_sav
     draws = itertools.count(1)
     draw = trainer.batches.draw
 
-    def draw_poison(device):
-        images = draw(device)
+    def draw_poison():
+        images = draw()
         return images * float("nan") if next(draws) == 5 else images
 
     trainer.batches.draw = draw_poison  # real data that overflow, as after a bad decode
     with pytest.raises(TrainingError, match=r"loss of the discriminator became nan at step 5.*"):
         trainer.train()
-    state = trainer.folder.load_state()
+    state = trainer.folder.states.load()
     assert state["step"] == 4
     assert all(torch.isfinite(weights).all() for weights in state["engine"]["generator"].values())
     load_generator(trainer.checkpoint_path)  # refuses weights that are not finite

@@ -1,9 +1,10 @@
 """Features of a data set's own images, computed once and kept on disk.
 
-A reference keeps features of 2,048 images. Looking for copies takes all those that its distances
-were measured among (10,000 at most), where the data set is on this machine.
+A reference keeps features of 2,048 images. Looking for copies takes all those that it was made of,
+where the data set is on this machine.
 """
 
+import hashlib
 import io
 import threading
 from collections import deque
@@ -18,23 +19,28 @@ from numpy.typing import NDArray
 from training.datasets.types import ImageDataset
 from training.files import get_cache_dir, write_bytes
 from training.metrics.extractors import Extractor
-from training.metrics.real_features import choose_evenly
-from training.metrics.reference import MAX_IMAGES
 
 BATCH_SIZE = 32
 
 
 class DatasetFeatures:
-    """Extract the features of a data set's images batch by batch, and keep them in the cache.
+    """Extract the features of some of a data set's images batch by batch, and keep them on disk.
 
-    `indices` (M,) are the images, chosen as for reference statistics. Two who ask for the same at
-    one time share the work, and who stops and asks again soon goes on there. The cache has one
-    file for each data set (by fingerprint), extractor and M, float16, and a file that is damaged or
-    of another shape is written again. Safe to use from several threads.
+    `indices` (M,) are the images. Two who ask for the same at one time share the work, and who
+    stops and asks again soon goes on there. The cache has one file for each data set (by
+    fingerprint), extractor and choice of images, float16, and a file that is damaged or of another
+    shape is written again. Safe to use from several threads.
     """
 
-    def __init__(self, dataset: ImageDataset, extractor_key: str, dim: int, path: Path) -> None:
-        self.indices = choose_evenly(len(dataset), MAX_IMAGES)
+    def __init__(
+        self,
+        dataset: ImageDataset,
+        indices: NDArray[np.int64],
+        extractor_key: str,
+        dim: int,
+        path: Path,
+    ) -> None:
+        self.indices = indices
         self.path = path
         self.extractor_key = extractor_key
         self._dataset = dataset
@@ -82,15 +88,20 @@ _in_use_lock = threading.Lock()
 
 
 def open_dataset_features(
-    dataset: ImageDataset, extractor_key: str, dim: int, cache_dir: Path | None = None
+    dataset: ImageDataset,
+    indices: NDArray[np.int64],
+    extractor_key: str,
+    dim: int,
+    cache_dir: Path | None = None,
 ) -> DatasetFeatures:
-    """Open a data set's features: done if they are in the cache, under way if someone is at it."""
-    name = f"{dataset.fingerprint[:32]}-{extractor_key}-{min(len(dataset), MAX_IMAGES)}.npy"
+    """Open the features of these images: done if in the cache, under way if someone is at it."""
+    choice = hashlib.blake2b(indices.astype("<i8").tobytes(), digest_size=8).hexdigest()
+    name = f"{dataset.fingerprint[:32]}-{extractor_key}-{len(indices)}-{choice}.npy"
     path = get_cache_dir(cache_dir) / "features" / name
     with _in_use_lock:
         found = _in_use.get(path)
         if found is None:
-            found = _in_use[path] = DatasetFeatures(dataset, extractor_key, dim, path)
+            found = _in_use[path] = DatasetFeatures(dataset, indices, extractor_key, dim, path)
         if found not in _recent:
             _recent.append(found)
         return found
@@ -98,15 +109,16 @@ def open_dataset_features(
 
 def extract_dataset_features(
     dataset: ImageDataset,
+    indices: NDArray[np.int64],
     extractor: Extractor,
     cache_dir: Path | None = None,
     on_progress: Callable[[int, int], object] | None = None,
 ) -> DatasetFeatures:
-    """Return a data set's features, extracting what is missing; minutes for 10,000 images.
+    """Return the features of these images, extracting what is missing; minutes for 10,000.
 
     `on_progress` hears (number done, number of all) after each batch, and may raise to stop.
     """
-    found = open_dataset_features(dataset, extractor.key, extractor.dim, cache_dir)
+    found = open_dataset_features(dataset, indices, extractor.key, extractor.dim, cache_dir)
     while not found.is_done:
         num_done = found.advance(extractor)
         if on_progress is not None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from training.errors import MetricError
 from training.metrics.manifold import find_radii
 from training.metrics.neighbours import iter_distance_blocks
+from training.metrics.subset import choose_subset
 
 MAX_KEPT = 2048
 # 5,000 images have 12.5 million pairs: enough to see what one pair in a million is like.
@@ -29,39 +30,45 @@ Baselines = dict[str, tuple[tuple[int, float], ...]]
 class RealFeatures:
     """Hold features (K, d) of real images and how far M real images lie apart, all Euclidean.
 
-    `indices` (K,) says which images of the data set were kept. `pair_quantiles` has (share,
-    distance) of growing shares: that share of all pairs is closer. `nearest_distances` (101,) are
-    the percentiles 0 to 100 of the distance from a real image to the nearest other one of the M.
+    `indices` (K,) says which images of the data set were kept, `measured_indices` (M,) which were
+    measured, those kept among them. `pair_quantiles` has (share, distance) of growing shares: that
+    share of all pairs is closer. `nearest_distances` (101,) are the percentiles 0 to 100 of the
+    distance from a real image to the nearest other one of the M.
     """
 
     indices: NDArray[np.int64]
     features: NDArray[np.float32]
-    num_images: int
+    measured_indices: NDArray[np.int64]
     mean_pair_distance: float
     pair_quantiles: tuple[tuple[float, float], ...]
     nearest_distances: NDArray[np.float32]
     baselines: Baselines = field(default_factory=dict)
 
+    @property
+    def num_images(self) -> int:
+        """Return M, how many images were measured."""
+        return len(self.measured_indices)
+
 
 def measure_real_features(
     features: NDArray[np.floating], indices: NDArray[np.int64], max_kept: int = MAX_KEPT
 ) -> RealFeatures:
-    """Measure the distances among features (M, d), M >= 2, and keep every k-th of them.
+    """Measure the distances among features (M, d), M >= 2, and keep `max_kept` of them at most.
 
-    `indices` (M,) are the images' places in the data set. Features are kept as float16 would hold
-    them, since that is what the file has room for. `baselines` are left empty.
+    `indices` (M,) are the images' places in the data set, all different. Features are kept as
+    float16 would hold them, since that is what the file has room for. `baselines` are left empty.
     """
     if len(features) < 2 or len(features) != len(indices):
         raise MetricError(
             f"Real features: found {len(features)} features of {len(indices)} images, expected as"
             " many of both and at least 2."
         )
-    kept = choose_evenly(len(features), max_kept)
-    pairs = measure_pair_distances(features[choose_evenly(len(features), MAX_PAIRED)])
+    kept = choose_subset(len(features), max_kept)
+    pairs = measure_pair_distances(features[choose_subset(len(features), MAX_PAIRED)])
     return RealFeatures(
         indices=indices[kept],
         features=features[kept].astype(np.float16).astype(np.float32),
-        num_images=len(features),
+        measured_indices=indices,
         mean_pair_distance=float(pairs.mean(dtype=np.float64)),
         pair_quantiles=compute_pair_quantiles(pairs),
         nearest_distances=np.percentile(find_radii(features, 1), np.arange(101)).astype("f4"),
@@ -88,9 +95,3 @@ def compute_pair_quantiles(
         (share, float(value))
         for share, value in zip(shares, np.quantile(distances, shares), strict=True)
     )
-
-
-def choose_evenly(num_images: int, max_images: int) -> NDArray[np.int64]:
-    """Choose at most `max_images` of so many, evenly spaced and in order, without repeats."""
-    count = min(num_images, max_images)
-    return np.arange(count, dtype=np.int64) * num_images // count

@@ -20,7 +20,6 @@ from training.metrics.noise_floor import measure_noise_floor
 from training.metrics.real_features import (
     MAX_KEPT,
     RealFeatures,
-    choose_evenly,
     measure_real_features,
 )
 from training.metrics.reference_files import (
@@ -30,6 +29,7 @@ from training.metrics.reference_files import (
     matches,
     save_reference,
 )
+from training.metrics.subset import choose_subset
 
 __all__ = [
     "ReferenceStatistics",
@@ -58,9 +58,9 @@ def compute_reference(
 
     Features of up to 2,048 of them, no more than half, are kept; the others tell what real images
     get in each metric. Where the data set has labels, a classifier of each is trained, on 2,000
-    degraded images as well. Of a larger data set every k-th image is taken, evenly over its whole
-    length. 10,000 images take minutes on a CPU; `progress` shows a bar on stderr. Raises
-    MetricError below 4 images.
+    degraded images as well. Of a larger data set images are chosen at random, always the same ones.
+    10,000 images take minutes on a CPU; `progress` shows a bar on stderr. Raises MetricError below
+    4 images.
     """
     if len(dataset) < MIN_IMAGES:
         raise MetricError(
@@ -68,12 +68,12 @@ def compute_reference(
             f" {MIN_IMAGES}; choose a larger one."
         )
     extractor = load_extractor(extractor_key, weights, device)
-    indices = choose_evenly(len(dataset), max_images)
+    indices = choose_subset(len(dataset), max_images)
     features = extract_features(dataset, indices, extractor, progress)
     details = {
         "num_images_used": len(indices),
         "num_images": len(dataset),
-        "selection": "all" if len(indices) == len(dataset) else "evenly spaced",
+        "selection": "all" if len(indices) == len(dataset) else "chosen at random",
     }
     statistics = compute_statistics(features)
     noise_floor = measure_noise_floor(features, statistics)
@@ -90,11 +90,14 @@ def compute_reference(
 
 def keep_real_features(features: NDArray[np.float32], indices: NDArray[np.int64]) -> RealFeatures:
     """Keep some of the features (M, d), and measure what the others get against them."""
-    num_kept = min(MAX_KEPT, (len(features) + 1) // 2)
-    real = measure_real_features(features, indices, num_kept)
-    is_held_out = np.ones(len(features), dtype=bool)
-    is_held_out[choose_evenly(len(features), num_kept)] = False
+    real = measure_real_features(features, indices, count_kept(len(features)))
+    is_held_out = ~np.isin(indices, real.indices)
     return replace(real, baselines=measure_baselines(real.features, features[is_held_out]))
+
+
+def count_kept(num_measured: int) -> int:
+    """Return of how many images features are kept: no more than half, so that others are left."""
+    return min(MAX_KEPT, (num_measured + 1) // 2)
 
 
 def train_on_labels(
@@ -107,7 +110,7 @@ def train_on_labels(
     """Train the classifiers of a data set's labels, on degraded images too; () if it has none."""
     if dataset.labels is None:
         return ()
-    rows = choose_evenly(len(indices), MAX_DEGRADED)
+    rows = choose_subset(len(indices), MAX_DEGRADED)
     images = degrade_images(dataset.images[indices[rows]])
     degraded = replace(dataset, name=f"{dataset.name}, degraded", images=images)
     found = extract_features(degraded, np.arange(len(rows)), extractor, progress)
@@ -127,9 +130,9 @@ def get_reference(
 ) -> ReferenceStatistics:
     """Load a data set's reference from the cache, or compute it and keep it there.
 
-    A cached file that is damaged, of an older format, or belongs to something else is replaced.
-    The cache knows the images, not the weights: with `weights` that are not the only ones an
-    extractor may have, the reference is computed and not kept.
+    A cached file that is damaged, of something else, or of images chosen in another way is
+    replaced. The cache knows the images, not the weights: with `weights` that are not the only ones
+    an extractor may have, the reference is computed and not kept.
     """
     spec = get_extractor_spec(extractor_key)
     if weights is not None and not spec.has_fixed_weights:
@@ -144,11 +147,22 @@ def get_reference(
         else:
             facts = dataset.describe()
             is_same = matches(reference.dataset, reference.extractor, facts, extractor_key)
-            if is_same and reference.real is not None:
+            if is_same and _is_of_chosen(reference, len(dataset), max_images):
                 return reference
     reference = compute_reference(dataset, extractor_key, progress, weights, device, max_images)
     save_reference(path, reference)
     return reference
+
+
+def _is_of_chosen(reference: ReferenceStatistics, num_images: int, max_images: int) -> bool:
+    """Tell whether a reference measured and kept the images that `compute_reference` chooses."""
+    if reference.real is None:
+        return False
+    measured = choose_subset(num_images, max_images)
+    kept = measured[choose_subset(len(measured), count_kept(len(measured)))]
+    return np.array_equal(reference.real.measured_indices, measured) and np.array_equal(
+        reference.real.indices, kept
+    )
 
 
 def extract_features(

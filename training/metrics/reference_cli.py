@@ -45,7 +45,7 @@ def add_reference_parser(subparsers: Subparsers) -> None:
         type=parse_count,
         default=MAX_IMAGES,
         metavar="N",
-        help="use at most so many images, evenly spaced (%(default)s)",
+        help="use at most so many images, chosen at random (%(default)s)",
     )
     parser.add_argument(
         "--output", type=Path, help=f"file to write ({REFERENCE_FOLDER}/DATA-RES-EXTRACTOR)"

@@ -1,8 +1,9 @@
 """Reference statistics of real images: the record, and its file.
 
 A file is safetensors: the mean, and the upper triangle of the symmetric covariance, both float64;
-features kept, and mode classifiers; the rest is a JSON text in the metadata. Files of version 1
-have statistics only, and are still read.
+features kept, and mode classifiers; the rest is a JSON text in the metadata. Older files are still
+read: those of version 1 have statistics only, those of version 2 do not list which images were
+measured, since they were evenly spaced.
 """
 
 import itertools
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
@@ -22,10 +24,17 @@ from training.metrics.frechet import FeatureStatistics, FloatArray
 from training.metrics.modes import ModeClassifier
 from training.metrics.noise_floor import NoiseFloor, interpolate_noise_floor
 from training.metrics.real_features import RealFeatures
-from training.metrics.reference_parts import pack_modes, pack_real, unpack_modes, unpack_real
+from training.metrics.reference_parts import (
+    MEASURED,
+    pack_modes,
+    pack_real,
+    space_evenly,
+    unpack_modes,
+    unpack_real,
+)
 
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
 METADATA_KEY = "latent_explorer_reference"
 
 
@@ -112,7 +121,7 @@ def load_reference(path: Path) -> ReferenceStatistics:
             statistics,
             noise_floor,
             dict(facts["details"]),
-            unpack_real(tensors, facts["real"], statistics.dim) if facts.get("real") else None,
+            _build_real(tensors, facts, statistics.dim) if facts.get("real") else None,
             unpack_modes(tensors, facts.get("modes", []), statistics.dim),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -171,6 +180,14 @@ def _parse_facts(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
             " anew with `python -m training reference`."
         )
     return facts
+
+
+def _build_real(tensors: dict[str, NDArray[Any]], facts: dict[str, Any], dim: int) -> RealFeatures:
+    if facts["format_version"] == 2:
+        num_images = int(facts["details"]["num_images"])
+        evenly = space_evenly(num_images, int(facts["real"]["num_images"]))
+        tensors = {**tensors, MEASURED: evenly}
+    return unpack_real(tensors, facts["real"], dim)
 
 
 def _build_statistics(

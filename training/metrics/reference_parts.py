@@ -11,16 +11,18 @@ from training.metrics.real_features import RealFeatures
 
 Tensors = Mapping[str, NDArray[Any]]
 
+MEASURED = "real.measured_indices"
+
 
 def pack_real(real: RealFeatures) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
     """Return real features as tensors, features in float16, and facts."""
     tensors: dict[str, NDArray[Any]] = {
         "real.indices": real.indices,
+        MEASURED: real.measured_indices,
         "real.features": real.features.astype(np.float16),
         "real.nearest_distances": real.nearest_distances,
     }
     facts = {
-        "num_images": real.num_images,
         "mean_pair_distance": real.mean_pair_distance,
         "pair_quantiles": [list(pair) for pair in real.pair_quantiles],
         "baselines": {key: [list(pair) for pair in pairs] for key, pairs in real.baselines.items()},
@@ -34,9 +36,11 @@ def unpack_real(tensors: Tensors, facts: Mapping[str, Any], dim: int) -> RealFea
     Raises KeyError, TypeError or ValueError, saying what, if something is missing or does not fit.
     """
     indices, features = tensors["real.indices"], tensors["real.features"].astype(np.float32)
-    nearest = tensors["real.nearest_distances"]
+    measured, nearest = tensors[MEASURED], tensors["real.nearest_distances"]
     if features.shape != (len(indices), dim) or indices.ndim != 1 or indices.dtype != np.int64:
         raise ValueError(f"real features of shape {features.shape} for {indices.shape} indices")
+    if measured.dtype != np.int64 or measured.ndim != 1 or not np.isin(indices, measured).all():
+        raise ValueError("real features of images that were not measured")
     if nearest.shape != (101,) or not np.isfinite(nearest).all():
         raise ValueError(f"nearest distances of shape {nearest.shape}")
     if not np.isfinite(features).all():
@@ -44,12 +48,17 @@ def unpack_real(tensors: Tensors, facts: Mapping[str, Any], dim: int) -> RealFea
     return RealFeatures(
         indices=indices,
         features=features,
-        num_images=int(facts["num_images"]),
+        measured_indices=measured,
         mean_pair_distance=float(facts["mean_pair_distance"]),
         pair_quantiles=_read_pairs(facts["pair_quantiles"], float),
         nearest_distances=nearest.astype(np.float32),
         baselines={str(k): _read_pairs(v, int) for k, v in facts["baselines"].items()},
     )
+
+
+def space_evenly(num_images: int, num_measured: int) -> NDArray[np.int64]:
+    """Return which of a data set's images were measured where a file of version 2 does not say."""
+    return np.arange(num_measured, dtype=np.int64) * num_images // num_measured
 
 
 def pack_modes(

@@ -1,5 +1,6 @@
 // Line charts for scores and training curves: few ticks, one line per series, dashed noise floors. A series may have a
-// band (its intervals), a floor for every point, and a limit: an extrapolation with its interval at the right edge.
+// band (its intervals), a floor for every point, raw points behind a smoothed line, and a limit: an extrapolation with its
+// interval at the right edge. A chart may have a cursor: a vertical line at one x.
 (() => {
   const { el, svg } = LX;
   const MARGIN = { top: 12, right: 16, bottom: 34, left: 48 };
@@ -36,7 +37,8 @@
 
   function cleanSeries(series) {
     const limit = series.limit && isNumber(series.limit.value) ? series.limit : null;
-    return { ...series, points: arePairs(series.points), band: arePairs(series.band), floors: arePairs(series.floors), limit };
+    return { ...series, points: arePairs(series.points), raw: arePairs(series.raw), band: arePairs(series.band),
+      floors: arePairs(series.floors), limit };
   }
 
   function describeSeries(series) {
@@ -56,7 +58,7 @@
 
   // Where everything is: a plot, and right of it a gutter for limits if there are any.
   function layOut(spec, drawn, width, height) {
-    const points = drawn.flatMap((series) => series.points);
+    const points = drawn.flatMap((series) => [...series.points, ...series.raw]);
     const limits = drawn.filter((series) => series.limit);
     const hasLabels = limits.length > 0 && width >= 480;
     const gutter = limits.length ? 12 + MARK_STEP * limits.length + (hasLabels ? LABEL_WIDTH : 0) : 0;
@@ -141,6 +143,17 @@
     plot.append(svg("circle", { class: "lx-dot", "data-series": style, cx: place.x(endX), cy: place.y(endY), r: 3 }));
   }
 
+  function drawRaw(plot, series, style, place, clip) {
+    if (series.raw.length < 2) return;
+    plot.append(svg("polyline", { class: "lx-raw", "data-series": style, "clip-path": clip, points: toPath(series.raw, place) }));
+  }
+
+  function drawCursor(plot, cursor, place) {
+    if (!isNumber(cursor) || cursor < place.left || cursor > place.right) return;
+    plot.append(svg("line", { class: "lx-cursor", x1: place.x(cursor), x2: place.x(cursor), y1: MARGIN.top,
+      y2: place.height - MARGIN.bottom }));
+  }
+
   // Marks with error bars beside each other, so that four models do not cover one another.
   function drawLimits(plot, drawn, place) {
     const marks = drawn.map((series, index) => ({ ...series.limit, name: series.name, style: index % NUM_STYLES }))
@@ -195,7 +208,9 @@
     svg("clipPath", { id }, svg("rect", { x: MARGIN.left - 2, y: MARGIN.top - 2, width: Math.max(0, place.edge - MARGIN.left) + 4,
       height: height - MARGIN.top - MARGIN.bottom + 4 })));
     drawAxes(plot, spec, place);
+    drawCursor(plot, spec.cursor, place);
     drawn.forEach((series, index) => drawBand(plot, series, index % NUM_STYLES, place, clip));
+    drawn.forEach((series, index) => drawRaw(plot, series, index % NUM_STYLES, place, clip));
     const floors = drawFloors(plot, drawn, place, clip);
     drawn.forEach((series, index) => drawSeries(plot, series, index % NUM_STYLES, place, clip));
     labelFloors(plot, floors, place);

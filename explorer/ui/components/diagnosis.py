@@ -7,6 +7,7 @@ import gradio as gr
 import numpy as np
 
 from explorer.ui.diagnosing import Case
+from training.metrics.subset import choose_subset
 
 # More points hide one another, and every update carries them.
 MAX_MAP_POINTS = 512
@@ -58,7 +59,7 @@ def describe_status(cases: Sequence[Case]) -> str:
 
 
 def thin_map(values: dict[str, Any]) -> dict[str, Any]:
-    """Keep at most 512 samples and 512 real images of a map, evenly, with short numbers."""
+    """Keep at most 512 samples and 512 real images of a map, with short numbers."""
     return {
         **values,
         **thin_points(values, "sample_seeds", "sample_positions"),
@@ -82,10 +83,7 @@ def orient_map(values: dict[str, Any]) -> dict[str, Any]:
 
 def thin_points(values: dict[str, Any], names: str, positions: str) -> dict[str, Any]:
     """Keep some of one kind of a map's points."""
-    count = len(values[names])
-    kept = [row * count // MAX_MAP_POINTS for row in range(MAX_MAP_POINTS)]
-    if count <= MAX_MAP_POINTS:
-        kept = list(range(count))
+    kept = choose_subset(len(values[names]), MAX_MAP_POINTS).tolist()
     return {
         names: [values[names][row] for row in kept],
         positions: [[round(x, MAP_DECIMALS) for x in values[positions][row]] for row in kept],

@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from explorer.library import CheckpointEntry
+from explorer.numbers import format_count, format_seconds, read_number
 from training.checkpoint import CheckpointHeader
 from training.models import MODELS
 
@@ -38,10 +39,10 @@ def describe_card(entry: CheckpointEntry) -> dict[str, Any]:
         "error": None,
         "subtitle": describe_model(header),
         "facts": _list_facts(header),
-        "score": _read_number(best.get("score")),
+        "score": read_number(best.get("score")),
         "score_name": str(best.get("score_name") or "Score"),
         "score_line": _describe_score(best),
-        "noise_floor": _read_number(best.get("noise_floor")),
+        "noise_floor": read_number(best.get("noise_floor")),
         "curve": {key: _read_curve(header, key) for key in ("score", "loss_d", "loss_g")},
     }
 
@@ -58,13 +59,13 @@ def describe_model(header: CheckpointHeader) -> str:
 def _list_facts(header: CheckpointHeader) -> list[tuple[str, str]]:
     data, training = header.dataset, header.training
     facts = [
-        ("Data", _join(data.get("title"), _count(data.get("num_images"), "images"))),
+        ("Data", _join(data.get("title"), format_count(data.get("num_images"), "images"))),
         ("Terms of the data", data.get("terms")),
-        ("Images seen", _count(training.get("images_seen"))),
-        ("Steps", _count(training.get("steps"))),
-        ("Training time", _format_seconds(training.get("seconds"))),
+        ("Images seen", format_count(training.get("images_seen"))),
+        ("Steps", format_count(training.get("steps"))),
+        ("Training time", format_seconds(training.get("seconds"))),
         ("Device", training.get("device")),
-        ("Batch size", _count(training.get("batch_size"))),
+        ("Batch size", format_count(training.get("batch_size"))),
         ("Training seed", training.get("seed")),
         ("Latent size", header.model.z_dim),
         ("Command", training.get("command")),
@@ -76,8 +77,8 @@ def _describe_score(row: dict[str, Any]) -> str:
     """Say what a score is worth: name, samples, reference, noise floor."""
     parts = [str(row.get("score_name") or "Score")]
     if row.get("num_samples"):
-        parts.append(f"{_count(row['num_samples'])} samples")
-    floor = _read_number(row.get("noise_floor"))
+        parts.append(f"{format_count(row['num_samples'])} samples")
+    floor = read_number(row.get("noise_floor"))
     parts.append("noise floor unknown" if floor is None else f"noise floor {floor:.3g}")
     return ", ".join(parts)
 
@@ -85,34 +86,12 @@ def _describe_score(row: dict[str, Any]) -> str:
 def _read_curve(header: CheckpointHeader, key: str) -> list[tuple[float, float]]:
     points = []
     for row in header.history:
-        x, y = _read_number(row.get("images_seen")), _read_number(row.get(key))
+        x, y = read_number(row.get("images_seen")), read_number(row.get(key))
         if x is not None and y is not None:
             points.append((x, y))
     stride = math.ceil(len(points) / CURVE_POINTS) or 1
     return points[::stride] + (points[-1:] if (len(points) - 1) % stride else [])
 
 
-def _read_number(value: Any) -> float | None:
-    """Return a finite number, None for anything else a header may hold."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return float(value)
-
-
-def _count(value: Any, unit: str = "") -> str | None:
-    number = _read_number(value)
-    return None if number is None else f"{number:,.0f} {unit}".strip()
-
-
 def _join(*parts: Any) -> str:
     return ", ".join(str(part) for part in parts if part)
-
-
-def _format_seconds(value: Any) -> str | None:
-    seconds = _read_number(value)
-    if seconds is None:
-        return None
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"

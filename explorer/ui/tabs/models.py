@@ -1,4 +1,4 @@
-"""Models: a card for every checkpoint file, readable or damaged."""
+"""Models: trainings as they go, and a card for every checkpoint file, readable or damaged."""
 
 from pathlib import Path
 from typing import Any
@@ -6,16 +6,19 @@ from typing import Any
 import gradio as gr
 
 from explorer.ui.components.model_cards import build_model_cards, describe_card
+from explorer.ui.components.run_watch import build_run_watch
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import answer_project_errors
+from explorer.ui.watching import build_grid_reader, build_looker
 from training.models.summary import LayerRow
 
 PREVIEW_SEEDS = range(8)
 
 
 def build_tab(context: AppContext, page: Page) -> None:
-    """Build the tab: a line with the rescan button over the cards."""
+    """Build the tab: trainings to watch, and a line with the rescan button over the cards."""
+    build_run_watch(build_looker(context), build_grid_reader(context))
     with gr.Row(elem_classes="lx-shelf"):
         found = gr.Textbox(
             value=describe_folder(context), show_label=False, container=False, interactive=False,

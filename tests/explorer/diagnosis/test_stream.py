@@ -152,6 +152,24 @@ def test_seeds_and_indices_name_what_they_say(world: World) -> None:
     assert nearest.distance < 0.3  # features of real images are kept in half precision
 
 
+def test_copies_are_sought_among_the_images_that_the_reference_measured(world: World) -> None:
+    """Here every other image of the data set: those searched are they, by their own numbers."""
+    measured = np.arange(0, 1600, 2)
+    real = measure_real_features(world.training[measured], measured, max_kept=400)
+    reference = replace(world.reference, real=real)
+    features = choose(world.held_out, 100, 0)
+    features[5], features[6] = world.training[1234], world.training[1235]
+    table = Table(features, base_seed=20)
+    options = DiagnosisOptions(100, has_sensitivity=False)
+    *_, last = stream_diagnosis(None, table, reference, options, world.dataset)
+    assert last.copying is not None
+    assert last.copying.source == "800 of 1,600 images"
+    first, second = last.copying.closest[:2]
+    assert (first.seed, first.image_index) == (25, 1234)
+    assert first.distance < 0.3
+    assert second.distance > 1  # the copy of an image that was not measured is none
+
+
 def test_every_update_is_json(world: World) -> None:
     for update in run(world, Table(choose(world.held_out, 200, 0))):
         assert json.loads(json.dumps(update.to_dict(), allow_nan=False))["model"] == "table"

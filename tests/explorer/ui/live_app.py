@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from explorer.library import REFERENCES_FOLDER, CheckpointLibrary
+from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.app import build_page, get_launch_options
 from explorer.ui.context import AppContext
@@ -122,7 +123,8 @@ def serve(checkpoints: Path, exports: Path) -> Iterator[LiveApp]:
     """Serve the page over a folder on a free port, as app.py does, until the block ends."""
     library = CheckpointLibrary(checkpoints)
     sampler = Sampler(library)
-    context = AppContext(library, sampler, exports, scores=exports.with_name("scores"))
+    runs = RunLibrary(exports.with_name("runs"))
+    context = AppContext(library, sampler, exports, runs, scores=exports.with_name("scores"))
     demo = build_page(context)
     _, url, _ = demo.launch(
         server_name="127.0.0.1",

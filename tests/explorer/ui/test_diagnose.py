@@ -287,13 +287,14 @@ def test_changed_pixels_are_not_taken_for_the_data_set(clinic: Clinic, tmp_path:
     assert find_dataset_on_disk(clinic.dataset.describe(), tmp_path) is None
 
 
-def test_a_map_is_thinned_evenly_with_its_names() -> None:
+def test_a_map_is_thinned_with_its_names() -> None:
     found = make_map(2 * MAX_MAP_POINTS, 10)
     values = describe_case(Case("one", replace(START, map=found)))["map"]
-    assert values["sample_seeds"] == list(range(0, 2 * MAX_MAP_POINTS, 2))
+    seeds = values["sample_seeds"]
+    assert len(set(seeds)) == MAX_MAP_POINTS
     assert values["real_indices"] == list(range(0, 30, 3))
     shown = np.abs(values["sample_positions"])
-    np.testing.assert_allclose(shown, np.abs(found.sample_positions[::2]), atol=6e-4)
+    np.testing.assert_allclose(shown, np.abs(found.sample_positions[seeds]), atol=6e-4)
 
 
 def test_real_images_lie_on_one_side_of_every_map() -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from explorer.comparison import ComparisonUpdate
 from explorer.library import CheckpointEntry, CheckpointLibrary
+from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.components.model_cards import describe_card, describe_model
 from explorer.ui.context import AppContext, choose_models
@@ -233,7 +234,8 @@ def test_stopping_an_export_late_leaves_a_finished_one_alone() -> None:
 
 def test_old_exports_are_removed_and_names_are_safe(tmp_path: Path) -> None:
     library = CheckpointLibrary(tmp_path / "none")
-    context = AppContext(library, Sampler(library), tmp_path / "exports")
+    runs = RunLibrary(tmp_path / "runs")
+    context = AppContext(library, Sampler(library), tmp_path / "exports", runs)
     old = context.make_export_path("../../etc/pass wd", ".png")
     assert old.name == "..-..-etc-pass-wd.png"
     assert old.parent.parent == tmp_path / "exports"
@@ -257,7 +259,8 @@ def test_preparing_loads_the_default_extractor_once_on_the_worker(
     spec = ExtractorSpec(DEFAULT_EXTRACTOR, "FD", 3, load)
     monkeypatch.setitem(EXTRACTORS, DEFAULT_EXTRACTOR, spec)
     library = CheckpointLibrary(tmp_path / "none")
-    context = AppContext(library, Sampler(library), tmp_path, scores=tmp_path / "scores")
+    runs = RunLibrary(tmp_path / "runs")
+    context = AppContext(library, Sampler(library), tmp_path, runs, scores=tmp_path / "scores")
     assert loaded_on == []
     context.prepare_scoring()
     context.prepare_scoring()

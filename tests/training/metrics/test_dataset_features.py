@@ -10,6 +10,10 @@ from training.metrics import dataset_features
 from training.metrics.dataset_features import extract_dataset_features, open_dataset_features
 
 
+def get_all(dataset):
+    return np.arange(len(dataset))
+
+
 class StoppedError(Exception):
     pass
 
@@ -32,27 +36,30 @@ def compute_expected(dataset, extractor):
 
 def test_features_are_the_extractors_in_half_precision(tmp_path, make_dataset, tiny_extractor):
     dataset = make_dataset(70)
-    found = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    found = extract_dataset_features(dataset, get_all(dataset), tiny_extractor, tmp_path)
     assert found.indices.tolist() == list(range(70))
     assert np.array_equal(found.features, compute_expected(dataset, tiny_extractor))
     assert np.load(found.path).dtype == np.float16
 
 
 def test_progress_is_told_after_every_batch(tmp_path, make_dataset, tiny_extractor):
-    heard = []
+    heard, dataset = [], make_dataset(70)
     extract_dataset_features(
-        make_dataset(70), tiny_extractor, tmp_path, lambda done, total: heard.append((done, total))
-    )
+        dataset, get_all(dataset), tiny_extractor, tmp_path,
+        lambda done, total: heard.append((done, total)),
+    )  # fmt: skip
     assert heard == [(32, 70), (64, 70), (70, 70)]
 
 
 def test_a_second_time_reads_the_file(tmp_path, make_dataset, tiny_extractor):
     dataset = make_dataset(40)
-    first = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    first = extract_dataset_features(dataset, get_all(dataset), tiny_extractor, tmp_path)
     expected, path = first.features, first.path
     del first
     forget()
-    second = open_dataset_features(dataset, tiny_extractor.key, tiny_extractor.dim, tmp_path)
+    second = open_dataset_features(
+        dataset, get_all(dataset), tiny_extractor.key, tiny_extractor.dim, tmp_path
+    )
     assert second.is_done
     assert np.array_equal(second.features, expected)
     assert list(path.parent.iterdir()) == [path]
@@ -68,26 +75,39 @@ def test_stopping_leaves_no_file_and_who_comes_next_goes_on_there(
             raise StoppedError
 
     with pytest.raises(StoppedError):
-        extract_dataset_features(dataset, tiny_extractor, tmp_path, stop)
-    again = open_dataset_features(dataset, tiny_extractor.key, tiny_extractor.dim, tmp_path)
+        extract_dataset_features(dataset, get_all(dataset), tiny_extractor, tmp_path, stop)
+    again = open_dataset_features(
+        dataset, get_all(dataset), tiny_extractor.key, tiny_extractor.dim, tmp_path
+    )
     assert again.num_done == 64
     assert not again.path.exists()
-    assert extract_dataset_features(dataset, tiny_extractor, tmp_path) is again
+    assert extract_dataset_features(dataset, get_all(dataset), tiny_extractor, tmp_path) is again
     assert np.array_equal(again.features, compute_expected(dataset, tiny_extractor))
 
 
-def test_other_images_and_extractors_have_other_files(tmp_path, make_dataset, tiny_extractor):
+def test_other_images_choices_and_extractors_have_other_files(
+    tmp_path, make_dataset, tiny_extractor
+):
+    everything = np.arange(20)
     opened = [
-        open_dataset_features(make_dataset(20, seed), key, tiny_extractor.dim, tmp_path).path
-        for seed, key in ((0, "tiny"), (1, "tiny"), (0, "other"))
+        open_dataset_features(
+            make_dataset(20, seed), indices, key, tiny_extractor.dim, tmp_path
+        ).path
+        for seed, indices, key in (
+            (0, everything, "tiny"),
+            (1, everything, "tiny"),
+            (0, everything, "other"),
+            (0, everything[::2], "tiny"),
+            (0, everything[1::2], "tiny"),
+        )
     ]
-    assert len(set(opened)) == 3
+    assert len(set(opened)) == 5
 
 
 @pytest.mark.parametrize("damage", ["cut", "shape", "type", "infinite", "none"])
 def test_a_damaged_file_is_written_again(tmp_path, make_dataset, tiny_extractor, damage):
     dataset = make_dataset(20)
-    first = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    first = extract_dataset_features(dataset, get_all(dataset), tiny_extractor, tmp_path)
     expected, path = first.features, first.path
     del first
     forget()
@@ -101,19 +121,18 @@ def test_a_damaged_file_is_written_again(tmp_path, make_dataset, tiny_extractor,
     elif damage == "infinite":
         features[3, 3] = np.inf
         np.save(path, features)
-    opened = open_dataset_features(dataset, tiny_extractor.key, tiny_extractor.dim, tmp_path)
+    opened = open_dataset_features(
+        dataset, get_all(dataset), tiny_extractor.key, tiny_extractor.dim, tmp_path
+    )
     assert opened.is_done is (damage == "none")
-    again = extract_dataset_features(dataset, tiny_extractor, tmp_path)
+    again = extract_dataset_features(dataset, get_all(dataset), tiny_extractor, tmp_path)
     assert np.array_equal(again.features, expected)
     assert np.array_equal(np.load(path), expected.astype(np.float16))
 
 
-def test_of_a_large_data_set_images_are_taken_evenly(
-    tmp_path, make_dataset, tiny_extractor, monkeypatch
-):
-    monkeypatch.setattr(dataset_features, "MAX_IMAGES", 10)
-    dataset = make_dataset(25)
-    found = extract_dataset_features(dataset, tiny_extractor, tmp_path)
-    assert found.indices.tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22]
-    expected = compute_expected(dataset, tiny_extractor)[found.indices]
+def test_only_the_chosen_images_are_looked_at(tmp_path, make_dataset, tiny_extractor):
+    dataset, chosen = make_dataset(25), np.array([3, 4, 11, 24])
+    found = extract_dataset_features(dataset, chosen, tiny_extractor, tmp_path)
+    assert found.indices.tolist() == [3, 4, 11, 24]
+    expected = compute_expected(dataset, tiny_extractor)[chosen]
     assert np.array_equal(found.features, expected)

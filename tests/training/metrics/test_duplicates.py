@@ -28,7 +28,8 @@ def real():
 def build_real(pair_quantiles):
     """Build real features of which only the pair distances matter."""
     blank = np.zeros((0, 1), np.float32)
-    return RealFeatures(np.arange(0), blank, 0, 5.0, pair_quantiles, np.zeros(101, np.float32))
+    none = np.arange(0)
+    return RealFeatures(none, blank, none, 5.0, pair_quantiles, np.zeros(101, np.float32))
 
 
 def draw_from_modes(num_modes, count, deviation, seed):

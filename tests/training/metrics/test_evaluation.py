@@ -43,7 +43,7 @@ def reference():
     everything = draw(1000, seed=1)
     baselines = {"recall": ((128, 0.5), (256, 0.7)), "kid": ((128, 0.01), (256, -0.01))}
     real = RealFeatures(
-        np.arange(NUM_REAL) * 5, everything[::5], 1000, 3.0, ((0.5, 3.0),),
+        np.arange(NUM_REAL) * 5, everything[::5], np.arange(1000), 3.0, ((0.5, 3.0),),
         np.ones(101, np.float32), baselines,
     )  # fmt: skip
     facts = {"name": "normal", "title": "Normal", "resolution": 64}

@@ -8,7 +8,6 @@ from training.errors import MetricError
 from training.metrics.manifold import find_radii
 from training.metrics.neighbours import iter_distance_blocks
 from training.metrics.real_features import (
-    choose_evenly,
     compute_pair_quantiles,
     measure_pair_distances,
     measure_real_features,
@@ -57,11 +56,12 @@ def test_quantiles_need_ten_pairs_behind_them():
     assert compute_pair_quantiles(distances[:19]) == ()
 
 
-def test_what_is_kept_is_every_other_feature_and_the_distances_of_all():
+def test_what_is_kept_is_half_of_the_features_and_the_distances_of_all():
     features = make_features(64)
     real = measure_real_features(features, np.arange(64) * 3, max_kept=32)
-    assert real.indices.tolist() == [index * 3 for index in range(0, 64, 2)]
-    np.testing.assert_allclose(real.features, features[::2], rtol=1e-3, atol=1e-4)
+    assert len(set(real.indices.tolist())) == 32
+    np.testing.assert_allclose(real.features, features[real.indices // 3], rtol=1e-3, atol=1e-4)
+    assert real.measured_indices.tolist() == [index * 3 for index in range(64)]
     assert real.num_images == 64
     assert real.mean_pair_distance == pytest.approx(pdist(features).mean(), rel=1e-5)
     nearest = np.sort(find_radii(features, 1))
@@ -73,11 +73,3 @@ def test_what_is_kept_is_every_other_feature_and_the_distances_of_all():
 def test_features_that_do_not_fit_are_refused(count, num_indices):
     with pytest.raises(MetricError, match="Real features: found"):
         measure_real_features(make_features(count), np.arange(num_indices))
-
-
-def test_images_are_chosen_evenly_without_repeats():
-    assert choose_evenly(3, 10).tolist() == [0, 1, 2]
-    assert choose_evenly(10, 4).tolist() == [0, 2, 5, 7]
-    chosen = choose_evenly(202_599, 10_000)
-    assert len(set(chosen.tolist())) == 10_000
-    assert set(np.diff(chosen).tolist()) == {20, 21}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from training.datasets.types import LabelColumn
 from training.errors import MetricError
 from training.metrics.extractors import load_extractor
 from training.metrics.frechet import compute_statistics
+from training.metrics.kid import compute_kid
 from training.metrics.reference import (
     compute_reference,
     find_reference,
@@ -59,13 +61,16 @@ def test_statistics_are_those_of_the_features(reference, make_dataset):
     assert reference.details == {"num_images_used": 200, "num_images": 200, "selection": "all"}
 
 
-def test_large_data_sets_are_thinned_out_evenly(tiny_extractor, make_dataset):
+def test_of_a_large_data_set_some_images_are_measured(tiny_extractor, make_dataset):
     dataset = make_dataset(200)
     reference = compute_reference(dataset, "tiny", progress=False, max_images=50)
-    thinned = dataclasses.replace(dataset, images=dataset.images[::4])
+    measured = reference.real.measured_indices
+    assert len(set(measured.tolist())) == 50
+    assert np.isin(reference.real.indices, measured).all()
+    thinned = dataclasses.replace(dataset, images=dataset.images[measured])
     expected = compute_statistics(block_means(thinned))
     np.testing.assert_allclose(reference.statistics.mean, expected.mean, rtol=1e-5)
-    assert reference.details["selection"] == "evenly spaced"
+    assert reference.details["selection"] == "chosen at random"
     assert reference.details["num_images_used"] == 50
 
 
@@ -109,6 +114,7 @@ def test_a_file_holds_half_of_the_symmetric_matrix(written):
         "covariance_upper": (48 * 49 // 2,),
         "real.indices": (100,),
         "real.features": (100, 48),
+        "real.measured_indices": (200,),
         "real.nearest_distances": (101,),
     }
 
@@ -164,11 +170,12 @@ def test_a_singular_covariance_is_accepted(tiny_extractor, make_dataset, tmp_pat
         ({}, {"noise_floor": [[64, float("nan")]]}),
         ({}, {"noise_floor": 3}),
         ({}, {"dataset": None}),
-        ({}, {"format_version": 3}),
+        ({}, {"format_version": 4}),
         ({"real.features": np.zeros((99, 48), dtype=np.float16)}, {}),
         ({"real.features": np.full((100, 48), np.nan, dtype=np.float16)}, {}),
         ({"real.nearest_distances": np.zeros(5, dtype=np.float32)}, {}),
-        ({}, {"real": {"num_images": 200}}),
+        ({"real.measured_indices": np.arange(100)}, {}),
+        ({}, {"real": {"mean_pair_distance": 1.0}}),
         ({}, {"modes": [{"name": "hair", "values": ["bun", "spiky"], "real_shares": [0.5, 0.5]}]}),
     ],
 )
@@ -255,11 +262,13 @@ def test_the_default_extractor_makes_a_reference(make_dataset, tmp_path):
     assert load_reference(path).extractor == load_extractor("efficientnet-lite0").key
 
 
-def test_the_real_features_kept_are_those_of_every_other_image(reference, make_dataset):
+def test_the_real_features_kept_are_those_of_half_of_the_images(reference, make_dataset):
     kept = reference.real
-    assert kept.indices.tolist() == list(range(0, 200, 2))
-    np.testing.assert_allclose(kept.features, block_means(make_dataset(200))[::2], rtol=1e-3)
-    assert kept.num_images == 200
+    assert len(set(kept.indices.tolist())) == 100
+    np.testing.assert_allclose(
+        kept.features, block_means(make_dataset(200))[kept.indices], rtol=1e-3
+    )
+    assert kept.measured_indices.tolist() == list(range(200))
     # Held-out images of the same noise get a KID near 0 against those kept.
     ((count, kid),) = [pair for pair in kept.baselines["kid"] if pair[0] == 100]
     assert count == 100
@@ -270,6 +279,7 @@ def test_real_features_survive_the_file(reference, written):
     loaded = load_reference(written).real
     np.testing.assert_array_equal(loaded.features, reference.real.features)
     np.testing.assert_array_equal(loaded.indices, reference.real.indices)
+    np.testing.assert_array_equal(loaded.measured_indices, reference.real.measured_indices)
     np.testing.assert_array_equal(loaded.nearest_distances, reference.real.nearest_distances)
     assert loaded.pair_quantiles == reference.real.pair_quantiles
     assert loaded.baselines == reference.real.baselines
@@ -284,6 +294,31 @@ def make_labelled(dataset):
     return dataclasses.replace(
         dataset, images=images, labels=is_bright[:, None], label_columns=columns
     )
+
+
+def test_sources_in_turn_do_not_part_what_is_kept_from_what_is_held_out(
+    tiny_extractor, make_dataset
+):
+    """Every other image is darker: kept and held-out ones are of both kinds, and alike."""
+    dataset = make_labelled(make_dataset(400))
+    reference = compute_reference(dataset, "tiny", progress=False)
+    features, kept = block_means(dataset), reference.real
+    held_out = np.delete(features, kept.indices, axis=0)
+    assert len(held_out) == 200
+    found = compute_kid(held_out, kept.features).value
+    (*_, (count, kid)) = kept.baselines["kid"]
+    assert (count, kid) == (200, pytest.approx(found, rel=1e-3))
+    # As far apart as every other image would part them, the two kinds are.
+    assert abs(found) < 0.03 * compute_kid(features[::2], features[1::2]).value
+
+
+def test_sources_in_turn_are_measured_alike(tiny_extractor, make_dataset):
+    dataset = make_labelled(make_dataset(2000))
+    reference = compute_reference(dataset, "tiny", progress=False, max_images=500)
+    brightness = block_means(dataset).mean(axis=1)
+    error = brightness.std() / np.sqrt(500)
+    assert reference.statistics.mean.mean() == pytest.approx(brightness.mean(), abs=2 * error)
+    assert abs(brightness[::2].mean() - brightness.mean()) > 10 * error  # what a stride would find
 
 
 def test_labels_get_classifiers_that_survive_the_file(tiny_extractor, make_dataset, tmp_path):
@@ -311,3 +346,55 @@ def test_files_of_version_1_are_read_and_replaced_in_the_cache(
     again = get_reference(make_dataset(200), "tiny", tmp_path / "cache", progress=False)
     assert again.real is not None
     np.testing.assert_array_equal(again.statistics.mean, reference.statistics.mean)
+
+
+@pytest.mark.parametrize(("num_used", "expected"), [(200, range(200)), (50, range(0, 200, 4))])
+def test_files_of_version_2_measured_evenly_spaced_images(
+    tiny_extractor, make_dataset, tmp_path, num_used, expected
+):
+    dataset, path = make_dataset(200), tmp_path / "old.safetensors"
+    reference = compute_reference(dataset, "tiny", progress=False, max_images=num_used)
+    measured = np.array(expected)
+    real = dataclasses.replace(
+        reference.real, indices=measured[::2].copy(), measured_indices=measured
+    )
+    write_version_2(path, dataclasses.replace(reference, real=real))
+    loaded = load_reference(path).real
+    assert loaded.measured_indices.tolist() == list(expected)
+    assert loaded.indices.tolist() == list(expected)[::2]
+
+
+def write_version_2(path, reference):
+    """Write a file as version 2 had it: the number of measured images, and not which ones."""
+    save_reference(path, reference)
+    tensors = load_file(path)
+    with safe_open(path, framework="numpy") as file:
+        facts = json.loads(file.metadata()[METADATA_KEY])
+    facts["format_version"] = 2
+    facts["real"]["num_images"] = len(tensors.pop("real.measured_indices"))
+    save_file(tensors, path, metadata={METADATA_KEY: json.dumps(facts)})
+
+
+@pytest.mark.parametrize("max_images", [200, 50])
+def test_a_cached_reference_of_other_images_is_replaced(
+    tiny_extractor, make_dataset, tmp_path, max_images
+):
+    dataset = make_dataset(200)
+    current = get_reference(dataset, "tiny", tmp_path, False, max_images=max_images)
+    (path,) = (tmp_path / "references").iterdir()
+    measured = np.arange(max_images) * (200 // max_images)
+    real = dataclasses.replace(
+        current.real, indices=measured[::2].copy(), measured_indices=measured
+    )
+    write_version_2(path, dataclasses.replace(current, real=real))
+    again = get_reference(dataset, "tiny", tmp_path, False, max_images=max_images)
+    assert np.array_equal(again.real.indices, current.real.indices)
+    assert np.array_equal(load_reference(path).real.indices, current.real.indices)
+
+
+def test_the_shipped_references_name_the_images_they_were_made_of():
+    """Both are of version 2: the avatars' is of every other image, the faces' of all."""
+    folder = Path(__file__).parents[3] / "checkpoints" / "references"
+    avatars, faces = (load_reference(path).real for path in sorted(folder.glob("*.safetensors")))
+    assert avatars.measured_indices.tolist() == list(range(0, 20_000, 2))
+    assert faces.measured_indices.tolist() == list(range(10_000))

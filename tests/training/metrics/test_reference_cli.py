@@ -36,7 +36,7 @@ def test_statistics_are_written_and_what_real_images_get_is_printed(
 def test_a_file_name_and_a_limit_are_taken(make_reference, folder, capsys):
     assert make_reference("--output", "mine.safetensors", "--reference-images", "8") == 0
     assert load_reference(folder / "mine.safetensors").statistics.num_samples == 8
-    assert "8 of 40 images (evenly spaced)" in capsys.readouterr().out
+    assert "8 of 40 images (chosen at random)" in capsys.readouterr().out
 
 
 def test_the_same_images_are_computed_once_and_others_anew(make_reference, folder, capsys):

@@ -20,7 +20,12 @@ def draw(count, shift=0.0, scale=1.0, seed=0, dim=4):
 def real():
     features = draw(NUM_REAL, seed=1)
     return RealFeatures(
-        np.arange(NUM_REAL), features, NUM_REAL, 1.0, ((0.5, 1.0),), np.ones(101, np.float32)
+        np.arange(NUM_REAL),
+        features,
+        np.arange(NUM_REAL),
+        1.0,
+        ((0.5, 1.0),),
+        np.ones(101, np.float32),
     )
 
 

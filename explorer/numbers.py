@@ -1,0 +1,32 @@
+"""Numbers of files that anyone may have written: read with care, and told in words."""
+
+import math
+from typing import Any
+
+
+def read_number(value: Any) -> float | None:
+    """Return a finite number, None for anything else that JSON may hold."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return None
+    return number if math.isfinite(number) else None
+
+
+def format_count(value: Any, unit: str = "") -> str | None:
+    """Write a number with thousands separated, and its unit; None if it is not a number."""
+    number = read_number(value)
+    return None if number is None else f"{number:,.0f} {unit}".strip()
+
+
+def format_seconds(value: Any) -> str | None:
+    """Write a duration in seconds, minutes or hours; None if it is not a number."""
+    seconds = read_number(value)
+    if seconds is None:
+        return None
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60:,} h {minutes % 60} min"

@@ -1,0 +1,242 @@
+"""Exact resumes: a training that was broken off and one that was not end with the same bits."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+import torch
+
+from training.__main__ import main
+from training.checkpoint import hash_weights
+from training.errors import CheckpointError
+from training.history import MEASURED_FIELDS, read_history
+from training.runs import RunFolder
+from training.scoring import TrainingScorer
+
+# Neither the breaks nor the saves fall on the rows of losses.
+CADENCE = {"log_every": 7, "save_every": 40, "score_every": 60, "steps": 200}
+OPTIONS = {"batch_size": 4, "is_mirrored": True, "instance_noise": 0.1, **CADENCE}
+SCORING = {"extractor": "tiny", "score_samples": 32}
+
+
+class KilledError(Exception):
+    """Ends a training as a power cut does: nothing is saved any more."""
+
+
+def read_rows(folder):
+    """Read the metrics without what depends on the clock and the machine."""
+    return [
+        {key: value for key, value in row.items() if key not in MEASURED_FIELDS}
+        for row in read_history(folder.metrics_path)
+    ]
+
+
+def assert_same(found, expected, where="state"):
+    """Compare nested states bit for bit; what depends on the clock is left out."""
+    if isinstance(expected, torch.Tensor):
+        assert found.dtype == expected.dtype, where
+        # What does not apply is NaN in both.
+        torch.testing.assert_close(found, expected, rtol=0, atol=0, equal_nan=True, msg=where)
+    elif isinstance(expected, dict):
+        assert found.keys() == expected.keys(), where
+        for key in expected.keys() - {"seconds", "config"}:
+            assert_same(found[key], expected[key], f"{where}.{key}")
+    elif isinstance(expected, list):
+        assert len(found) == len(expected), where
+        for index, pair in enumerate(zip(found, expected, strict=True)):
+            assert_same(*pair, f"{where}[{index}]")
+    else:
+        assert found == expected or (found != found and expected != expected), where
+
+
+def record_draws(trainer, on_draw=lambda number: None):
+    """Note a hash of every batch of real images that a trainer draws."""
+    draw, hashes = trainer.batches.draw, []
+
+    def draw_noted():
+        on_draw(len(hashes) + 1)
+        images = draw()
+        hashes.append(hashlib.sha256(images.numpy().tobytes()).hexdigest())
+        return images
+
+    trainer.batches.draw = draw_noted
+    return hashes
+
+
+def kill():
+    raise KilledError
+
+
+def stop():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("model", ["dcgan", "sgan", "wgan_gp"])
+def test_a_broken_training_ends_as_one_without_a_break(model, build_trainer, tiny_extractor):
+    turns = 2 if model == "wgan_gp" else 1
+    options = {**OPTIONS, **SCORING, "critic_steps": turns}
+    whole = build_trainer("whole", model, **options)
+    expected_draws = record_draws(whole)
+    whole.train()
+    for name, end, saved_step in (("killed", kill, 120), ("stopped", stop, 131)):
+        broken = build_trainer(name, model, **options)
+        draws = record_draws(broken, lambda number, end=end: number == 131 * turns and end())
+        with pytest.raises(KilledError) if end is kill else nullcontext():
+            broken.train()
+        assert broken.folder.states.load()["step"] == saved_step
+        resumed = build_trainer(name, model, **options)
+        resumed.resume()
+        later_draws = record_draws(resumed)
+        resumed.train()
+        assert draws[: saved_step * turns] + later_draws == expected_draws
+        assert_same_training(resumed, whole)
+    scores = [row["step"] for row in read_rows(whole.folder) if "score" in row]
+    assert scores == [60, 120, 180, 200]
+
+
+def assert_same_training(found, expected):
+    """Compare states, metrics, snapshots and checkpoints of two trainings bit for bit."""
+    assert_same(found.folder.states.load(), expected.folder.states.load())
+    assert read_rows(found.folder) == read_rows(expected.folder)
+    snapshots = sorted(path.name for path in expected.folder.snapshots.iterdir())
+    assert snapshots[-1] == "step-0000181.safetensors"
+    for name in snapshots:
+        weights = [hash_weights(one.folder.snapshots / name) for one in (found, expected)]
+        assert weights[0] == weights[1], name
+    assert hash_weights(found.checkpoint_path) == hash_weights(expected.checkpoint_path)
+
+
+def test_a_later_goal_gives_what_that_goal_would_have_given_at_once(build_trainer):
+    options = {"log_every": 7, "save_every": 100}
+    whole = build_trainer("whole", steps=24, **options)
+    whole.train()
+    build_trainer("longer", steps=10, **options).train()
+    rows = read_history(RunFolder(whole.folder.path.with_name("longer")).metrics_path)
+    assert [row["step"] for row in rows] == [7, 10]
+    longer = build_trainer("longer", steps=24, **options)
+    longer.resume()
+    longer.train()
+    assert [row["step"] for row in read_rows(whole.folder)] == [7, 14, 16, 21, 23, 24]
+    assert read_rows(longer.folder) == read_rows(whole.folder)
+    assert_same(longer.folder.states.load(), whole.folder.states.load())
+
+
+def test_a_score_that_was_stopped_is_made_by_the_resume(build_trainer, tiny_extractor, monkeypatch):
+    options = {"steps": 6, "score_every": 2, "log_every": 3, **SCORING}
+    whole = build_trainer("whole", **options)
+    whole.train()
+    broken = build_trainer("broken", **options)
+    score = TrainingScorer.score
+
+    def score_and_stop(self, generator, is_stopped):
+        if broken.progress.step == 4:
+            os.kill(os.getpid(), signal.SIGINT)
+        return score(self, generator, is_stopped)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingScorer, "score", score_and_stop)
+        broken.train()
+    assert [row["step"] for row in read_rows(broken.folder) if "score" in row] == [2]
+    resumed = build_trainer("broken", **options)
+    resumed.resume()
+    resumed.train()
+    assert read_rows(resumed.folder) == read_rows(whole.folder)
+
+
+def test_a_state_of_the_first_version_goes_on(build_trainer):
+    options = {"log_every": 1, "save_every": 1}
+    whole = build_trainer("whole", steps=6, **options)
+    whole.train()
+    build_trainer("old", steps=3, **options).train()
+    resumed = build_trainer("old", steps=6, **options)
+    store = resumed.folder.states
+    state = store.load()
+    for key in ("config", "window", "num_rewinds"):
+        del state[key]
+    for path in store.list_paths():
+        path.unlink()
+    torch.save(state, resumed.folder.path / "state.pt")
+    resumed.resume()
+    resumed.train()
+    assert_same(store.load(), whole.folder.states.load())
+    assert read_rows(resumed.folder) == read_rows(whole.folder)
+
+
+def test_options_that_conflict_with_the_state_are_named(build_trainer):
+    build_trainer(steps=2).train()
+    for name, value, was in (
+        ("batch_size", 4, "8"),
+        ("seed", 1, "0"),
+        ("log_every", 1, "2"),
+        ("width", 8, "4"),
+        ("beta1", 0.1, r"0\.5"),
+    ):
+        trainer = build_trainer(**{name: value})
+        expected = rf"options\.json says {name} {value}, but .* trained with {was}: put that back"
+        with pytest.raises(CheckpointError, match=expected):
+            trainer.resume()
+    build_trainer(steps=4, on_nan="rewind", device="cpu").resume()  # these may change
+
+
+def test_a_state_without_options_that_does_not_fit_the_networks_is_one_sentence(build_trainer):
+    build_trainer(steps=2).train()
+    trainer = build_trainer(width=8)
+    state = trainer.folder.states.load()
+    del state["config"]
+    trainer.folder.states.save(2, state)
+    with pytest.raises(CheckpointError, match=r"does not fit the networks that options\.json"):
+        trainer.resume()
+
+
+SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
+KILLED_RUN = [*SMALL, "--steps", "200", "--save-every", "40", "--log-every", "7", "--seed", "3"]
+
+
+def test_kill_minus_9_costs_nothing_but_time(workplace, pictures, repository):
+    """A process that is killed after the save of step 120, and then goes on, ends bit-identical."""
+    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    # A width of 16 leaves the parent time to see the save of step 120 before the run is done.
+    train = ["train", "--model", "dcgan", "--data", f"folder:{pictures}", *KILLED_RUN]
+    train[train.index("--width") + 1] = "16"
+    program = [sys.executable, "-m", "training"]
+    subprocess.run([*program, *train, "--name", "whole"], env=environment, check=True)
+    whole, killed = RunFolder(Path("runs/whole")), RunFolder(Path("runs/killed"))
+    with subprocess.Popen([*program, *train, "--name", "killed"], env=environment) as process:
+        while process.poll() is None and not killed.states.get_path(120).exists():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert killed.states.load()["step"] in (120, 160)
+    assert len(killed.states.list_paths()) >= 2
+    resume = [*program, "train", "--resume", "runs/killed"]
+    subprocess.run(resume, env=environment, check=True)
+    assert_same(killed.states.load(), whole.states.load())
+    assert read_rows(killed) == read_rows(whole)
+    found, expected = (
+        hash_weights(Path(f"checkpoints/{n}.safetensors")) for n in ("killed", "whole")
+    )
+    assert found == expected
+    assert list(killed.path.glob(".*")) == []  # nothing half-written is left
+
+
+def test_the_goal_a_resume_was_given_outlives_a_kill(workplace, pictures, capsys):
+    train = ["train", "--model", "dcgan", "--data", f"folder:{pictures}", *SMALL, "--name", "a"]
+    assert main([*train, "--steps", "2"]) == 0
+    before = Path("runs/a/options.json").read_bytes()
+    assert main(["train", "--resume", "runs/a", "--steps", "9", "--dry-run"]) == 0
+    assert Path("runs/a/options.json").read_bytes() == before  # a plan changes nothing
+    shutil.copytree("runs/a", "saved")
+    assert main(["train", "--resume", "runs/a", "--steps", "4"]) == 0
+    for path in Path("runs/a").glob("state-*"):
+        path.unlink()
+    for path in Path("saved").glob("state-*"):  # as if it had been killed before step 4 was saved
+        shutil.copy(path, "runs/a")
+    assert main(["train", "--resume", "runs/a"]) == 0
+    assert "Done: 4 steps" in capsys.readouterr().out

@@ -1,0 +1,110 @@
+"""What a training keeps on disk: the best generator, snapshots and resumable states."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training.checkpoint import CheckpointHeader, load_generator, save_generator
+from training.config import TrainConfig
+from training.datasets import ImageDataset
+from training.files import check_writable, explain_write_errors, remove_leftovers
+from training.health import check_state
+from training.history import Row, read_history, select_scores
+from training.metrics.score import Score
+from training.progress import Progress
+from training.runs import RunFolder
+from training.state import TrainingState
+from training.step import AdversarialStep
+
+
+class TrainingKeeper:
+    """Write the files of one training; of several processes, the main one has it."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        engine: AdversarialStep,
+        dataset: ImageDataset,
+        folder: RunFolder,
+        checkpoint_path: Path,
+        facts: dict[str, Any],
+    ) -> None:
+        """``facts`` on device, precision and command are noted in every checkpoint."""
+        self._config, self._engine, self._dataset = config, engine, dataset
+        self._folder, self._checkpoint_path, self._facts = folder, checkpoint_path, facts
+
+    def prepare(self) -> None:
+        """Raise ProjectError if a file could not be written later; tidy up after a crash."""
+        for folder in (self._folder.path, self._folder.snapshots, self._checkpoint_path.parent):
+            check_writable(folder)
+        remove_leftovers(self._folder.path)
+        remove_leftovers(self._folder.snapshots)
+        remove_leftovers(self._checkpoint_path.parent, self._checkpoint_path.name)
+
+    def save_state(self, state: TrainingState) -> None:
+        """Write a resumable state, and without scores the checkpoint: the latest is the best.
+
+        Raises DivergenceError, before anything is written, if a number is not finite.
+        """
+        values, step = state.state_dict(), state.progress.step
+        check_state(values["engine"], step)
+        if not self._config.score_every:
+            self._save_checkpoint(self._checkpoint_path, state.progress, [])
+        origin = {
+            "config": self._config.to_dict(),
+            "dataset_fingerprint": self._dataset.fingerprint,
+        }
+        self._folder.states.save(step, {**values, **origin})
+
+    def save_snapshot(self, progress: Progress) -> None:
+        """Write the averaged generator as it is at this step, with the scores so far."""
+        path = self._folder.snapshots / f"step-{progress.step:07d}.safetensors"
+        self._save_checkpoint(path, progress, self.list_scores())
+
+    def save_if_best(self, progress: Progress, score: Score) -> None:
+        """Write the checkpoint if no score in the metrics is better; else add the scores to it."""
+        scores = self.list_scores()
+        if score.value <= min(row["score"] for row in scores):
+            self._save_checkpoint(self._checkpoint_path, progress, scores)
+        elif self._checkpoint_path.is_file():  # it may have been moved away meanwhile
+            self._extend_checkpoint(scores)
+
+    def list_scores(self) -> list[Row]:
+        """Return the score rows of the run so far."""
+        return select_scores(read_history(self._folder.metrics_path))
+
+    def _extend_checkpoint(self, scores: list[Row]) -> None:
+        """Rewrite the best checkpoint with the scores that came after it."""
+        generator, header = load_generator(self._checkpoint_path)
+        extended = CheckpointHeader(header.model, header.dataset, header.training, scores)
+        with explain_write_errors(self._checkpoint_path):
+            save_generator(self._checkpoint_path, generator, extended, torch.float16)
+
+    def _save_checkpoint(self, path: Path, progress: Progress, scores: list[Row]) -> None:
+        training = {
+            **self._config.to_dict(),
+            **progress.describe(),
+            "steps": progress.step,
+            **self._facts,
+        }
+        header = CheckpointHeader(self._engine.model, self._dataset.describe(), training, scores)
+        with explain_write_errors(path):
+            save_generator(path, self._engine.generator_ema, header, torch.float16)
+
+
+class WatchingKeeper(TrainingKeeper):
+    """Write nothing, and raise what the writing one does: what the other processes have."""
+
+    def prepare(self) -> None:
+        """Leave it to the main process."""
+
+    def save_state(self, state: TrainingState) -> None:
+        """Raise DivergenceError if a number is not finite; it is in every process alike."""
+        check_state(state.engine.state_dict(), state.progress.step)
+
+    def save_snapshot(self, progress: Progress) -> None:
+        """Leave it to the main process."""
+
+    def save_if_best(self, progress: Progress, score: Score) -> None:
+        """Leave it to the main process."""
