@@ -28,7 +28,7 @@ from training.checkpoint import load_generator
 from training.config import TrainConfig
 from training.datasets import DatasetOptions, ImageDataset, load_dataset
 from training.devices import select_device
-from training.errors import ConfigError, TrainingError
+from training.errors import TrainingError
 from training.metrics.score import describe_score
 from training.models import get_model_spec
 from training.presets import PRESETS
@@ -201,18 +201,18 @@ def select_lines(rows: list[Row], kimg: float, lines: list[Line]) -> list[Line]:
 def run_case(case: Case, dataset: ImageDataset, device: str) -> Line:
     """Train a case, or go on with it, and score its last and its best generator."""
     trainer = build_trainer(case, dataset, device)
-    error = None
-    try:
-        if not trainer.is_done:
-            check_signal(trainer.train())
-    except TrainingError as failure:
-        error = str(failure)
-    last = best = best_step = None
-    if error is None:
-        generator, header = load_generator(trainer.checkpoint_path, trainer.device)
-        best_step = int(header.training["step"])
-        last = score(trainer, trainer.engine.generator_ema)
-        best = last if best_step == trainer.progress.step else score(trainer, generator)
+    error = last = best = best_step = None
+    with trainer.folder.lock():
+        try:
+            if not trainer.is_done:
+                check_signal(trainer.train())
+        except TrainingError as failure:
+            error = str(failure)
+        else:
+            generator, header = load_generator(trainer.checkpoint_path, trainer.device)
+            best_step = int(header.training["step"])
+            last = score(trainer, trainer.engine.generator_ema)
+            best = last if best_step == trainer.progress.step else score(trainer, generator)
     return Line(
         row=case.row.key,
         seed=case.seed,
@@ -235,15 +235,10 @@ def build_trainer(case: Case, dataset: ImageDataset, device: str) -> Trainer:
     checkpoint_path = RUNS / "checkpoints" / f"{case.name}.safetensors"
     command = f"python -m docs.ablation --only {shlex.quote(case.row.key)} --seeds {case.seed}"
     trainer = Trainer(config, dataset, folder, checkpoint_path, command, select_device(device))
-    if not folder.states.list_paths():
+    if folder.states.list_paths():
+        trainer.resume()
+    else:
         folder.save_options(config, DATASET_OPTIONS, checkpoint_path.parent, command)
-        return trainer
-    if folder.load_options()[0] != config:
-        raise ConfigError(
-            f"{folder.path} was begun with other options than its row has now: delete it to train "
-            "it again."
-        )
-    trainer.resume()
     return trainer
 
 

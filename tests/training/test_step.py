@@ -46,12 +46,12 @@ def build_batches(resolution=32, batch_size=8):
     return ImageBatches(ImageDataset("any", "any", "any", images, "any"), batch_size, 0, False)
 
 
-def draw_white(device):
-    return torch.ones(8, 3, 32, 32, device=device)
+def draw_white():
+    return torch.ones(8, 3, 32, 32)
 
 
-def draw_black(device):
-    return -draw_white(device)
+def draw_black():
+    return -draw_white()
 
 
 def run_steps(step, batches, first, last, num_steps=4):
@@ -152,7 +152,7 @@ def test_the_discriminator_s_step_is_skipped_while_it_wins():
 def test_the_share_of_skipped_steps_is_over_the_critic_steps():
     step = make_brightness_judge(skip_discriminator_above=0.9, critic_steps=4)
     draws = iter([draw_white, draw_white, draw_white, draw_black])
-    assert read_stats(step.run(1, lambda device: next(draws)(device)))["d_skipped"] == 0.75
+    assert read_stats(step.run(1, lambda: next(draws)()))["d_skipped"] == 0.75
 
 
 def test_an_accuracy_at_the_threshold_does_not_skip():
@@ -219,8 +219,8 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(num_parts, double_pr
         # A discriminator that stays where it is gives the generator the same slope.
         step = build_step("wgan_gp", grad_accum=grad_accum, critic_steps=1, learning_rate_d=1e-8)
         step.generator.eval()  # its batch norm would see the parts
-        images = build_batches().draw(CPU).double()
-        stats = read_stats(step.run(1, lambda _device, images=images: images))
+        images = build_batches().draw().double()
+        stats = read_stats(step.run(1, lambda images=images: images))
         networks = (step.discriminator, step.generator)
         gradients.append([p.grad for network in networks for p in network.parameters()])
         gradients[-1].append(torch.tensor([stats["loss_d"], stats["penalty"], stats["loss_g"]]))
