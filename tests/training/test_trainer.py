@@ -336,7 +336,7 @@ def test_history_rows_are_json_with_the_promised_names(build_trainer):
     trainer.train()
     row = json.loads(trainer.folder.metrics_path.read_text(encoding="utf-8").splitlines()[0])
     assert set(row) == {
-        *("step", "images_seen", "seconds", "images_per_second"),
+        *("step", "images_seen", "seconds", "images_per_second", "memory_mb"),
         *("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped"),
     }
     assert row["d_accuracy"] is None  # a critic has no boundary between real and fake
