@@ -33,8 +33,8 @@ OPTIONS = (
     *("--log-every", "1", "--save-every", str(SAVE_EVERY), "--score-every", "0"),
     *("--steps", str(STEPS), "--device", "cpu", "--mirror", "--instance-noise", "0.1"),
 )
-# After the kill's step, or the first sign of a save, so many milliseconds pass at most.
-MAX_DELAY_MS = 25
+# So many milliseconds pass at most after the step of a kill, and after the first sign of a save.
+STEP_DELAY_MS, SAVE_DELAY_MS = 25, 6
 BEGIN, END = "<!-- kill_resume:begin -->", "<!-- kill_resume:end -->"
 COLUMNS = (
     *("kill", "moment", "step at the kill", "in a save"),
@@ -73,14 +73,22 @@ class Kill:
 
 
 def choose_moments(num_kills: int, seed: int) -> list[Moment]:
-    """Choose moments in the order of their steps, every other one inside a save."""
+    """Choose one moment in each of as many equal parts of the training, every other in a save."""
     rng = random.Random(seed)
-    steps = sorted(rng.sample(range(1, STEPS - SAVE_EVERY), num_kills))
+    length = STEPS // num_kills
+    if length <= SAVE_EVERY:
+        raise SystemExit(
+            f"--kills {num_kills}: at most {STEPS // (SAVE_EVERY + 1)} find their save."
+        )
     moments = []
-    for number, step in enumerate(steps):
-        is_save = number % 2 == 1
-        place = step - step % SAVE_EVERY + SAVE_EVERY if is_save else step
-        moments.append(Moment(place, rng.uniform(0, MAX_DELAY_MS), is_save))
+    for number in range(num_kills):
+        first = number * length + 1
+        if number % 2:
+            save = -(-first // SAVE_EVERY) * SAVE_EVERY
+            moments.append(Moment(save, rng.uniform(0, SAVE_DELAY_MS), is_save=True))
+        else:
+            step = rng.randrange(first, first + length)
+            moments.append(Moment(step, rng.uniform(0, STEP_DELAY_MS), is_save=False))
     return moments
 
 
@@ -173,10 +181,12 @@ def kill_once(
 
     run = RunFolder(folder / "runs" / "killed")
     command = build_command(folder, is_new=is_first)
+    before = Leftovers.find(run.path)
     with subprocess.Popen(
         command, env=build_environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
-        wait_for(moment, run.path, process)
+        while process.poll() is None and not is_reached(moment, run.path, before):
+            time.sleep(0.0005)
         time.sleep(moment.delay_ms / 1000)
         process.send_signal(signal.SIGKILL)
     if process.returncode != -signal.SIGKILL:
@@ -186,20 +196,36 @@ def kill_once(
     is_identical = hash_state(state) == digests[step] and (
         read_rows(run.metrics_path, step) == read_rows(whole.folder.metrics_path, step)
     )
-    was_saving = any(run.path.glob(".state-*.tmp"))
+    was_saving = bool(Leftovers.find(run.path).saves - before.saves)
     return Kill(moment, read_last_step(run.metrics_path), was_saving, step, is_identical)
 
 
-def wait_for(moment: Moment, run: Path, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the step is in the metrics, or the temporary file of its save is there."""
-    while process.poll() is None:
-        if moment.is_save:
-            saves = [path.name for path in run.glob(".state-*.tmp")]
-            if any(int(name.split("-")[1].split(".")[0]) >= moment.step for name in saves):
-                return
-        elif read_last_step(run / "metrics.jsonl") >= moment.step:
-            return
-        time.sleep(0.0005)
+@dataclass(frozen=True)
+class Leftovers:
+    """Hold what a process finds of the one before: half-written states, and the metrics file.
+
+    A resume removes the first and writes the second anew, so that both tell which process it was.
+    """
+
+    saves: frozenset[str]
+    metrics: int
+
+    @classmethod
+    def find(cls, run: Path) -> Leftovers:
+        """Look into a run folder."""
+        metrics = run / "metrics.jsonl"
+        saves = frozenset(path.name for path in run.glob(".state-*.tmp"))
+        return cls(saves, metrics.stat().st_ino if metrics.exists() else 0)
+
+
+def is_reached(moment: Moment, run: Path, before: Leftovers) -> bool:
+    """Tell whether this process has logged the moment's step, or has begun to write its state."""
+    now = Leftovers.find(run)
+    if moment.is_save:
+        steps = [int(name.split("-")[1].split(".")[0]) for name in now.saves - before.saves]
+        return any(step >= moment.step for step in steps)
+    is_ours = now.metrics not in (0, before.metrics)
+    return is_ours and read_last_step(run / "metrics.jsonl") >= moment.step
 
 
 def compare_ends(folder: Path, whole: Trainer, digests: dict[int, str]) -> bool:

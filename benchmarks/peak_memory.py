@@ -17,7 +17,7 @@ from benchmarks.loops import LOOPS, Setting
 if TYPE_CHECKING:
     import torch
 
-NUM_STEPS = 3
+NUM_STEPS = 2
 
 
 def measure_peak(root: Path, loop: str, setting: Setting, device: torch.device) -> float:

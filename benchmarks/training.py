@@ -29,7 +29,7 @@ from benchmarks.step_parts import run_parts, run_scoring
 if TYPE_CHECKING:
     import torch
 
-BATCH_SIZE, QUICK_BATCH_SIZE = 128, 4
+BATCH_SIZE, QUICK_BATCH_SIZE = 128, 2
 CEILING_MODEL = "dcgan"
 
 

@@ -60,6 +60,7 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("wgan_gp", "wgan_gp", {}, None),
     ("best", "wgan_gp", BEST, "wgan_gp"),
     ("wgan_gp-layer", "wgan_gp", {"critic_norm": "layer"}, "wgan_gp"),
+    ("best-fp32", "wgan_gp", {**BEST, "precision": "fp32"}, "best"),
     ("dcgan-spectral", "dcgan", {"critic_norm": "spectral"}, "dcgan"),
     ("dcgan-penalty", "dcgan", {"critic_norm": "layer", "gp_weight": 10.0}, "dcgan"),
     ("dcgan-augment", "dcgan", {"diff_augment": "color,translation,cutout"}, "dcgan"),
@@ -176,7 +177,10 @@ def build_rows() -> list[Row]:
         is_origin = base is None or model != rows[base].model
         plain = {} if is_origin else rows[str(base)].options
         origin = TrainConfig(model, DATA, key, **plain).resolve()
-        changed = describe_techniques(resolved.to_dict(), origin) or "as published"
+        changed = describe_techniques(resolved.to_dict(), origin)
+        if "precision" in options:  # not a technique: what is computed is the same
+            changed = "; ".join(filter(None, (changed, f"precision {options['precision']}")))
+        changed = changed or "as published"
         rows[key] = Row(key, f"{spec.title}: {changed}", model, options, base)
     return list(rows.values())
 

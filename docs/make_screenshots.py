@@ -1,6 +1,7 @@
 """Take the screenshots in docs/images: python docs/make_screenshots.py [--checkpoints DIR].
 
 Starts app.py over the folder, drives it with a headless Chromium, and writes one WebP per picture.
+The picture "watch" needs a run with samples, best one that goes on: name its folder with --runs.
 """
 
 from __future__ import annotations
@@ -107,6 +108,17 @@ def show_models(page: Page) -> None:
     card.get_by_text("Training curve").click()
 
 
+def show_watch(page: Page) -> None:
+    """Show the first training run, which is one that goes on if there is any."""
+    page.get_by_role("tab", name="Models").click()
+    run = page.locator(".lx-training").first
+    run.wait_for()
+    page.wait_for_timeout(1000)  # one that goes on opens by itself
+    if run.get_attribute("aria-expanded") == "false":
+        run.click()
+    page.wait_for_selector(".lx-run-grid[data-step]")
+
+
 @dataclass(frozen=True)
 class Shot:
     """Describe a picture: file name, how to get there, colours, window."""
@@ -125,14 +137,16 @@ SHOTS = (
     Shot("diagnose", show_diagnosis),
     Shot("map", show_map, "light"),
     Shot("models", show_models, "light"),
+    Shot("watch", show_watch),
     Shot("phone", show_interpolate, window=PHONE),
 )
 
 
 @contextmanager
-def start_app(checkpoints: Path) -> Iterator[None]:
-    """Run app.py over a folder until the block ends."""
+def start_app(checkpoints: Path, runs: Path) -> Iterator[None]:
+    """Run app.py over folders of checkpoints and runs until the block ends."""
     command = [sys.executable, str(ROOT / "app.py"), "--checkpoints", str(checkpoints)]
+    command += ["--runs", str(runs)]
     process = subprocess.Popen([*command, "--port", str(PORT)], cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
         while process.poll() is None:
@@ -172,6 +186,7 @@ def main() -> None:
     """Take all pictures, or the named ones."""
     parser = argparse.ArgumentParser(description="Take the screenshots in docs/images.")
     parser.add_argument("--checkpoints", type=Path, default=ROOT / "checkpoints")
+    parser.add_argument("--runs", type=Path, default=ROOT / "runs")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     parser.add_argument("names", nargs="*", help=", ".join(shot.name for shot in SHOTS))
     arguments = parser.parse_args()
@@ -179,7 +194,7 @@ def main() -> None:
     if executable is None:
         parser.error(f"no Chromium was found. {INSTALL_HINT}")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    with start_app(arguments.checkpoints), open_chromium(executable) as browser:
+    with start_app(arguments.checkpoints, arguments.runs), open_chromium(executable) as browser:
         for shot in SHOTS:
             if not arguments.names or shot.name in arguments.names:
                 path = take(browser, shot, arguments.out)

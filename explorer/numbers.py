@@ -21,6 +21,12 @@ def format_count(value: Any, unit: str = "") -> str | None:
     return None if number is None else f"{number:,.0f} {unit}".strip()
 
 
+def format_score(value: float) -> str:
+    """Write a score with the decimals that its size leaves worth reading, as charts do."""
+    size = abs(value)
+    return f"{value:.{1 if size >= 100 else 2 if size >= 1 else 3}f}"
+
+
 def format_seconds(value: Any) -> str | None:
     """Write a duration in seconds, minutes or hours; None if it is not a number."""
     seconds = read_number(value)

@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ else:
 
 
 IS_TAKEN = (errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)
+NUM_TRIES, SECONDS_BETWEEN_TRIES = 10, 0.05
 IS_UNKNOWN_HERE = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -53,9 +55,21 @@ def lock_run(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def _lock_patiently(descriptor: int) -> None:
+    """Take a lock; whoever only looks whether it is taken holds it for a moment."""
+    for _ in range(NUM_TRIES - 1):
+        try:
+            return _try_lock(descriptor)
+        except OSError as error:
+            if error.errno not in IS_TAKEN:
+                raise
+            time.sleep(SECONDS_BETWEEN_TRIES)
+    return _try_lock(descriptor)
+
+
 def _take(descriptor: int, path: Path) -> None:
     try:
-        _try_lock(descriptor)
+        _lock_patiently(descriptor)
     except OSError as error:
         if error.errno in IS_UNKNOWN_HERE:
             print(

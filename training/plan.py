@@ -2,12 +2,11 @@
 
 from training.config import TrainConfig
 from training.datasets import ImageDataset
-from training.models.summary import LayerRow, count_parameters, summarize_model
+from training.footprint import estimate_footprint
+from training.models.summary import count_parameters
 from training.step import AdversarialStep
 from training.techniques import describe_techniques
 from training.trainer import Trainer
-
-BYTES_PER_FLOAT = 4
 
 
 def describe_plan(trainer: Trainer) -> str:
@@ -53,27 +52,12 @@ def _describe_parameters(engine: AdversarialStep) -> str:
 
 
 def _describe_memory(engine: AdversarialStep, config: TrainConfig, dataset: ImageDataset) -> str:
-    """Estimate memory: weights, gradients, two Adam moments, the average, layers' outputs."""
-    num_g, num_d = count_parameters(engine.generator), count_parameters(engine.discriminator)
-    weights = BYTES_PER_FLOAT * (4 * (num_g + num_d) + num_g)
-    layers = summarize_model(engine.model)
-    outputs = _sum_outputs(layers["generator"]) + 2 * _sum_outputs(layers["discriminator"])
-    activations = BYTES_PER_FLOAT * config.batch_size // config.grad_accum * outputs
     gib = 2**30
+    needed = estimate_footprint(engine).compute_bytes(config.batch_size // config.grad_accum)
     return (
-        f"about {(weights + activations) / gib:.2f} GiB for networks and layers' outputs, "
+        f"about {needed / gib:.2f} GiB for networks and layers' outputs, "
         f"{dataset.images.nbytes / gib:.2f} GiB for images"
     )
-
-
-def _sum_outputs(rows: list[LayerRow]) -> int:
-    total = 0
-    for row in rows:
-        size = 1
-        for side in row.output_shape:
-            size *= side
-        total += size
-    return total
 
 
 def _describe_goal(config: TrainConfig, images_per_step: int) -> str:

@@ -64,7 +64,7 @@ class AdversarialStep:
         self._processes = processes
         self._objective = build_objective(str(config.loss), config.label_smoothing)
         self._augmentations = parse_policy(config.diff_augment)
-        self._has_autocast = has_autocast
+        self.has_autocast = has_autocast
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             generator, discriminator = build_generator(model), build_discriminator(model)
@@ -274,7 +274,7 @@ class AdversarialStep:
         return {"d_real": real_logits.mean(), "d_fake": fake_logits.mean(), "d_accuracy": accuracy}
 
     def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self._has_autocast)
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.has_autocast)
 
 
 def _place(network: Network, device: torch.device) -> Network:

@@ -13,7 +13,8 @@ from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.devices import describe_device, uses_bfloat16
 from training.errors import CheckpointError, DivergenceError, TrainingError
-from training.health import check_losses, check_weights
+from training.footprint import check_memory, explain_out_of_memory
+from training.health import check_losses, check_state, check_weights
 from training.images import tile_images
 from training.keeping import TrainingKeeper, WatchingKeeper
 from training.memory import measure_memory
@@ -112,6 +113,7 @@ class Trainer:
         Raises TrainingError if a loss or weight stops being finite (with ``on_nan`` "rewind": for
         the fourth time); the checkpoint and the saved state stay those of the last good save.
         """
+        check_memory(self.engine, self.device, self._processes.num)
         self._keeper.prepare()
         self._scorer.load()
         with StopSignal() as stop, self._open_reporter() as reporter:
@@ -164,7 +166,8 @@ class Trainer:
         started = time.monotonic()
         step = self.progress.step + 1
         self.engine.set_progress(self.progress.get_fraction(self.config))
-        stats = self.engine.run(step, self.batches.draw)
+        with explain_out_of_memory(self.config, self._processes.num):
+            stats = self.engine.run(step, self.batches.draw)
         self._state.window.add(stats, time.monotonic() - started)
         self.progress.step = step
         self.progress.images_seen += self._images_per_step
@@ -175,6 +178,8 @@ class Trainer:
         if due.losses:
             self._report_losses(reporter)
             self._state.window.clear()
+        if due.save:  # before a score is recorded whose state could not be saved
+            check_state(self.engine.state_dict(), self.progress.step)
         if due.snapshot:
             self._keeper.save_snapshot(self.progress)
         if due.histograms:

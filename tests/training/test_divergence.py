@@ -6,7 +6,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from training.checkpoint import load_generator
+from training.checkpoint import load_generator, load_header
 from training.errors import DivergenceError, TrainingError
 from training.health import check_losses, check_state, check_weights, find_largest
 from training.history import is_loss_row, read_history
@@ -208,3 +208,24 @@ def test_scores_go_on_after_a_rewind(build_trainer, tiny_extractor):
     rows = read_history(trainer.folder.metrics_path)
     assert [row["step"] for row in rows if "score" in row] == [4, 8]
     assert [row["step"] for row in rows if "event" in row] == [4]
+
+
+def test_no_score_is_kept_of_a_step_whose_state_is_not_finite(build_trainer, tiny_extractor):
+    options = {"score_every": 4, "score_samples": 16, "extractor": "tiny"}
+    trainer = build_trainer(steps=8, **options)
+    run = trainer.engine.run
+
+    def run_poisoned(step, draw):
+        stats = run(step, draw)
+        if step == 8:  # overflown squares of gradients: losses and weights look well
+            moments = trainer.engine._optimizer_d.state_dict()["state"][0]
+            set_first(moments["exp_avg_sq"], math.inf)
+        return stats
+
+    trainer.engine.run = run_poisoned
+    with pytest.raises(TrainingError, match=r"discriminator's state \(optimizer_d\) holds inf"):
+        trainer.train()
+    rows = read_history(trainer.folder.metrics_path)
+    assert [row["step"] for row in rows if "score" in row] == [4]
+    assert trainer.folder.states.load()["step"] == 4
+    assert load_header(trainer.checkpoint_path).training["step"] == 4

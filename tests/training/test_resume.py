@@ -195,6 +195,27 @@ def test_a_state_without_options_that_does_not_fit_the_networks_is_one_sentence(
         trainer.resume()
 
 
+def test_a_damaged_line_in_the_metrics_does_not_stop_a_resume(
+    build_trainer, tiny_extractor, capsys
+):
+    options = {"log_every": 1, "score_every": 2, **SCORING}
+    whole = build_trainer("whole", steps=6, **options)
+    whole.train()
+    broken = build_trainer("broken", steps=4, **options)
+    broken.train()
+    path = broken.folder.metrics_path
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1][:20] + b"\xff\n"  # the losses of step 2
+    path.write_bytes(b"".join(lines))
+    resumed = build_trainer("broken", steps=6, **options)
+    resumed.resume()
+    resumed.train()
+    assert "metrics.jsonl: line 2 cannot be read and will be dropped" in capsys.readouterr().err
+    assert path.with_name("metrics.jsonl.damaged").read_bytes() == b"".join(lines)
+    expected = read_rows(whole.folder)
+    assert read_rows(resumed.folder) == expected[:1] + expected[2:]
+
+
 SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
 KILLED_RUN = [*SMALL, "--steps", "200", "--save-every", "40", "--log-every", "7", "--seed", "3"]
 

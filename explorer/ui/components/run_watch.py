@@ -1,5 +1,6 @@
 """The trainings in a folder: a list, and of the chosen one its curves and samples as they come."""
 
+import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from explorer.curves import pick_extremes, smooth_series
 from explorer.metrics_log import NumberTable
-from explorer.numbers import format_count, format_seconds
+from explorer.numbers import format_count, format_score, format_seconds
 from explorer.run_goal import Goal
 from explorer.runs import RunHistory, RunSummary
 from training.models import MODELS
@@ -141,13 +142,13 @@ def describe_last_score(scores: NumberTable) -> str:
     )
     if score is None:
         return "not scored yet"
-    parts = [f"{score:.4g}"]
+    parts = [format_score(score)]
     if low is not None and high is not None:
-        parts.append(f"95 % interval {low:.4g} to {high:.4g}")
+        parts.append(f"95 % interval {format_score(low)} to {format_score(high)}")
     if num_samples is not None:
         parts.append(f"{num_samples:,.0f} samples")
     if floor is not None:
-        parts.append(f"noise floor {floor:.3g}")
+        parts.append(f"noise floor {format_score(floor)}")
     return ", ".join(parts)
 
 
@@ -213,4 +214,4 @@ def pack(steps: np.ndarray, *columns: np.ndarray) -> list[list[float | None]]:
 
 def shorten(value: float) -> float | None:
     """Round to the digits that a chart can show; None for what is not finite."""
-    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if np.isfinite(value) else None
+    return float(f"{value:.{SIGNIFICANT_DIGITS}g}") if math.isfinite(value) else None

@@ -136,7 +136,7 @@ def test_a_score_comes_with_interval_floor_and_number_of_samples(tmp_path: Path)
     assert series["band"] == [[100, 280.04, 293.0], [300, None, None], [400, 280.04, 293.0]]
     assert series["floors"] == [[100, 45.53], [300, 45.53], [400, 45.53]]
     assert found["facts"] == [
-        ("FD-Tiny", "286.5, 95 % interval 280 to 293, 2,000 samples, noise floor 45.5")
+        ("FD-Tiny", "286.5, 95 % interval 280.0 to 293.0, 2,000 samples, noise floor 45.53")
     ]
 
 

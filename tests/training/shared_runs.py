@@ -1,0 +1,87 @@
+"""Small trainings that one process or several run alike: torchrun starts this file in each.
+
+`python -m torch.distributed.run --nproc-per-node 2 tests/training/shared_runs.py FOLDER` leaves
+`CASE-RANK.pt` in the folder for each case: what `run_case` returns.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tests.training.conftest import TINY, TINY_DIM, load_tiny
+from training.config import TrainConfig
+from training.datasets import ImageDataset
+from training.history import read_history
+from training.metrics.extractors import EXTRACTORS, ExtractorSpec
+from training.processes import Processes, join_processes
+from training.runs import RunFolder
+from training.trainer import Trainer
+
+CPU = torch.device("cpu")
+NUM_STEPS = 5
+SMALL = {
+    **{"width": 4, "z_dim": 8, "batch_size": 8, "steps": NUM_STEPS, "precision": "fp32"},
+    **{"score_every": NUM_STEPS, "score_samples": 150, "extractor": TINY, "grid_every": 2},
+    **{"learning_rate_g": 1e-4, "learning_rate_d": 1e-4, "is_mirrored": True, "log_every": 2},
+}
+CASES = {
+    "batch norms": ("dcgan", {}),
+    "layer norms, penalty": ("wgan_gp", {"critic_steps": 2}),
+    "batch norms, penalty": ("wgan_gp", {"critic_steps": 2, "critic_norm": "batch"}),
+    "noise, parts, skips": (
+        "dcgan",
+        {
+            **{"instance_noise": 0.1, "grad_accum": 2, "skip_discriminator_above": 0.6},
+            **{"diff_augment": "color,translation,cutout", "feature_matching": 1.0},
+        },
+    ),
+    "linear": ("sgan", {}),
+}
+
+
+def make_dataset():
+    """Make 48 images of 32 x 32 in which every image has one colour."""
+    colours = np.random.default_rng(0).integers(0, 256, (48, 3, 1, 1), dtype=np.uint8)
+    images = np.ascontiguousarray(np.broadcast_to(colours, (48, 3, 32, 32)))
+    return ImageDataset("folder:colours", "Colours", "CC0", images, "c0")
+
+
+def run_case(name: str, folder: Path, processes: Processes):
+    """Train one case; returns the weights by name, the first score, and the rows of metrics."""
+    EXTRACTORS[TINY] = ExtractorSpec(TINY, "FD-Tiny", TINY_DIM, load_tiny)
+    model, options = CASES[name]
+    config = TrainConfig(model, "folder:colours", "shared", **{**SMALL, **options})
+    run = RunFolder(folder / name / "runs")
+    path = folder / name / "checkpoints" / "shared.safetensors"
+    trainer = Trainer(
+        config, make_dataset(), run, path, "the command", CPU, folder / "cache", processes
+    )
+    trainer._scorer.load()
+    score = trainer._scorer.score(trainer.engine.generator_ema, lambda: False)
+    trainer.train()
+    networks = ("generator", "discriminator", "generator_ema")
+    weights = {
+        f"{network}.{key}": tensor
+        for network in networks
+        for key, tensor in getattr(trainer.engine, network).state_dict().items()
+    }
+    return {
+        "weights": weights,
+        "score": None if score is None else score.value,
+        "rows": read_history(run.metrics_path),
+    }
+
+
+def main(folder: Path) -> None:
+    """Run all cases in this process and those beside it."""
+    torch.set_num_threads(1)
+    with join_processes("cpu") as (processes, _):
+        for name in CASES:
+            found = run_case(name, folder, processes)
+            torch.save(found, folder / f"{name}-{processes.rank}.pt")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

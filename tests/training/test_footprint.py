@@ -1,0 +1,87 @@
+"""Memory that a training needs: estimated by hand-counted outputs, and what is said without it."""
+
+import pytest
+import torch
+
+from training import footprint
+from training.config import TrainConfig
+from training.errors import TrainingError
+from training.footprint import (
+    check_memory,
+    estimate_footprint,
+    explain_out_of_memory,
+    read_free_bytes,
+)
+from training.step import AdversarialStep
+
+CPU = torch.device("cpu")
+
+
+def build_engine(has_autocast=False, **options):
+    small = {"width": 2, "z_dim": 3, "batch_size": 64, "gp_weight": 0.0}
+    config = TrainConfig("sgan", "none", "small", **{**small, **options}).resolve()
+    return AdversarialStep(config, config.build_model_config(1, 32), CPU, has_autocast)
+
+
+def test_the_estimate_counts_weights_and_outputs():
+    engine = build_engine()
+    # Generator: linear, norm and ReLU of 2, 4, 8 and 16 outputs, then linear and sigmoid of 1024.
+    outputs_g = 3 * (2 + 4 + 8 + 16) + 2 * 1024
+    # Discriminator: flatten, then linear and leaky ReLU of 8, 4 and 2, then one logit.
+    outputs_d = 1024 + 2 * (8 + 4 + 2) + 1
+    weights_g = (3 * 2 + 2) + (2 * 4 + 4) + (4 * 8 + 8) + (8 * 16 + 16) + (16 * 1024 + 1024)
+    weights_g += 2 * (2 + 4 + 8 + 16)
+    weights_d = (1024 * 8 + 8) + (8 * 4 + 4) + (4 * 2 + 2) + (2 + 1)
+    found = estimate_footprint(engine)
+    assert found.weights == 4 * (5 * weights_g + 4 * weights_d)
+    assert found.per_image == round(4.3 * (outputs_g + 2 * outputs_d))
+    assert found.compute_bytes(10) == found.weights + 10 * found.per_image
+    narrow = estimate_footprint(build_engine(has_autocast=True)).per_image
+    assert narrow == round(2.3 * (outputs_g + 2 * outputs_d))
+    penalised = estimate_footprint(build_engine(gp_weight=10.0)).per_image
+    assert penalised == round(4.3 * (outputs_g + 2 * outputs_d) + 11.5 * outputs_d)
+
+
+@pytest.mark.parametrize(
+    ("num_images", "advice"),
+    [
+        (40, r"start with --batch-size 32, or .* --grad-accum 2\.$"),
+        (9, r"start with --batch-size 8, or .* --grad-accum 8\.$"),
+        (1, r"choose a smaller --width or resolution"),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(num_images, advice, monkeypatch):
+    engine = build_engine()
+    found = estimate_footprint(engine)
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: found.compute_bytes(num_images))
+    with pytest.raises(TrainingError, match=r"batch of 64 images needs about .*" + advice):
+        check_memory(engine, CPU)
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: found.compute_bytes(64))
+    check_memory(engine, CPU)
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: None)
+    check_memory(engine, CPU)
+
+
+def test_parts_and_processes_need_less_each():
+    engine = build_engine(grad_accum=4)
+    found = estimate_footprint(engine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(footprint, "read_free_bytes", lambda _: found.compute_bytes(16))
+        check_memory(engine, CPU)
+        # Two processes on one processor share its memory, and each has weights of its own.
+        with pytest.raises(TrainingError, match="batch of 64 images"):
+            check_memory(engine, CPU, num_processes=2)
+
+
+def test_a_failed_allocation_becomes_one_sentence():
+    config = TrainConfig("dcgan", "none", "big", batch_size=128)
+    advice = "start with --batch-size 64, or keep the batch and compute it in parts with"
+    with pytest.raises(TrainingError, match=advice), explain_out_of_memory(config):
+        torch.empty(1 << 50)
+    with pytest.raises(RuntimeError, match="must match"), explain_out_of_memory(config):
+        torch.zeros(2) + torch.zeros(3)
+
+
+def test_the_system_tells_what_is_free():
+    free = read_free_bytes(CPU)
+    assert free is None or 1e6 < free < 1e14
