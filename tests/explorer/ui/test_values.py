@@ -103,7 +103,13 @@ def test_an_empty_folder_leaves_nothing_chosen() -> None:
 
 def test_a_card_takes_odd_metadata_without_failing() -> None:
     dataset = {"title": ["a", "list"], "name": None, "num_images": "many", "terms": {"x": 1}}
-    training = {"images_seen": math.nan, "steps": True, "seconds": "long", "seed": None}
+    training = {
+        "images_seen": math.nan,
+        "steps": True,
+        "seconds": "long",
+        "seed": None,
+        "loss": ["x"],
+    }
     history: list[dict[str, Any]] = [
         {"images_seen": "first", "score": 3.0},
         {"images_seen": 10, "score": math.inf, "loss_d": 1.0},
@@ -119,6 +125,7 @@ def test_a_card_takes_odd_metadata_without_failing() -> None:
     assert card["score_line"] == "<b>FID</b>, noise floor unknown"
     assert card["curve"] == {"score": [(20.0, 2.0)], "loss_d": [(10.0, 1.0)], "loss_g": []}
     assert ("Latent size", "16") in card["facts"]
+    assert ("Techniques", "loss ['x']") in card["facts"]
     assert not {"Images seen", "Steps", "Training time"} & {term for term, _ in card["facts"]}
 
 
