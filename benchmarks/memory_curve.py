@@ -3,8 +3,9 @@
 A small DCGAN trains on avatars by the real command, in a temporary folder and a process of its
 own, with logs, grids, snapshots, saves and scores every few steps, so that hundreds of each fall
 into the hour. The slope of its resident memory is fitted after a warm-up, with a 95 % interval:
-where that holds zero, nothing piles up. Readings of neighbouring seconds tell nearly the same, so
-the line goes through the means of twenty blocks, and the error comes from how those scatter.
+where that holds zero, nothing piles up. A score takes memory and gives it back, so what counts is
+the level that readings fall back to, their 10th percentile; and readings of neighbouring seconds
+tell nearly the same, so it is taken of twenty blocks, and the error comes from how those scatter.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 WARM_UP_SHARE = 0.2
 NUM_BLOCKS = 20
+BASE_LEVEL = 10  # percentile
 TRAINING = {
     "--model": "dcgan",
     "--data": "avatars",
@@ -66,14 +68,14 @@ class Slope:
 
 
 def fit_slope(curve: Curve, num_blocks: int = NUM_BLOCKS) -> Slope:
-    """Fit a line through the means of consecutive blocks of readings, by least squares."""
+    """Fit a line through the base levels of consecutive blocks of readings, by least squares."""
     from scipy import stats
 
     if len(curve.seconds) < 3:
         raise ValueError(f"{len(curve.seconds)} readings make no slope with an error: 3 do")
     blocks = np.array_split(np.arange(len(curve.seconds)), min(num_blocks, len(curve.seconds)))
     hours = np.array([curve.seconds[block].mean() / 3600 for block in blocks])
-    megabytes = np.array([curve.megabytes[block].mean() for block in blocks])
+    megabytes = np.array([np.percentile(curve.megabytes[block], BASE_LEVEL) for block in blocks])
     fit = stats.linregress(hours, megabytes)
     quantile = float(stats.t.ppf(0.975, len(blocks) - 2))
     return Slope(float(fit.slope), quantile * float(fit.stderr), float(fit.intercept))
@@ -165,8 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(count_events(Path(name)))
     settled = curve.skip(WARM_UP_SHARE)
     slope = fit_slope(settled)
-    print(f"{curve.megabytes.max():.0f} MB at most, {curve.megabytes[-1]:.0f} MB at the end")
-    print(f"{slope}, from minute {settled.seconds[0] / 60:.1f} to {settled.seconds[-1] / 60:.1f}")
+    low, high = settled.megabytes.min(), settled.megabytes.max()
+    print(f"{low:.0f} to {high:.0f} MB from minute {settled.seconds[0] / 60:.1f} on: {slope}")
     if options.chart:
         draw_chart(options.chart, curve, settled, slope)
         print(f"Wrote {options.chart}")

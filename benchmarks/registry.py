@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from benchmarks.animation import run_animation
 from benchmarks.extraction import run_extraction
 from benchmarks.frechet import run_frechet
+from benchmarks.learning import run_learning
 from benchmarks.live_score import run_live_score
 from benchmarks.measurement import Context, Measurement
 from benchmarks.memory import run_memory
@@ -39,5 +40,6 @@ BENCHMARKS: dict[str, Benchmark] = {
     "frechet": Benchmark("Frechet distances", run_frechet),
     "extraction": Benchmark("features a second", run_extraction),
     "training": Benchmark("training, and against a plain loop", run_training),
-    "resolutions": Benchmark("training at 32 to 256 px, and that it learns", run_resolutions),
+    "resolutions": Benchmark("training at 32 to 256 px", run_resolutions),
+    "learning": Benchmark("scores before and after at 128 and 256 px", run_learning),
 }

@@ -19,7 +19,8 @@ def test_a_straight_line_has_its_slope_and_no_error() -> None:
     slope = fit_slope(Curve(SECONDS, 500 + 12 * SECONDS / 3600))
     assert slope.per_hour == pytest.approx(12)
     assert slope.half_width == pytest.approx(0, abs=1e-6)
-    assert slope.intercept == pytest.approx(500)
+    # A tenth into a block of 3 minutes the line is 0.4 * 3 / 60 hours behind the middle of it.
+    assert slope.intercept == pytest.approx(500 - 12 * 0.02, abs=0.01)
     assert str(slope) == "+12.00 ± 0.00 MB per hour (95 %)"
 
 
@@ -44,6 +45,13 @@ def test_the_interval_holds_the_truth_where_readings_move_slowly() -> None:
     assert 178 <= hits <= 200
     naive = stats.linregress(SECONDS / 3600, 800 + noise)
     assert naive.stderr < slope.half_width / 4
+
+
+def test_peaks_that_come_and_go_are_no_slope() -> None:
+    # Part of the time 800 MB more, and longer so towards the end; the base grows by 5 an hour.
+    is_peak = (SECONDS % 60) < 10 + 20 * SECONDS / 3600
+    slope = fit_slope(Curve(SECONDS, 900 + 5 * SECONDS / 3600 + 800 * is_peak))
+    assert slope.per_hour == pytest.approx(5, abs=0.1)
 
 
 def test_the_warm_up_is_left_out() -> None:

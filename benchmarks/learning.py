@@ -1,0 +1,136 @@
+"""Check that training learns at 128 and 256 px: scores before and after.
+
+A training of the real `Trainer` on avatars, by the preset for a first try: losses must stay finite,
+and the score's whole 95 % interval must come to lie below the one before the first step. That is
+not soon: an untrained generator's even grey scores better than the first attempts at a drawing.
+Half an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.measurement import Context, Goal, Measurement, UnavailableError
+
+if TYPE_CHECKING:
+    import torch
+
+    from training.datasets import ImageDataset
+    from training.metrics.score import Score
+    from training.trainer import Trainer
+
+MODEL = "wgan_gp"
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """Hold how long to train at a resolution, how wide, on how many avatars, and how to score."""
+
+    resolution: int
+    width: int
+    batch_size: int
+    num_steps: int = 2000
+    num_images: int = 4000
+    score_samples: int = 1000
+
+    def shorten(self) -> Lesson:
+        """Return a lesson that shows that all of it runs, and teaches nothing."""
+        return Lesson(self.resolution, 8, 2, num_steps=1, num_images=16, score_samples=16)
+
+
+LESSONS = (Lesson(128, width=32, batch_size=64), Lesson(256, width=16, batch_size=32))
+
+
+def run_learning(context: Context) -> Iterator[Measurement]:
+    """Measure the scores before and after a training at each resolution."""
+    from training.devices import select_device
+
+    device = select_device(context.device)
+    for lesson in LESSONS:
+        yield from check_learning(context, lesson.shorten() if context.is_quick else lesson, device)
+
+
+def check_learning(context: Context, lesson: Lesson, device: torch.device) -> Iterator[Measurement]:
+    """Train on avatars and measure the scores before and after.
+
+    Raises TrainingError where a loss stops being finite.
+    """
+    from training.errors import DatasetError
+
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            dataset = draw_avatars(lesson, Path(name))
+        except DatasetError as error:
+            raise UnavailableError(str(error)) from error
+        trainer = build_trainer(lesson, dataset, Path(name), device)
+        before, after = train_and_score(trainer, Path(name))
+    prefix = f"{MODEL} of avatars, {lesson.resolution} px, width {lesson.width}"
+    counts = f"{lesson.num_steps} steps of {lesson.batch_size}"
+    yield Measurement(f"{prefix}: {describe_interval(before)}, at the start", "FD", (before.value,))
+    yield Measurement(f"{prefix}: {describe_interval(after)}, after {counts}", "FD", (after.value,))
+    goal = None if context.is_quick else Goal(0.0, is_upper=False)
+    gap = before.interval[0] - after.interval[1]
+    yield Measurement(f"{prefix}: from the first interval down to the last", "FD", (gap,), goal)
+
+
+def describe_interval(score: Score) -> str:
+    """Name a score with its 95 % interval and number of samples."""
+    low, high = score.interval
+    return f"score of {score.num_samples:,} samples, 95 % in [{low:.1f}, {high:.1f}]"
+
+
+def draw_avatars(lesson: Lesson, folder: Path) -> ImageDataset:
+    """Draw the avatars of a lesson, without labels; the cache goes into the folder."""
+    from training.datasets import DatasetOptions, load_dataset
+
+    options = DatasetOptions(
+        resolution=lesson.resolution, max_images=lesson.num_images, cache_dir=folder / "cache"
+    )
+    dataset = load_dataset("avatars", options, progress=False)
+    return dataclasses.replace(dataset, labels=None, label_columns=())
+
+
+def build_trainer(
+    lesson: Lesson, dataset: ImageDataset, folder: Path, device: torch.device
+) -> Trainer:
+    """Build the trainer of a lesson, which scores and keeps nothing by itself."""
+    from training.config import TrainConfig
+    from training.presets import PRESETS
+    from training.runs import RunFolder
+    from training.trainer import Trainer
+
+    options = PRESETS["quick"] | {
+        "steps": lesson.num_steps,
+        "width": lesson.width,
+        "batch_size": lesson.batch_size,
+        "score_samples": lesson.score_samples,
+        "score_every": 0,
+        "grid_every": 0,
+        "save_every": lesson.num_steps,
+    }
+    config = TrainConfig(MODEL, dataset.name, "lesson", **options)
+    path = folder / "lesson.safetensors"
+    return Trainer(config, dataset, RunFolder(folder / "run"), path, "a benchmark", device)
+
+
+def train_and_score(trainer: Trainer, folder: Path) -> tuple[Score, Score]:
+    """Train to the end; returns the averaged generator's scores before and after."""
+    from training.scoring import TrainingScorer
+
+    scorer = TrainingScorer(
+        trainer.config, trainer.dataset, trainer.device, folder, cache_dir=folder / "cache"
+    )
+
+    def score() -> Score:
+        found = scorer.score(trainer.engine.generator_ema, lambda: False)
+        if found is None:
+            raise RuntimeError("The scorer stopped, though nothing asked it to.")
+        return found
+
+    before = score()
+    trainer.train()
+    return before, score()
