@@ -8,6 +8,10 @@ the extractor loaded, until its first value. Asking again is timed from the clic
 the last known value is shown. While another comparison of thousands of samples runs, the morph
 slider is moved as in slider.py. Scores are kept in a folder of the benchmark's own, so that none
 is known before.
+
+The longest gap of one model is timed on the worker that the app runs scores on, without a browser:
+from one score that differs from the one before it, in its number of samples or any of its numbers,
+to the next, up to 4,000 samples and the last exact interval and limit.
 """
 
 from __future__ import annotations
@@ -41,6 +45,7 @@ GOAL_GAP_SECONDS = 1.0
 NUM_AGAIN_SAMPLES = 256
 NUM_WARM_SAMPLES = 64
 NUM_LONG_SAMPLES = 10_000
+NUM_ALONE_SAMPLES = 4000
 RECORD_VALUES = """() => {
   const board = document.querySelector(".lx-board");
   const log = window.scoreLog = { clicked: 0, values: [], texts: {} };
@@ -86,10 +91,14 @@ def run_live_score(context: Context) -> Iterator[Measurement]:
                 with score_meanwhile(browser, app):
                     during += measure_slider(context, browser, app)
                 again += measure_again(context, browser, app)
+    alone = tuple(measure_longest_gap(context) for _ in range(context.choose_runs(3, 1)))
     goal = Goal(GOAL_FIRST_SECONDS)
     yield Measurement("cold: click to the first value", "s", tuple(cold), goal)
     yield Measurement("warm: call to the first value", "s", tuple(warm), goal)
     yield Measurement("from one value to the next", "s", tuple(gaps), Goal(GOAL_GAP_SECONDS))
+    what = "one model up to {:,} samples: longest time without news"
+    num_samples = context.choose_runs(NUM_ALONE_SAMPLES, NUM_AGAIN_SAMPLES)
+    yield Measurement(what.format(num_samples), "s", alone, Goal(GOAL_GAP_SECONDS))
     yield Measurement("asking again: click to all values", "s", tuple(again))
     what = "slider at rest: last input to the exact image"
     yield Measurement(f"{what}, nothing else running", "ms", tuple(before))
@@ -157,6 +166,32 @@ def measure_warm(app: RunningApp, scored: frozenset[str]) -> list[float]:
     finally:
         client.close()
     return [seconds]
+
+
+def measure_longest_gap(context: Context) -> float:
+    """Measure the longest time in seconds in which a model's score does not change."""
+    from explorer.comparison import stream_comparison
+    from explorer.feature_bank import FeatureBank
+    from explorer.library import CheckpointLibrary
+    from explorer.sampler import Sampler
+    from explorer.worker import Worker
+    from training.devices import select_device
+
+    library = CheckpointLibrary(context.root / "checkpoints")
+    if not library.names:
+        raise UnavailableError("it takes a model in checkpoints/")
+    bank = FeatureBank(Sampler(library, select_device(context.device)))
+    num_samples = context.choose_runs(NUM_ALONE_SAMPLES, NUM_AGAIN_SAMPLES)
+    worker = Worker()
+    times, shown = [], None
+    for update in worker.run(
+        lambda: stream_comparison(bank, library.names[:1], num_samples=num_samples)
+    ):
+        if update.score != shown:
+            shown = update.score
+            times.append(time.perf_counter())
+    worker.shut_down()
+    return max(late - early for early, late in itertools.pairwise(times))
 
 
 @contextlib.contextmanager

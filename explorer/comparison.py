@@ -1,7 +1,6 @@
 """Scores of several models side by side, while their samples come in."""
 
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +21,8 @@ FIRST_SCORE_AT = 16
 # Exact scores of more samples take a second and longer, and are left to those who ask for them.
 MILESTONES = (16, 32, 64, 128, 256, 512)
 SECONDS_BETWEEN_SCORES = 0.9
+# No further piece of an interval is measured in a turn that has spent so long on them.
+SECONDS_OF_PIECES = 0.1
 # A score may take this share of the time where it takes long, so that samples still come in.
 MAX_SCORING_SHARE = 0.65
 
@@ -136,7 +137,7 @@ class _Scoring:
         self.estimator: ScoreEstimator | None = None
         self.seconds = 0.0
         self.batch_seconds = 0.0
-        self.scoring_times: deque[float] = deque(maxlen=2)
+        self.scoring_seconds = 0.0
 
     @property
     def is_known(self) -> bool:
@@ -155,27 +156,52 @@ class _Scoring:
         return self._describe(newest, tuple(earlier))
 
     def take_turn(self, last_value_at: float) -> ComparisonUpdate:
-        """Add samples until a value is due, a second after the last one, and compute it."""
+        """Add samples until a value is due, a second after the last one, and compute it.
+
+        Where the last score's interval and limit take long, it comes without them first, and with
+        more of their pieces once a second until it has them all.
+        """
         assert self.estimator is not None
         began = time.monotonic()
-        has_all = self.estimator.num_samples == self.num_samples
-        while not has_all:
-            self._add_batch(self.estimator)
-            now = time.monotonic()
-            if self._is_due(self.estimator.num_samples, now - began, now - last_value_at):
-                break
-        done = self.estimator.num_samples
-        # The last score's interval and limit take long: without them first, and with them next.
-        is_early = not has_all and done == self.num_samples > MILESTONES[-1]
-        score = self._compute(self.estimator, is_early) if self._is_news(done) else self.known[-1]
+        if self.estimator.num_samples == self.num_samples:
+            is_exact = self._measure_pieces(self.estimator, last_value_at)
+        else:
+            self._add_samples(self.estimator, began, last_value_at)
+            done = self.estimator.num_samples
+            is_exact = done in self.stops and done <= MILESTONES[-1]
+        score = self._compute(self.estimator, is_exact)
         self.seconds += time.monotonic() - began
-        return replace(self._describe(score), is_last=done == self.num_samples and not is_early)
+        return replace(
+            self._describe(score),
+            is_last=is_exact and self.estimator.num_samples == self.num_samples,
+        )
 
     def keep(self) -> None:
         """Leave what was computed to the results."""
         if self.estimator is not None:
             self.results.keep_estimator(self.key, self.estimator)
             self.results.save(self.key)
+
+    def _measure_pieces(self, estimator: ScoreEstimator, last_value_at: float) -> bool:
+        """Measure interval and limit until a second is over, or all is measured: tell which."""
+        longest, began = 0.0, time.monotonic()
+        while estimator.renew(growth=1):
+            now = time.monotonic()
+            longest, began = max(longest, now - began), now
+            if now - last_value_at + longest > SECONDS_BETWEEN_SCORES:
+                return False
+        return True
+
+    def _add_samples(self, estimator: ScoreEstimator, began: float, last_value_at: float) -> None:
+        """Add samples until a value is due, after renewing what is old of interval and limit."""
+        if estimator.num_samples >= FIRST_SCORE_AT:
+            while estimator.renew() and time.monotonic() - began < SECONDS_OF_PIECES:
+                pass
+        is_due = False
+        while not is_due:
+            self._add_batch(estimator)
+            now = time.monotonic()
+            is_due = self._is_due(estimator.num_samples, now - began, now - last_value_at)
 
     def _add_batch(self, estimator: ScoreEstimator) -> None:
         """Add samples up to the end of a batch of the bank, or up to the next stop."""
@@ -192,8 +218,7 @@ class _Scoring:
             return True
         if done < FIRST_SCORE_AT:
             return False
-        # Of the last two: while an interval is measured anew, each score takes longer.
-        scoring = max(self.scoring_times, default=0.0) if self._is_news(done) else 0.0
+        scoring = self.scoring_seconds if self._is_news(done) else 0.0
         is_late = seconds_since_value + self.batch_seconds + scoring > SECONDS_BETWEEN_SCORES
         return is_late and scoring <= (scoring + turn_seconds) * MAX_SCORING_SHARE
 
@@ -201,14 +226,20 @@ class _Scoring:
         """Tell whether a score of so many samples is not known yet."""
         return not self.known or done > self.known[-1].num_samples
 
-    def _compute(self, estimator: ScoreEstimator, is_early: bool) -> Score:
+    def _compute(self, estimator: ScoreEstimator, is_exact: bool) -> Score:
+        """Compute a score, or return a known one of more samples; keep it, the last if it is exact.
+
+        In between, interval and limit may be scaled from fewer samples.
+        """
+        done = estimator.num_samples
+        if not self._is_news(done):
+            return self.known[-1]
         began = time.monotonic()
-        is_stop = estimator.num_samples in self.stops and not is_early
-        score = estimator.compute(is_exact=is_stop)  # in between, intervals may be scaled ones
-        self.scoring_times.append(time.monotonic() - began)
-        if not is_early:
-            self.results.add(self.key, score, is_asked_for=is_stop)
-        if is_stop:
+        score = estimator.compute(is_exact)
+        self.scoring_seconds = time.monotonic() - began
+        if is_exact or done < self.num_samples:
+            self.results.add(self.key, score, is_asked_for=is_exact)
+        if is_exact:
             self.results.save(self.key)
         return score
 

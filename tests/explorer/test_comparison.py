@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from explorer import comparison
 from explorer.comparison import ComparisonUpdate, stream_comparison
 from explorer.feature_bank import FeatureBank
 from explorer.sampler import Sampler
@@ -88,6 +89,21 @@ def test_the_last_of_many_samples_comes_at_once_and_then_with_an_interval_of_its
     assert last.score.infinite_n == pytest.approx(exact.infinite_n, rel=1e-6)
     (again,) = stream_comparison(bank, ["conv"], EXTRACTOR, 700, results=results)
     assert again.score == last.score
+
+
+def test_interval_and_limit_of_the_last_value_come_piece_by_piece(
+    bank: FeatureBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no time to spare, each piece is a turn of its own: nobody waits for all of them."""
+    monkeypatch.setattr(comparison, "SECONDS_BETWEEN_SCORES", 0.0)
+    updates = run(bank, ["conv"], 700, ScoreResults())
+    settling = [update for update in updates if update.score.num_samples == 700]
+    # The value; map, influences, two halves and four quarters; and that nothing is left.
+    assert [update.is_last for update in settling] == [False] * 9 + [True]
+    assert len({update.score.value for update in settling}) == 1
+    assert len({update.score.infinite_n for update in settling}) == 7
+    exact = compute_score(bank.open("conv", EXTRACTOR).get, REFERENCE, EXTRACTOR, 700)
+    assert_close(settling[-1].score, exact)
 
 
 def test_models_take_turns(ready: Sampler) -> None:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from training.errors import MetricError
 from training.metrics.extractors import Extractor
-from training.metrics.frechet_estimator import FrechetEstimator, check_enough
+from training.metrics.frechet_estimator import STALE_AFTER, FrechetEstimator, check_enough
 from training.metrics.reference import ReferenceStatistics
 from training.metrics.score import FeatureSource, Score
 
@@ -37,10 +37,14 @@ class ScoreEstimator:
         """Add features (B, d) of the next samples."""
         self._estimator.update(features)
 
+    def renew(self, growth: float = STALE_AFTER) -> bool:
+        """Measure a piece of interval and extrapolation anew; see `FrechetEstimator.renew`."""
+        return self._estimator.renew(growth)
+
     def compute(self, is_exact: bool = True) -> Score:
         """Compute the score so far, from 16 samples on.
 
-        Unless ``is_exact``, interval and extrapolation may be scaled from an earlier moment.
+        Unless ``is_exact``, interval and extrapolation may be scaled from earlier moments.
         """
         estimate = self._estimator.compute(is_exact)
         return Score(

@@ -13,9 +13,13 @@ four quarters are those of N, N/2 and N/4 samples; a + b/N + c/N^2 through their
 a. Disjoint parts make better use of the samples than random subsets, and the quadratic term matters
 where N is near the number of features. The error adds to the interval what that term changes, and
 below 2 d samples a share of the bias.
+
+Both take several times as long as the value. So they are made of pieces, the influences and a score
+for each part, each of which can be measured by itself, and is scaled to more samples until it is
+measured anew.
 """
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,12 +28,17 @@ from numpy.typing import NDArray
 from training.errors import MetricError
 from training.metrics.frechet import (
     FeatureStatistics,
+    OptimalMap,
     compute_influences,
     compute_influences_of_few,
+    compute_optimal_map,
 )
 from training.metrics.streaming import RunningStatistics
 
-NUM_PARTS = 4
+Part = tuple[int, ...]
+# Samples are dealt into quarters 0 to 3 in turn.
+QUARTERS: tuple[Part, ...] = ((0,), (1,), (2,), (3,))
+HALVES: tuple[Part, ...] = ((0, 2), (1, 3))
 MIN_SAMPLES = 16
 # Influences are taken from so many samples, the first ones: their variance needs no more.
 MAX_INFLUENCES = 1024
@@ -60,13 +69,15 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class _Spread:
-    """Hold what was found at `num_samples`, all of which shrinks as samples come in."""
+class _Finding:
+    """Hold what was found at `num_samples`; it shrinks as N^-power. Nothing is found at 0."""
 
-    num_samples: int
-    standard_error: float
-    bias: float
-    bias_error: float
+    value: float = 0.0
+    num_samples: int = 0
+    power: float = 1.0
+
+    def scale(self, num_samples: int) -> float:
+        return self.value * (self.num_samples / num_samples) ** self.power
 
 
 class FrechetEstimator:
@@ -74,18 +85,21 @@ class FrechetEstimator:
 
     Neither the batch size nor the moments at which an estimate is asked for change the estimate of
     N samples (up to float64 rounding). Memory is bounded, whatever N: five d x d matrices, at most
-    5 d features for the time before a part has d of them, and 1,024 features for the interval;
-    seven matrices more while interval and bias are measured anew.
+    4 d features for the time before a part has 3/4 d of them, and 1,024 features for the interval;
+    three matrices more while something is measured.
     """
 
     def __init__(self, reference: FeatureStatistics) -> None:
         self.reference = reference
         self._whole = RunningStatistics(reference.dim)
-        self._parts = [RunningStatistics(reference.dim) for _ in range(NUM_PARTS)]
+        self._parts = [RunningStatistics(reference.dim) for _ in QUARTERS]
         self._first: list[NDArray[np.floating]] = []
         self._num_first = 0
-        self._spread: _Spread | None = None
-        self._renewal: Iterator[_Spread | None] | None = None
+        self._value = _Finding()
+        self._error = _Finding()  # the standard error
+        # How much more parts of the samples score than the whole.
+        self._excesses = {part: _Finding() for part in HALVES + QUARTERS}
+        self._map: OptimalMap | None = None
 
     @property
     def num_samples(self) -> int:
@@ -97,7 +111,7 @@ class FrechetEstimator:
         start = self.num_samples
         self._whole.update(features)
         for index, part in enumerate(self._parts):
-            part.update(features[(index - start) % NUM_PARTS :: NUM_PARTS])
+            part.update(features[(index - start) % len(QUARTERS) :: len(QUARTERS)])
         missing = MAX_INFLUENCES - self._num_first
         if missing > 0:
             self._first.append(features[:missing].copy())
@@ -107,90 +121,94 @@ class FrechetEstimator:
         """Compute the estimate so far; raises MetricError below 16 samples.
 
         Interval and bias cost several times what the value costs. Unless ``is_exact``, they are
-        scaled from an earlier moment, and once there are 1.3 times as many samples they are
-        measured anew, a piece with each call, so that no call takes long.
+        scaled from earlier moments; `renew` measures them anew, a piece with each call.
         """
         check_enough(self.num_samples)
-        value = self._whole.compute_frechet_distance(self.reference)
+        while self.renew(1.0 if is_exact else math.inf):
+            pass
         num_samples = self.num_samples
-        known = self._spread
-        if known is None or (is_exact and known.num_samples != num_samples):
-            known = self._spread = _finish(self._measure_spread(value))
-            self._renewal = None
-        elif not is_exact:
-            known = self._spread = self._renew(known, value)
-        shrink = known.num_samples / num_samples
-        error = known.standard_error * float(np.sqrt(shrink))
+        value = self._compute_value()
+        error = self._error.scale(num_samples)
         factor = _get_t_factor(num_samples)
-        limit = value - known.bias * shrink
-        limit_error = factor * float(np.hypot(error, known.bias_error * shrink))
+        bias, bias_error = self._extrapolate()
+        limit_error = factor * float(np.hypot(error, bias_error))
         return Estimate(
             value,
             num_samples,
             (max(0.0, value - factor * error), value + factor * error),
-            limit,
-            (limit - limit_error, limit + limit_error),
+            value - bias,
+            (value - bias - limit_error, value - bias + limit_error),
         )
 
-    def _renew(self, known: _Spread, value: float) -> _Spread:
-        """Measure a piece of the spread if it is stale; all of it where that is quick."""
-        if self._renewal is None and self.num_samples < STALE_AFTER * known.num_samples:
-            return known
-        self._renewal = self._renewal or self._measure_spread(value)
-        if self.num_samples <= self.reference.dim // 2:
-            found: _Spread | None = _finish(self._renewal)
-        else:
-            found = next(self._renewal)
-        if found is None:
-            return known
-        self._renewal = None
-        return found
+    def renew(self, growth: float = STALE_AFTER) -> bool:
+        """Measure the oldest piece of interval and bias anew; False if none needs it.
 
-    def _measure_spread(self, value: float) -> Iterator[_Spread | None]:
-        """Yield None after each piece of the work, then the spread of the samples at the start."""
-        num_samples = self.num_samples
-        features = np.concatenate(self._first)
-        statistics = None if num_samples <= self._max_few else self._whole.statistics()
-        first, second, third, fourth = self._parts
-        halves = [first.merge(third), second.merge(fourth)]
-        quarters = [part.merge(RunningStatistics(part.dim)) for part in self._parts]  # copies
-        yield None
-        if statistics is None:
-            influences = compute_influences_of_few(features, self.reference)
+        One needs it if it was never measured, or N has grown at least so many times since; with a
+        growth of 1, if it is not of the samples so far. One call takes about as long as a value.
+        """
+        check_enough(self.num_samples)
+        part = min(HALVES + QUARTERS, key=lambda part: self._excesses[part].num_samples)
+        excess = self._excesses[part]
+        oldest = min(self._error.num_samples, excess.num_samples)
+        if not self._is_stale(oldest, growth):
+            return False
+        if self._error.num_samples <= excess.num_samples:
+            self._renew_error(growth)
         else:
-            influences = compute_influences(features, statistics, self.reference)
+            more = self._merge(part).compute_frechet_distance(self.reference)
+            self._excesses[part] = _Finding(more - self._compute_value(), self.num_samples)
+        return True
+
+    def _is_stale(self, num_samples: int, growth: float) -> bool:
+        grown = num_samples < self.num_samples and self.num_samples >= growth * num_samples
+        return num_samples == 0 or grown
+
+    def _compute_value(self) -> float:
+        """Return the distance of the samples so far, computed once for each number of them."""
+        if self._value.num_samples != self.num_samples:
+            value = self._whole.compute_frechet_distance(self.reference)
+            self._value = _Finding(value, self.num_samples)
+        return self._value.value
+
+    def _renew_error(self, growth: float) -> None:
+        """Measure the standard error: of many samples the optimal map first, the rest next time."""
+        if self.num_samples <= min(self.reference.dim, MAX_INFLUENCES):
+            influences = compute_influences_of_few(np.concatenate(self._first), self.reference)
+            self._set_error(influences, self.num_samples)
+        elif self._map is None or self._is_stale(self._map.num_samples, growth):
+            self._map = compute_optimal_map(self._whole.statistics(), self.reference)
+        else:
+            influences = compute_influences(np.concatenate(self._first), self._map)
+            self._set_error(influences, self._map.num_samples)
+            self._map = None
+
+    def _set_error(self, influences: NDArray[np.float64], num_samples: int) -> None:
         error = float(np.sqrt(np.square(influences).mean() / (num_samples - 1)))
-        scores = []
-        for part in (*halves, *quarters):
-            yield None
-            scores.append(part.compute_frechet_distance(self.reference))
-        half, quarter = float(np.mean(scores[:2])), float(np.mean(scores[2:]))
-        yield _extrapolate(num_samples, self.reference.dim, error, (value, half, quarter))
+        self._error = _Finding(error, num_samples, power=0.5)
 
-    @property
-    def _max_few(self) -> int:
-        """Return up to how many samples the influences come from all features, without moments."""
-        return min(self.reference.dim, MAX_INFLUENCES)
+    def _merge(self, part: Part) -> RunningStatistics:
+        first, *others = (self._parts[index] for index in part)
+        for other in others:
+            first = first.merge(other)
+        return first
 
+    def _extrapolate(self) -> tuple[float, float]:
+        """Return the bias from the scores of the whole, of halves and of quarters, and its error.
 
-def _finish(steps: Iterator[_Spread | None]) -> _Spread:
-    *_, spread = steps
-    assert spread is not None
-    return spread
+        Through value, half and quarter, the curve a + b/N meets a = 2 value - half, and the curve
+        a + b/N + c/N^2 meets a = (8 value - 6 half + quarter) / 3.
+        """
+        num_samples, dim = self.num_samples, self.reference.dim
+        half, quarter = (self._average_excess(parts) for parts in (HALVES, QUARTERS))
+        bias = 2 * half - quarter / 3
+        bias_error = bias - half
+        if num_samples < 2 * dim:
+            share = UNSURE_SHARE * max(1.0, np.sqrt(dim / (2 * num_samples)))
+            bias_error = float(np.hypot(bias_error, share * bias))
+        return bias, bias_error
 
-
-def _extrapolate(
-    num_samples: int, dim: int, error: float, scores: tuple[float, float, float]
-) -> _Spread:
-    """Find the bias from the scores of the whole, of halves and of quarters (means of each)."""
-    value, half, quarter = scores
-    linear = 2 * value - half
-    quadratic = (8 * value - 6 * half + quarter) / 3
-    bias, bias_error = value - quadratic, quadratic - linear
-    if num_samples < 2 * dim:
-        share = UNSURE_SHARE * max(1.0, np.sqrt(dim / (2 * num_samples)))
-        bias_error = float(np.hypot(bias_error, share * bias))
-    return _Spread(num_samples, error, bias, bias_error)
+    def _average_excess(self, parts: tuple[Part, ...]) -> float:
+        return float(np.mean([self._excesses[part].scale(self.num_samples) for part in parts]))
 
 
 def _get_t_factor(num_samples: int) -> float:

@@ -115,7 +115,7 @@ def test_a_singular_reference_works_with_few_features():
 def test_the_factor_of_a_covariance_multiplies_back_to_it(rank):
     mixing = np.random.default_rng(rank).standard_normal((40, rank))
     covariance = mixing @ mixing.T
-    factor = make_statistics(np.zeros(40), covariance).covariance_factor
+    factor = make_statistics(np.zeros(40), covariance).covariance_factor.rows
     assert factor.shape == (40, rank)
     np.testing.assert_allclose(factor @ factor.T, covariance, atol=1e-12)
 

@@ -10,6 +10,7 @@ from training.metrics.frechet import (
     compute_frechet_distance_from_features,
     compute_influences,
     compute_influences_of_few,
+    compute_optimal_map,
     compute_statistics,
 )
 from training.metrics.frechet_estimator import FrechetEstimator
@@ -104,6 +105,7 @@ def test_the_estimate_depends_on_neither_batches_nor_earlier_questions(num_sampl
         questioned.update(features[start : start + 7])
         if questioned.num_samples >= 16:
             questioned.compute(is_exact=False)
+            questioned.renew()
     for other in (estimate(features, reference, 1), questioned.compute()):
         assert other.value == pytest.approx(whole.value, rel=1e-6)
         assert other.interval == pytest.approx(whole.interval, rel=1e-5)
@@ -141,7 +143,8 @@ def test_influences_are_the_derivatives_of_the_distance(num_samples):
     if num_samples <= 30:
         found = compute_influences_of_few(features, reference)
     else:
-        found = compute_influences(features, compute_statistics(features), reference)
+        optimal_map = compute_optimal_map(compute_statistics(features), reference)
+        found = compute_influences(features, optimal_map)
 
     def score(weights):
         mean = weights @ features
@@ -175,21 +178,56 @@ def test_between_exact_estimates_interval_and_bias_shrink_as_samples_come():
     assert exact.infinite_n == pytest.approx(estimate(features, reference).infinite_n)
 
 
-def test_a_stale_bias_is_measured_anew_piece_by_piece():
+def test_stale_intervals_and_limits_are_measured_anew_piece_by_piece():
     reference, model = make_gaussians(10, 1.0)
-    features = draw(model, 300, np.random.default_rng(8))
+    features = draw(model, 130, np.random.default_rng(8))
     estimator = FrechetEstimator(reference)
     estimator.update(features[:100])
     old = estimator.compute()
-    biases = []
-    for end in range(140, 300, 20):  # 140 samples are more than 1.3 times 100
-        estimator.update(features[end - 20 : end] if end > 140 else features[100:140])
-        run = estimator.compute(is_exact=False)
-        biases.append((run.value - run.infinite_n) * run.num_samples)
-    fresh = estimate(features[:140], reference)
-    # Seven pieces keep the old bias; with the eighth comes that of the moment when it began.
-    assert biases[:7] == pytest.approx([(old.value - old.infinite_n) * 100] * 7)
-    assert biases[7:] == pytest.approx([(fresh.value - fresh.infinite_n) * 140])
+    estimator.update(features[100:129])
+    assert not estimator.renew()  # 129 samples are fewer than 1.3 times 100
+    estimator.update(features[129:])
+    fresh = estimate(features, reference)
+    # The optimal map and the influences come first, and with them the interval.
+    assert estimator.renew()
+    assert estimator.renew()
+    run = estimator.compute(is_exact=False)
+    assert run.interval == pytest.approx(fresh.interval)
+    assert run.value - run.infinite_n == pytest.approx((old.value - old.infinite_n) * 100 / 130)
+    assert [estimator.renew() for _ in range(7)] == [True] * 6 + [False]  # halves and quarters
+    run = estimator.compute(is_exact=False)
+    assert run.infinite_n == pytest.approx(fresh.infinite_n)
+    assert run.infinite_n_interval == pytest.approx(fresh.infinite_n_interval)
+
+
+def test_samples_may_come_between_the_pieces():
+    """Each excess is scaled from its own moment: together they follow the bias."""
+    reference, model = make_gaussians(10, 1.0)
+    features = draw(model, 2000, np.random.default_rng(9))
+    estimator = FrechetEstimator(reference)
+    estimator.update(features[:500])
+    old = estimator.compute()
+    for end in range(660, 2000, 20):
+        estimator.update(features[estimator.num_samples : end])
+        estimator.renew()
+    run, fresh = estimator.compute(is_exact=False), estimate(features[:1980], reference)
+    assert old.interval[1] - old.interval[0] > 1.5 * (run.interval[1] - run.interval[0])
+    assert np.diff(run.interval) == pytest.approx(np.diff(fresh.interval), rel=0.1)
+    assert run.infinite_n == pytest.approx(fresh.infinite_n, abs=0.1 * np.diff(fresh.interval)[0])
+
+
+def test_a_growth_of_one_leaves_nothing_for_the_exact_estimate():
+    reference, model = make_gaussians(10, 1.0)
+    features = draw(model, 101, np.random.default_rng(10))
+    estimator = FrechetEstimator(reference)
+    estimator.update(features[:100])
+    estimator.compute()
+    assert not estimator.renew(growth=1)
+    estimator.update(features[100:])
+    assert [estimator.renew(growth=1) for _ in range(9)] == [True] * 8 + [False]
+    scaled, exact = estimator.compute(is_exact=False), estimator.compute()
+    assert scaled == exact
+    assert exact.infinite_n == pytest.approx(estimate(features, reference).infinite_n)
 
 
 def test_memory_stops_growing():
