@@ -22,6 +22,7 @@ from explorer.diagnosis.parts import (
 from explorer.diagnosis.sensitivity import stream_sensitivity
 from explorer.diagnosis.types import Copying, Diagnosis, Sensitivity
 from explorer.diagnosis.verdict import judge
+from explorer.feature_bank import BATCH_SIZE
 from explorer.sampler import Sampler
 from training.datasets.types import ImageDataset
 from training.errors import MetricError
@@ -33,7 +34,6 @@ from training.metrics.reference import MAX_IMAGES, ReferenceStatistics
 from training.metrics.registry import Prepared
 
 FIRST_AT = 32
-BATCH_SIZE = 32
 SECONDS_OF_SAMPLES, SECONDS_OF_PARTS = 0.4, 0.2
 # What takes long is measured again only after so many times its own duration.
 PAUSE_FACTOR = 12

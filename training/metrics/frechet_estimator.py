@@ -85,7 +85,7 @@ class FrechetEstimator:
 
     Neither the batch size nor the moments at which an estimate is asked for change the estimate of
     N samples (up to float64 rounding). Memory is bounded, whatever N: five d x d matrices, at most
-    5 d features for the time before a part has d of them, and 1,024 features for the interval;
+    4 d features for the time before a part has 3/4 d of them, and 1,024 features for the interval;
     three matrices more while something is measured.
     """
 
