@@ -335,7 +335,7 @@ def test_history_rows_are_json_with_the_promised_names(build_trainer):
     trainer = build_trainer("wgan", "wgan_gp", steps=2)
     trainer.train()
     row = json.loads(trainer.folder.metrics_path.read_text(encoding="utf-8").splitlines()[0])
-    assert set(row) == {
+    assert set(row) - {"memory_mb"} == {  # which not every system tells
         *("step", "images_seen", "seconds", "images_per_second"),
         *("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped"),
     }
