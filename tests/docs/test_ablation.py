@@ -156,9 +156,18 @@ def test_every_row_is_a_training_of_equal_length_that_differs_from_its_base(row)
     steps = 300_000 / (config.batch_size * config.critic_steps)
     assert 3.9 <= steps / config.score_every <= 4.1
     by_key = {other.key: other for other in build_rows()}
-    assert row.base is None or by_key[row.base].base is None
+    keys = list(by_key)
+    assert row.base is None or keys.index(row.base) < keys.index(row.key)
     base = Case(by_key[row.base or row.key], 1, KIMG)
     assert (base.setting == Case(row, 1, KIMG).setting) is (row.base is None)
+
+
+def test_titles_name_what_differs_from_the_base():
+    titles = {row.key: row.title for row in build_rows()}
+    assert titles["dcgan"] == "DCGAN: as published"
+    assert titles["dcgan-hinge"] == "DCGAN: loss hinge"
+    assert titles["best-fp32"] == "WGAN-GP: precision fp32"
+    assert len(set(titles.values())) == len(titles)
 
 
 def test_the_thesis_s_rows_are_the_preset_at_half_width():

@@ -218,7 +218,7 @@ def test_no_score_is_kept_of_a_step_whose_state_is_not_finite(build_trainer, tin
     def run_poisoned(step, draw):
         stats = run(step, draw)
         if step == 8:  # overflown squares of gradients: losses and weights look well
-            moments = trainer.engine._optimizer_d.state_dict()["state"][0]
+            moments = trainer.engine.optimizer_d.optimizer.state_dict()["state"][0]
             set_first(moments["exp_avg_sq"], math.inf)
         return stats
 
