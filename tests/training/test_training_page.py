@@ -1,5 +1,6 @@
 """docs/TRAINING.md describes exactly the rows that trainings write."""
 
+import itertools
 import re
 
 import pytest
