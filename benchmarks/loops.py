@@ -75,8 +75,10 @@ class EngineTurns:
 
     def __init__(self, setting: Setting, device: torch.device, has_autocast: bool) -> None:
         from training.batches import ImageBatches
+        from training.devices import tune_device
         from training.step import AdversarialStep
 
+        tune_device(device)
         config, resolution = setting.build_config(), setting.resolution
         model = config.build_model_config(3, resolution)
         self.engine = AdversarialStep(config, model, device, has_autocast)

@@ -7,7 +7,7 @@ and all of its update, the way back through the discriminator included; *other* 
 covers. The gradient penalty is what makes a WGAN-GP critic step dearer than a discriminator step of
 the DCGAN; Adam is left out of both.
 
-*Scores* are those of a training at its default options: batches of 64, 2,000 images every 500
+*Scores* are those of a training at its default options: batches of 64, 1,000 images every 500
 steps.
 """
 

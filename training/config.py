@@ -70,7 +70,7 @@ class TrainConfig(TechniqueOptions):
         500, "steps between scores; 0: never", kind=int, low=0, high=100_000_000
     )
     score_samples: int = option(
-        2000, "generated images per score", kind=int, low=16, high=1_000_000
+        1000, "generated images per score", kind=int, low=16, high=1_000_000
     )
     extractor: str = option(
         DEFAULT_EXTRACTOR,

@@ -70,6 +70,17 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     return precision == "bf16" or (precision == "auto" and has_fast_bfloat16(device))
 
 
+def tune_device(device: torch.device) -> None:
+    """Let a CUDA device use TF32 and search for its fastest convolutions; changes PyTorch's state.
+
+    TF32 keeps 10 bits of a factor's mantissa (bfloat16: 7). The search pays where shapes stay the
+    same, as in training.
+    """
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.backends.cudnn.benchmark = True
+
+
 def _has_fast_bfloat16_on_cpu() -> bool:
     if hasattr(torch.cpu, "get_capabilities"):
         capabilities = torch.cpu.get_capabilities()

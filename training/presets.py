@@ -23,7 +23,6 @@ PRESETS: dict[str, dict[str, Any]] = {
         "width": 32,
         "batch_size": 64,
         "steps": 2000,
-        "score_samples": 1000,
         **_TWO_TIME_SCALES,
     },
     # The values follow the table of docs/ABLATION.md: change them when it says otherwise.

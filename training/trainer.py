@@ -11,7 +11,7 @@ from torch import Tensor
 from training.batches import ImageBatches
 from training.config import TrainConfig
 from training.datasets import ImageDataset
-from training.devices import describe_device, uses_bfloat16
+from training.devices import describe_device, tune_device, uses_bfloat16
 from training.errors import CheckpointError, DivergenceError, TrainingError
 from training.footprint import check_memory, explain_out_of_memory
 from training.health import check_losses, check_state, check_weights
@@ -59,6 +59,7 @@ class Trainer:
         self.dataset, self.folder, self.device = dataset, folder, device
         self.checkpoint_path, self.command = checkpoint_path, command
         model = self.config.build_model_config(dataset.channels, dataset.resolution)
+        tune_device(device)
         self.device_name = describe_device(device)
         self.has_autocast = uses_bfloat16(self.config.precision, device)
         self.engine = AdversarialStep(self.config, model, device, self.has_autocast, processes)
