@@ -64,11 +64,14 @@ def make_images(context: Context, count: int) -> torch.Tensor:
 
 def build_plain_forward(device: torch.device) -> Callable[[torch.Tensor], object]:
     """Build timm's own forward pass to pooled features, after the same resize."""
+    import timm
     import torch
 
     from training.metrics.extractors.efficientnet_lite0 import INPUT_SIZE, build_trunk
 
-    trunk = build_trunk().eval().to(device)
+    trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    trunk.load_state_dict(build_trunk().state_dict())
+    trunk.eval().to(device)
 
     def forward(images: torch.Tensor) -> object:
         with torch.inference_mode():

@@ -11,7 +11,7 @@ from training.errors import MetricError
 from training.latents import check_seed
 from training.metrics.estimator import ScoreEstimator
 from training.metrics.extractors import DEFAULT_EXTRACTOR, Extractor
-from training.metrics.frechet_estimator import MIN_SAMPLES
+from training.metrics.frechet_estimator import MIN_SAMPLES, STALE_AFTER
 from training.metrics.reference import ReferenceStatistics
 from training.metrics.score import Score
 
@@ -21,7 +21,7 @@ FIRST_SCORE_AT = 16
 # Exact scores of more samples take a second and longer, and are left to those who ask for them.
 MILESTONES = (16, 32, 64, 128, 256, 512)
 SECONDS_BETWEEN_SCORES = 0.9
-# No further piece of an interval is measured in a turn that has spent so long on them.
+# Before samples are added, so long is spent on old pieces of interval and limit.
 SECONDS_OF_PIECES = 0.1
 # A score may take this share of the time where it takes long, so that samples still come in.
 MAX_SCORING_SHARE = 0.65
@@ -138,6 +138,10 @@ class _Scoring:
         self.seconds = 0.0
         self.batch_seconds = 0.0
         self.scoring_seconds = 0.0
+        self.piece_seconds = 0.0
+        self.num_scored = 0
+        self.num_exact = 0
+        self.is_sampling_next = False
 
     @property
     def is_known(self) -> bool:
@@ -158,17 +162,22 @@ class _Scoring:
     def take_turn(self, last_value_at: float) -> ComparisonUpdate:
         """Add samples until a value is due, a second after the last one, and compute it.
 
-        Where the last score's interval and limit take long, it comes without them first, and with
-        more of their pieces once a second until it has them all.
+        Where interval and limit of a stop take long, its value comes without them first, and with
+        more of their pieces once a second until it has them all. Between stops old pieces that
+        would make a value late are measured in turns of their own, every other one.
         """
         assert self.estimator is not None
         began = time.monotonic()
-        if self.estimator.num_samples == self.num_samples:
-            is_exact = self._measure_pieces(self.estimator, last_value_at)
+        due_at = last_value_at + SECONDS_BETWEEN_SCORES
+        if self._is_inexact_stop(self.estimator.num_samples):
+            is_exact = self._measure_pieces(self.estimator, due_at, growth=1)
         else:
-            self._add_samples(self.estimator, began, last_value_at)
-            done = self.estimator.num_samples
-            is_exact = done in self.stops and done <= MILESTONES[-1]
+            is_exact = False
+            if not self._renew_pieces(self.estimator, due_at):
+                self._add_samples(self.estimator, began, last_value_at)
+                is_exact = self._is_exact_in_time(self.estimator, due_at)
+        if is_exact:
+            self.num_exact = self.estimator.num_samples
         score = self._compute(self.estimator, is_exact)
         self.seconds += time.monotonic() - began
         return replace(
@@ -182,21 +191,54 @@ class _Scoring:
             self.results.keep_estimator(self.key, self.estimator)
             self.results.save(self.key)
 
-    def _measure_pieces(self, estimator: ScoreEstimator, last_value_at: float) -> bool:
-        """Measure interval and limit until a second is over, or all is measured: tell which."""
+    def _is_inexact_stop(self, done: int) -> bool:
+        """Tell whether the score of so many samples is to get its own interval and limit yet."""
+        return done in self.stops and self._is_news(done) and done != self.num_exact
+
+    def _is_exact_in_time(self, estimator: ScoreEstimator, due_at: float) -> bool:
+        """Measure the pieces of a stop of few samples with its value, as far as there is time."""
+        done = estimator.num_samples
+        if done > MILESTONES[-1] or not self._is_inexact_stop(done):
+            return False
+        ends_at = due_at - self.scoring_seconds
+        if time.monotonic() + self.piece_seconds > ends_at:
+            return False
+        return self._measure_pieces(estimator, ends_at, growth=1)
+
+    def _measure_pieces(
+        self, estimator: ScoreEstimator, ends_at: float, growth: float = STALE_AFTER
+    ) -> bool:
+        """Measure a piece, and more until another would end late; tell whether none is left."""
         longest, began = 0.0, time.monotonic()
-        while estimator.renew(growth=1):
+        while estimator.renew(growth):
             now = time.monotonic()
             longest, began = max(longest, now - began), now
-            if now - last_value_at + longest > SECONDS_BETWEEN_SCORES:
+            self.piece_seconds = longest
+            if now + longest > ends_at:
                 return False
         return True
 
+    def _renew_pieces(self, estimator: ScoreEstimator, due_at: float) -> bool:
+        """Measure what is old of interval and limit; tell whether that takes the turn.
+
+        It does where a piece, samples and a value together would be late. Then samples come next.
+        """
+        is_sampling, self.is_sampling_next = self.is_sampling_next, False
+        if estimator.num_samples < FIRST_SCORE_AT or not estimator.is_stale():
+            return False
+        now = time.monotonic()
+        pieces = max(self.piece_seconds, SECONDS_OF_PIECES)
+        if now + pieces + self.batch_seconds + self.scoring_seconds <= due_at:
+            self._measure_pieces(estimator, now + SECONDS_OF_PIECES)
+            return False
+        if is_sampling:
+            return False
+        self._measure_pieces(estimator, due_at)
+        self.is_sampling_next = True
+        return True
+
     def _add_samples(self, estimator: ScoreEstimator, began: float, last_value_at: float) -> None:
-        """Add samples until a value is due, after renewing what is old of interval and limit."""
-        if estimator.num_samples >= FIRST_SCORE_AT:
-            while estimator.renew() and time.monotonic() - began < SECONDS_OF_PIECES:
-                pass
+        """Add samples until a value is due."""
         is_due = False
         while not is_due:
             self._add_batch(estimator)
@@ -236,8 +278,10 @@ class _Scoring:
             return self.known[-1]
         began = time.monotonic()
         score = estimator.compute(is_exact)
-        self.scoring_seconds = time.monotonic() - began
-        if is_exact or done < self.num_samples:
+        if done != self.num_scored:  # the value of samples scored before costs nothing
+            self.scoring_seconds = time.monotonic() - began
+            self.num_scored = done
+        if is_exact or done not in self.stops:
             self.results.add(self.key, score, is_asked_for=is_exact)
         if is_exact:
             self.results.save(self.key)

@@ -67,16 +67,22 @@ class AppContext:
         self.worker.submit(self._prepare_scoring)
 
     def _prepare_scoring(self) -> None:
-        """Load the default extractor and the statistics that the models at hand need.
-
-        The images that the first model learned are hashed, to know them for those of its data set.
-        """
-        import explorer.comparison
-        import explorer.diagnosis.stream  # noqa: F401  # imports what scores are computed with
+        """Load the default extractor and the statistics that the models at hand need."""
+        import explorer.comparison  # noqa: F401  # imports what scores are computed with
 
         self.bank.get_extractor(DEFAULT_EXTRACTOR)
         for name in choose_models(self.library.names, None, is_several=True):
             self.library.find_reference(self.library.get(name), DEFAULT_EXTRACTOR)
+        # Asked for only now, so that a score asked for meanwhile goes first.
+        self.worker.submit(self._prepare_diagnosis)
+
+    def _prepare_diagnosis(self) -> None:
+        """Import what diagnoses are made with, and hash the images that the first model learned.
+
+        By their hash they are known for those of its data set.
+        """
+        import explorer.diagnosis.stream  # noqa: F401
+
         for name in self.library.names[:1]:
             find_dataset_on_disk(self.sampler.get_header(name).dataset)
 

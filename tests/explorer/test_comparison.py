@@ -106,6 +106,35 @@ def test_interval_and_limit_of_the_last_value_come_piece_by_piece(
     assert_close(settling[-1].score, exact)
 
 
+def test_what_is_old_between_stops_takes_every_other_turn_where_time_is_short(
+    bank: FeatureBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pieces, samples and a value in one turn would be late: samples come in all the same."""
+    monkeypatch.setattr(comparison, "SECONDS_BETWEEN_SCORES", 0.0)
+    updates = run(bank, ["conv"], 900, ScoreResults())
+    counts = [update.score.num_samples for update in updates]
+    between = [count for count in counts if 512 < count < 900]
+    assert counts == sorted(counts)
+    assert set(between) == set(range(528, 900, 16))
+    repeated = [count for count in set(between) if between.count(count) > 1]
+    assert min(repeated) == 672  # the first of them that is 1.3 times 512
+    assert max(between.count(count) for count in repeated) == 2
+
+
+def test_a_milestone_without_interval_of_its_own_is_not_kept(
+    bank: FeatureBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "SECONDS_BETWEEN_SCORES", 0.0)
+    results = ScoreResults()
+    updates = stream_comparison(bank, ["conv"], EXTRACTOR, 200, results=results)
+    assert next(update for update in updates if update.score.num_samples == 128)
+    updates.close()  # type: ignore[attr-defined]
+    again = run(bank, ["conv"], 128, results)
+    assert again[0].score.num_samples < 128
+    exact = compute_score(bank.open("conv", EXTRACTOR).get, REFERENCE, EXTRACTOR, 128)
+    assert_close(again[-1].score, exact)
+
+
 def test_models_take_turns(ready: Sampler) -> None:
     updates = list(
         stream_comparison(FeatureBank(ready), ["linear", "conv"], EXTRACTOR, num_samples=200)

@@ -37,6 +37,10 @@ class ScoreEstimator:
         """Add features (B, d) of the next samples."""
         self._estimator.update(features)
 
+    def is_stale(self, growth: float = STALE_AFTER) -> bool:
+        """Tell whether `renew` has a piece to measure."""
+        return self._estimator.is_stale(growth)
+
     def renew(self, growth: float = STALE_AFTER) -> bool:
         """Measure a piece of interval and extrapolation anew; see `FrechetEstimator.renew`."""
         return self._estimator.renew(growth)

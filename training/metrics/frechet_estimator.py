@@ -140,26 +140,29 @@ class FrechetEstimator:
             (value - bias - limit_error, value - bias + limit_error),
         )
 
+    def is_stale(self, growth: float = STALE_AFTER) -> bool:
+        """Tell whether a piece of interval and bias is to be measured anew; see `renew`."""
+        check_enough(self.num_samples)
+        oldest = min(excess.num_samples for excess in self._excesses.values())
+        return self._is_outgrown(min(self._error.num_samples, oldest), growth)
+
     def renew(self, growth: float = STALE_AFTER) -> bool:
         """Measure the oldest piece of interval and bias anew; False if none needs it.
 
         One needs it if it was never measured, or N has grown at least so many times since; with a
         growth of 1, if it is not of the samples so far. One call takes about as long as a value.
         """
-        check_enough(self.num_samples)
-        part = min(HALVES + QUARTERS, key=lambda part: self._excesses[part].num_samples)
-        excess = self._excesses[part]
-        oldest = min(self._error.num_samples, excess.num_samples)
-        if not self._is_stale(oldest, growth):
+        if not self.is_stale(growth):
             return False
-        if self._error.num_samples <= excess.num_samples:
+        part = min(HALVES + QUARTERS, key=lambda part: self._excesses[part].num_samples)
+        if self._error.num_samples <= self._excesses[part].num_samples:
             self._renew_error(growth)
         else:
             more = self._merge(part).compute_frechet_distance(self.reference)
             self._excesses[part] = _Finding(more - self._compute_value(), self.num_samples)
         return True
 
-    def _is_stale(self, num_samples: int, growth: float) -> bool:
+    def _is_outgrown(self, num_samples: int, growth: float) -> bool:
         grown = num_samples < self.num_samples and self.num_samples >= growth * num_samples
         return num_samples == 0 or grown
 
@@ -175,7 +178,7 @@ class FrechetEstimator:
         if self.num_samples <= min(self.reference.dim, MAX_INFLUENCES):
             influences = compute_influences_of_few(np.concatenate(self._first), self.reference)
             self._set_error(influences, self.num_samples)
-        elif self._map is None or self._is_stale(self._map.num_samples, growth):
+        elif self._map is None or self._is_outgrown(self._map.num_samples, growth):
             self._map = compute_optimal_map(self._whole.statistics(), self.reference)
         else:
             influences = compute_influences(np.concatenate(self._first), self._map)

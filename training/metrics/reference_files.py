@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as serialize
 
+from training.cores import on_one_blas_thread
 from training.errors import MetricError
 from training.files import write_bytes
 from training.metrics.frechet import FeatureStatistics, FloatArray
@@ -212,6 +213,7 @@ def _build_statistics(
     return FeatureStatistics(mean, covariance, num_samples)
 
 
+@on_one_blas_thread
 def _check_positive(path: Path, covariance: FloatArray) -> None:
     """Refuse what cannot be a covariance: Cholesky fails beyond rounding below 0."""
     slack = 1e-9 * max(float(np.abs(np.diag(covariance)).max()), 1e-300) * len(covariance)

