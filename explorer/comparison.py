@@ -1,48 +1,19 @@
 """Scores of several models side by side, while their samples come in."""
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
 
-from explorer.feature_bank import BATCH_SIZE, FeatureBank, SampleFeatures
+from explorer.feature_bank import FeatureBank
+from explorer.model_scoring import ComparisonUpdate, ModelScoring
 from explorer.sampler import Sampler
-from explorer.score_results import ResultKey, ScoreResults, identify_reference
+from explorer.score_results import ScoreResults
 from training.errors import MetricError
 from training.latents import check_seed
-from training.metrics.estimator import ScoreEstimator
 from training.metrics.extractors import DEFAULT_EXTRACTOR, Extractor
-from training.metrics.frechet_estimator import MIN_SAMPLES, STALE_AFTER
+from training.metrics.frechet_estimator import MIN_SAMPLES
 from training.metrics.reference import ReferenceStatistics
-from training.metrics.score import Score
 
 MAX_SAMPLES = 50_000
-FIRST_SCORE_AT = 16
-# Numbers of samples that scores are often asked for: they are computed on the way to larger ones.
-# Exact scores of more samples take a second and longer, and are left to those who ask for them.
-MILESTONES = (16, 32, 64, 128, 256, 512)
-SECONDS_BETWEEN_SCORES = 0.9
-# Before samples are added, so long is spent on old pieces of interval and limit.
-SECONDS_OF_PIECES = 0.1
-# A score may take this share of the time where it takes long, so that samples still come in.
-MAX_SCORING_SHARE = 0.65
-
-
-@dataclass(frozen=True)
-class ComparisonUpdate:
-    """Hold a model's score so far, the seconds spent on it, and whether it is the last.
-
-    ``is_known`` marks a score from an earlier time; ``earlier`` are known ones of fewer samples.
-    ``num_done`` is how many samples the work has got through: less than the score's while samples
-    behind a known score are gone through again.
-    """
-
-    model: str
-    score: Score
-    seconds: float
-    is_last: bool
-    is_known: bool = False
-    earlier: tuple[Score, ...] = ()
-    num_done: int = 0
 
 
 def stream_comparison(
@@ -53,6 +24,7 @@ def stream_comparison(
     base_seed: int = 0,
     reference: ReferenceStatistics | None = None,
     results: ScoreResults | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[ComparisonUpdate]:
     """Score models in turns on the same seeds, yielding each new value, about one per second.
 
@@ -61,7 +33,7 @@ def stream_comparison(
     models get all classes in turn. ``extractor`` is a loaded one or a key of EXTRACTORS. What
     ``results`` know comes at once, and only samples beyond it are scored. Closing the iterator
     stops the work; what is scored by then is kept in ``results``. Raises MetricError here, before
-    any work, if a reference is missing or of another resolution.
+    any work, if a reference is missing or of another resolution. ``clock`` tells seconds.
     """
     if not names:
         raise MetricError("No models were chosen: choose at least one to score.")
@@ -78,10 +50,10 @@ def stream_comparison(
     loaded = bank.get_extractor(extractor) if isinstance(extractor, str) else extractor
     kept = ScoreResults() if results is None else results
     scorings = [
-        _Scoring(bank.open(name, loaded, base_seed), found, num_samples, kept)
+        ModelScoring(bank.open(name, loaded, base_seed), found, num_samples, kept, clock)
         for name, found in references.items()
     ]
-    return _take_turns(scorings)
+    return _take_turns(scorings, clock)
 
 
 def get_reference_for(
@@ -112,194 +84,9 @@ def get_reference_for(
     return found
 
 
-class _Scoring:
-    """Score one model, a value at a time, from where the results leave off."""
-
-    def __init__(
-        self,
-        samples: SampleFeatures,
-        reference: ReferenceStatistics,
-        num_samples: int,
-        results: ScoreResults,
-    ) -> None:
-        self.samples = samples
-        self.reference = reference
-        self.num_samples = num_samples
-        self.results = results
-        self.key = ResultKey(
-            samples.fingerprint,
-            samples.extractor.key,
-            identify_reference(reference),
-            samples.base_seed,
-        )
-        self.known = results.get(self.key, num_samples)
-        self.stops = tuple(sorted({*MILESTONES, num_samples}))
-        self.estimator: ScoreEstimator | None = None
-        self.seconds = 0.0
-        self.batch_seconds = 0.0
-        self.scoring_seconds = 0.0
-        self.piece_seconds = 0.0
-        self.num_scored = 0
-        self.num_exact = 0
-        self.is_sampling_next = False
-
-    @property
-    def is_known(self) -> bool:
-        """Tell whether the score that is asked for is known without any work."""
-        return bool(self.known) and self.known[-1].num_samples == self.num_samples
-
-    def start(self) -> None:
-        """Go on with the estimator of an earlier time, or with a new one."""
-        self.estimator = self.results.take_estimator(self.key, self.num_samples) or ScoreEstimator(
-            self.reference, self.samples.extractor
-        )
-
-    def show_known(self) -> ComparisonUpdate:
-        """Return the largest score that is known already, with those before it."""
-        *earlier, newest = self.known
-        return self._describe(newest, tuple(earlier))
-
-    def take_turn(self, last_value_at: float) -> ComparisonUpdate:
-        """Add samples until a value is due, a second after the last one, and compute it.
-
-        Where interval and limit of a stop take long, its value comes without them first, and with
-        more of their pieces once a second until it has them all. Between stops old pieces that
-        would make a value late are measured in turns of their own, every other one.
-        """
-        assert self.estimator is not None
-        began = time.monotonic()
-        due_at = last_value_at + SECONDS_BETWEEN_SCORES
-        if self._is_inexact_stop(self.estimator.num_samples):
-            is_exact = self._measure_pieces(self.estimator, due_at, growth=1)
-        else:
-            is_exact = False
-            if not self._renew_pieces(self.estimator, due_at):
-                self._add_samples(self.estimator, began, last_value_at)
-                is_exact = self._is_exact_in_time(self.estimator, due_at)
-        if is_exact:
-            self.num_exact = self.estimator.num_samples
-        score = self._compute(self.estimator, is_exact)
-        self.seconds += time.monotonic() - began
-        return replace(
-            self._describe(score),
-            is_last=is_exact and self.estimator.num_samples == self.num_samples,
-        )
-
-    def keep(self) -> None:
-        """Leave what was computed to the results."""
-        if self.estimator is not None:
-            self.results.keep_estimator(self.key, self.estimator)
-            self.results.save(self.key)
-
-    def _is_inexact_stop(self, done: int) -> bool:
-        """Tell whether the score of so many samples is to get its own interval and limit yet."""
-        return done in self.stops and self._is_news(done) and done != self.num_exact
-
-    def _is_exact_in_time(self, estimator: ScoreEstimator, due_at: float) -> bool:
-        """Measure the pieces of a stop of few samples with its value, as far as there is time."""
-        done = estimator.num_samples
-        if done > MILESTONES[-1] or not self._is_inexact_stop(done):
-            return False
-        ends_at = due_at - self.scoring_seconds
-        if time.monotonic() + self.piece_seconds > ends_at:
-            return False
-        return self._measure_pieces(estimator, ends_at, growth=1)
-
-    def _measure_pieces(
-        self, estimator: ScoreEstimator, ends_at: float, growth: float = STALE_AFTER
-    ) -> bool:
-        """Measure a piece, and more until another would end late; tell whether none is left."""
-        longest, began = 0.0, time.monotonic()
-        while estimator.renew(growth):
-            now = time.monotonic()
-            longest, began = max(longest, now - began), now
-            self.piece_seconds = longest
-            if now + longest > ends_at:
-                return False
-        return True
-
-    def _renew_pieces(self, estimator: ScoreEstimator, due_at: float) -> bool:
-        """Measure what is old of interval and limit; tell whether that takes the turn.
-
-        It does where a piece, samples and a value together would be late. Then samples come next.
-        """
-        is_sampling, self.is_sampling_next = self.is_sampling_next, False
-        if estimator.num_samples < FIRST_SCORE_AT or not estimator.is_stale():
-            return False
-        now = time.monotonic()
-        pieces = max(self.piece_seconds, SECONDS_OF_PIECES)
-        if now + pieces + self.batch_seconds + self.scoring_seconds <= due_at:
-            self._measure_pieces(estimator, now + SECONDS_OF_PIECES)
-            return False
-        if is_sampling:
-            return False
-        self._measure_pieces(estimator, due_at)
-        self.is_sampling_next = True
-        return True
-
-    def _add_samples(self, estimator: ScoreEstimator, began: float, last_value_at: float) -> None:
-        """Add samples until a value is due."""
-        is_due = False
-        while not is_due:
-            self._add_batch(estimator)
-            now = time.monotonic()
-            is_due = self._is_due(estimator.num_samples, now - began, now - last_value_at)
-
-    def _add_batch(self, estimator: ScoreEstimator) -> None:
-        """Add samples up to the end of a batch of the bank, or up to the next stop."""
-        began = time.monotonic()
-        start = estimator.num_samples
-        end = min(stop for stop in self.stops if stop > start)
-        count = min(BATCH_SIZE - start % BATCH_SIZE, end - start)
-        estimator.update(self.samples.get(start, count))
-        self.batch_seconds = time.monotonic() - began
-
-    def _is_due(self, done: int, turn_seconds: float, seconds_since_value: float) -> bool:
-        """Tell whether another batch before the next value would make it late."""
-        if self._is_news(done) and done in self.stops:
-            return True
-        if done < FIRST_SCORE_AT:
-            return False
-        scoring = self.scoring_seconds if self._is_news(done) else 0.0
-        is_late = seconds_since_value + self.batch_seconds + scoring > SECONDS_BETWEEN_SCORES
-        return is_late and scoring <= (scoring + turn_seconds) * MAX_SCORING_SHARE
-
-    def _is_news(self, done: int) -> bool:
-        """Tell whether a score of so many samples is not known yet."""
-        return not self.known or done > self.known[-1].num_samples
-
-    def _compute(self, estimator: ScoreEstimator, is_exact: bool) -> Score:
-        """Compute a score, or return a known one of more samples; keep it, the last if it is exact.
-
-        In between, interval and limit may be scaled from fewer samples.
-        """
-        done = estimator.num_samples
-        if not self._is_news(done):
-            return self.known[-1]
-        began = time.monotonic()
-        score = estimator.compute(is_exact)
-        if done != self.num_scored:  # the value of samples scored before costs nothing
-            self.scoring_seconds = time.monotonic() - began
-            self.num_scored = done
-        if is_exact or done not in self.stops:
-            self.results.add(self.key, score, is_asked_for=is_exact)
-        if is_exact:
-            self.results.save(self.key)
-        return score
-
-    def _describe(self, score: Score, earlier: tuple[Score, ...] = ()) -> ComparisonUpdate:
-        return ComparisonUpdate(
-            self.samples.model,
-            score,
-            self.seconds,
-            is_last=score.num_samples == self.num_samples,
-            is_known=score in self.known,
-            earlier=earlier,
-            num_done=self.num_samples if self.estimator is None else self.estimator.num_samples,
-        )
-
-
-def _take_turns(scorings: list[_Scoring]) -> Iterator[ComparisonUpdate]:
+def _take_turns(
+    scorings: list[ModelScoring], clock: Callable[[], float]
+) -> Iterator[ComparisonUpdate]:
     """Yield what is known of every model, then let those that go on take turns."""
     going = [scoring for scoring in scorings if not scoring.is_known]
     try:
@@ -308,11 +95,11 @@ def _take_turns(scorings: list[_Scoring]) -> Iterator[ComparisonUpdate]:
         for scoring in scorings:
             if scoring.known:
                 yield scoring.show_known()
-        last_value_at = time.monotonic()
+        last_value_at = clock()
         while going:
             for scoring in list(going):
                 update = scoring.take_turn(last_value_at)
-                last_value_at = time.monotonic()
+                last_value_at = clock()
                 if update.is_last:
                     going.remove(scoring)
                 yield update

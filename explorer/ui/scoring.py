@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from explorer.ui.context import AppContext
 
 if TYPE_CHECKING:
-    from explorer.comparison import ComparisonUpdate
+    from explorer.model_scoring import ComparisonUpdate
     from training.metrics.score import Score
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +13,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from explorer import comparison
-from explorer.comparison import ComparisonUpdate, stream_comparison
+from explorer.comparison import stream_comparison
 from explorer.feature_bank import FeatureBank
+from explorer.model_scoring import ComparisonUpdate
 from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
 from tests.explorer.conftest import DATASET, SaveModel
@@ -54,6 +57,20 @@ def bank(ready: Sampler) -> FeatureBank:
     return FeatureBank(ready)
 
 
+def stand_still() -> float:
+    """Tell the time where everything takes none: all fits between two values."""
+    return 0.0
+
+
+# Where a test does not say otherwise, there is time for everything between two values.
+stream = partial(stream_comparison, clock=stand_still)
+
+
+def make_ticking_clock(seconds: float = 1.0) -> Callable[[], float]:
+    """Return a clock by which everything takes so long: with a second nothing more ever fits."""
+    return count(step=seconds).__next__
+
+
 def compute_expected(sampler: Sampler, name: str, seeds: range) -> float:
     """Compute the Frechet distance of a model's mean colours with NumPy's covariance."""
     features = sampler.sample_seeds(name, seeds).astype(np.float64).mean(axis=(1, 2))  # (N, C)
@@ -64,9 +81,7 @@ def compute_expected(sampler: Sampler, name: str, seeds: range) -> float:
 
 def test_every_model_is_scored_on_the_same_seeds(ready: Sampler) -> None:
     names = ["conv", "linear", "grey"]
-    updates = list(
-        stream_comparison(FeatureBank(ready), names, EXTRACTOR, num_samples=100, base_seed=50)
-    )
+    updates = list(stream(FeatureBank(ready), names, EXTRACTOR, num_samples=100, base_seed=50))
     last = {update.model: update for update in updates if update.is_last}
     assert set(last) == set(names)
     for name in names:
@@ -80,23 +95,22 @@ def test_the_last_of_many_samples_comes_at_once_and_then_with_an_interval_of_its
     bank: FeatureBank,
 ) -> None:
     results = ScoreResults()
-    *_, early, last = stream_comparison(bank, ["conv"], EXTRACTOR, 700, results=results)
+    *_, early, last = stream(bank, ["conv"], EXTRACTOR, 700, results=results)
     assert (early.score.num_samples, early.is_last) == (700, False)
     assert (last.score.num_samples, last.is_last) == (700, True)
     assert early.score.value == pytest.approx(last.score.value, rel=1e-9)
     exact = compute_score(bank.open("conv", EXTRACTOR).get, REFERENCE, EXTRACTOR, 700)
     assert last.score.interval == pytest.approx(exact.interval, rel=1e-6)
     assert last.score.infinite_n == pytest.approx(exact.infinite_n, rel=1e-6)
-    (again,) = stream_comparison(bank, ["conv"], EXTRACTOR, 700, results=results)
+    (again,) = stream(bank, ["conv"], EXTRACTOR, 700, results=results)
     assert again.score == last.score
 
 
 def test_interval_and_limit_of_the_last_value_come_piece_by_piece(
-    bank: FeatureBank, monkeypatch: pytest.MonkeyPatch
+    bank: FeatureBank,
 ) -> None:
     """With no time to spare, each piece is a turn of its own: nobody waits for all of them."""
-    monkeypatch.setattr(comparison, "SECONDS_BETWEEN_SCORES", 0.0)
-    updates = run(bank, ["conv"], 700, ScoreResults())
+    updates = run(bank, ["conv"], 700, ScoreResults(), make_ticking_clock())
     settling = [update for update in updates if update.score.num_samples == 700]
     # The value; map, influences, two halves and four quarters; and that nothing is left.
     assert [update.is_last for update in settling] == [False] * 9 + [True]
@@ -107,11 +121,10 @@ def test_interval_and_limit_of_the_last_value_come_piece_by_piece(
 
 
 def test_what_is_old_between_stops_takes_every_other_turn_where_time_is_short(
-    bank: FeatureBank, monkeypatch: pytest.MonkeyPatch
+    bank: FeatureBank,
 ) -> None:
     """Pieces, samples and a value in one turn would be late: samples come in all the same."""
-    monkeypatch.setattr(comparison, "SECONDS_BETWEEN_SCORES", 0.0)
-    updates = run(bank, ["conv"], 900, ScoreResults())
+    updates = run(bank, ["conv"], 900, ScoreResults(), make_ticking_clock())
     counts = [update.score.num_samples for update in updates]
     between = [count for count in counts if 512 < count < 900]
     assert counts == sorted(counts)
@@ -122,11 +135,10 @@ def test_what_is_old_between_stops_takes_every_other_turn_where_time_is_short(
 
 
 def test_a_milestone_without_interval_of_its_own_is_not_kept(
-    bank: FeatureBank, monkeypatch: pytest.MonkeyPatch
+    bank: FeatureBank,
 ) -> None:
-    monkeypatch.setattr(comparison, "SECONDS_BETWEEN_SCORES", 0.0)
     results = ScoreResults()
-    updates = stream_comparison(bank, ["conv"], EXTRACTOR, 200, results=results)
+    updates = stream(bank, ["conv"], EXTRACTOR, 200, results=results, clock=make_ticking_clock())
     assert next(update for update in updates if update.score.num_samples == 128)
     updates.close()  # type: ignore[attr-defined]
     again = run(bank, ["conv"], 128, results)
@@ -136,9 +148,8 @@ def test_a_milestone_without_interval_of_its_own_is_not_kept(
 
 
 def test_models_take_turns(ready: Sampler) -> None:
-    updates = list(
-        stream_comparison(FeatureBank(ready), ["linear", "conv"], EXTRACTOR, num_samples=200)
-    )
+    clock = make_ticking_clock(1e-4)
+    updates = run(FeatureBank(ready), ["linear", "conv"], 200, ScoreResults(), clock)
     assert [update.model for update in updates[:2]] == ["linear", "conv"]
     assert [update.score.num_samples for update in updates[:2]] == [16, 16]
     assert sum(update.is_last for update in updates) == 2
@@ -151,9 +162,7 @@ def test_models_take_turns(ready: Sampler) -> None:
 
 
 def test_closing_stops_the_work(ready: Sampler) -> None:
-    updates = stream_comparison(
-        FeatureBank(ready), ["conv", "linear"], EXTRACTOR, num_samples=50_000
-    )
+    updates = stream(FeatureBank(ready), ["conv", "linear"], EXTRACTOR, num_samples=50_000)
     assert next(updates).score.num_samples == 16
     updates.close()  # type: ignore[attr-defined]
     assert list(updates) == []
@@ -161,7 +170,7 @@ def test_closing_stops_the_work(ready: Sampler) -> None:
 
 def test_a_missing_reference_is_reported_before_any_work(sampler: Sampler) -> None:
     with pytest.raises(MetricError) as caught:
-        stream_comparison(FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=100)
+        stream(FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=100)
     assert "conv learned avatars:toon-head at 32 px" in str(caught.value)
     command = "reference --data avatars:toon-head --resolution 32 --extractor colours"
     assert f"python -m training {command}" in str(caught.value)
@@ -169,43 +178,41 @@ def test_a_missing_reference_is_reported_before_any_work(sampler: Sampler) -> No
 
 def test_a_given_reference_is_used_for_all(sampler: Sampler) -> None:
     common = replace(REFERENCE, dataset=DATASET | {"name": "common", "fingerprint": "other"})
-    updates = stream_comparison(
-        FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=64, reference=common
-    )
+    updates = stream(FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=64, reference=common)
     assert {update.score.reference for update in updates} == {"common"}
 
 
 def test_a_reference_of_another_resolution_is_refused(sampler: Sampler) -> None:
     common = replace(REFERENCE, dataset=DATASET | {"resolution": 64})
     with pytest.raises(MetricError, match=r"makes images of 32 px, but .* is of 64 px"):
-        stream_comparison(
-            FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=64, reference=common
-        )
+        stream(FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=64, reference=common)
 
 
 def test_wrong_requests_are_refused(ready: Sampler) -> None:
     with pytest.raises(MetricError, match="No models"):
-        stream_comparison(FeatureBank(ready), [], EXTRACTOR)
+        stream(FeatureBank(ready), [], EXTRACTOR)
     with pytest.raises(MetricError, match="16 to 50000"):
-        stream_comparison(FeatureBank(ready), ["conv"], EXTRACTOR, num_samples=1)
+        stream(FeatureBank(ready), ["conv"], EXTRACTOR, num_samples=1)
     with pytest.raises(ConfigError, match="out of range"):
-        stream_comparison(
-            FeatureBank(ready), ["conv"], EXTRACTOR, num_samples=100, base_seed=2**32 - 50
-        )
+        stream(FeatureBank(ready), ["conv"], EXTRACTOR, num_samples=100, base_seed=2**32 - 50)
 
 
 def test_models_of_one_weight_score_the_same(ready: Sampler, save_model: SaveModel) -> None:
     save_model(ready.library.folder, "twin", "conv")
     ready.library.rescan()
-    updates = stream_comparison(FeatureBank(ready), ["conv", "twin"], EXTRACTOR, num_samples=64)
+    updates = stream(FeatureBank(ready), ["conv", "twin"], EXTRACTOR, num_samples=64)
     last = {update.model: update.score for update in updates if update.is_last}
     assert last["conv"] == last["twin"]
 
 
 def run(
-    bank: FeatureBank, names: list[str], num_samples: int, results: ScoreResults
+    bank: FeatureBank,
+    names: list[str],
+    num_samples: int,
+    results: ScoreResults,
+    clock: Callable[[], float] = stand_still,
 ) -> list[ComparisonUpdate]:
-    return list(stream_comparison(bank, names, EXTRACTOR, num_samples, results=results))
+    return list(stream(bank, names, EXTRACTOR, num_samples, results=results, clock=clock))
 
 
 def get_last(updates: list[ComparisonUpdate], name: str) -> Score:
@@ -274,7 +281,7 @@ def test_after_a_restart_known_values_come_first(ready: Sampler, tmp_path: Path)
 
 def test_a_stopped_comparison_goes_on_later(ready: Sampler) -> None:
     results, bank = ScoreResults(), FeatureBank(ready)
-    updates = stream_comparison(bank, ["conv"], EXTRACTOR, 200, results=results)
+    updates = stream(bank, ["conv"], EXTRACTOR, 200, results=results)
     assert next(updates).score.num_samples == 16
     updates.close()  # type: ignore[attr-defined]
     again = run(FeatureBank(ready), ["conv"], 200, results)
@@ -289,17 +296,15 @@ def test_another_reference_is_another_score(ready: Sampler) -> None:
     run(bank, ["conv"], 64, results)
     moved = FeatureStatistics(STATISTICS.mean + 10, STATISTICS.covariance, 1000)
     other = replace(REFERENCE, statistics=moved)
-    updates = list(
-        stream_comparison(bank, ["conv"], EXTRACTOR, 64, reference=other, results=results)
-    )
+    updates = list(stream(bank, ["conv"], EXTRACTOR, 64, reference=other, results=results))
     assert not any(update.is_known for update in updates)
 
 
 def test_a_second_comparison_computes_no_features_again(ready: Sampler) -> None:
     bank = FeatureBank(ready)
     names = ["conv"]
-    first = stream_comparison(bank, names, EXTRACTOR, 96)
-    second = stream_comparison(bank, names, EXTRACTOR, 96)
+    first = stream(bank, names, EXTRACTOR, 96)
+    second = stream(bank, names, EXTRACTOR, 96)
     values = [[next(stream).score for stream in (first, second)] for _ in range(2)]
     assert all(one == other for one, other in values)
     assert bank.num_bytes == bank.open("conv", EXTRACTOR).num_ready * 3 * 4

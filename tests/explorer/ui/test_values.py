@@ -18,8 +18,8 @@ import pytest
 import torch
 from PIL import Image
 
-from explorer.comparison import ComparisonUpdate
 from explorer.library import CheckpointEntry, CheckpointLibrary
+from explorer.model_scoring import ComparisonUpdate
 from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.components.model_cards import describe_card, describe_model
