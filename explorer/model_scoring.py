@@ -16,7 +16,7 @@ FIRST_SCORE_AT = 16
 # Exact scores of more samples take a second and longer, and are left to those who ask for them.
 MILESTONES = (16, 32, 64, 128, 256, 512)
 # A value each second, with room for a batch or a piece that takes longer than the last one.
-SECONDS_BETWEEN_SCORES = 0.8
+SECONDS_BETWEEN_SCORES = 0.7
 # Before samples are added, so long is spent on old pieces of interval and limit.
 SECONDS_OF_PIECES = 0.1
 # A score may take this share of the time where it takes long, so that samples still come in.
