@@ -163,12 +163,10 @@ class SampleFeatures:
 
 def make_images(sampler: Sampler, name: str, base_seed: int) -> Callable[[int, int], Tensor]:
     """Return the function that makes samples start to start + count - 1, uint8 (B, C, H, W)."""
-    num_classes = sampler.get_header(name).model.num_classes
 
     def make(start: int, count: int) -> Tensor:
         seeds = range(base_seed + start, base_seed + start + count)
-        labels = [seed % num_classes for seed in seeds] if num_classes else None
-        images = sampler.sample_seeds(name, seeds, labels=labels, is_background=True)
+        images = sampler.sample_seeds(name, seeds, is_background=True)
         return torch.from_numpy(images).permute(0, 3, 1, 2)  # (B, H, W, C) -> (B, C, H, W)
 
     return make

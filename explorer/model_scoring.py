@@ -15,8 +15,7 @@ FIRST_SCORE_AT = 16
 # Numbers of samples that scores are often asked for: they are computed on the way to larger ones.
 # Exact scores of more samples take a second and longer, and are left to those who ask for them.
 MILESTONES = (16, 32, 64, 128, 256, 512)
-# A value each second, with room for a batch or a piece that takes longer than the last one.
-SECONDS_BETWEEN_SCORES = 0.7
+SECONDS_BETWEEN_SCORES = 0.9
 # Before samples are added, so long is spent on old pieces of interval and limit.
 SECONDS_OF_PIECES = 0.1
 # A score may take this share of the time where it takes long, so that samples still come in.
@@ -143,12 +142,12 @@ class ModelScoring:
         self, estimator: ScoreEstimator, ends_at: float, growth: float = STALE_AFTER
     ) -> bool:
         """Measure a piece, and more until another would end late; tell whether none is left."""
-        began = self.clock()
+        longest, began = 0.0, self.clock()
         while estimator.renew(growth):
             now = self.clock()
-            # The longest so far: some pieces take ten times as long as others.
-            self.piece_seconds, began = max(self.piece_seconds, now - began), now
-            if now + self.piece_seconds > ends_at:
+            longest, began = max(longest, now - began), now
+            self.piece_seconds = longest
+            if now + longest > ends_at:
                 return False
         return True
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from PIL import Image, UnidentifiedImageError
 
@@ -31,9 +31,9 @@ class Recipe:
     ``kind`` is "sample" (one seed, one image), "grid" (any number of seeds, ``columns`` wide) or
     "interpolation" (from the first of two seeds to the second). ``checkpoint`` is the hash of
     the checkpoint's weights. ``size`` is the edge of each image in pixels, 0 for the model's
-    own. ``labels`` has one class per seed, or is empty for a model without labels; a morph keeps
-    one class. ``method``, ``num_frames`` (first to last seed inclusive), ``fps`` and
-    ``is_ping_pong`` matter for interpolations only.
+    own. ``labels`` has a row of values per seed, or is empty: then a model with labels draws them
+    by seed, and a morph keeps those of its first. ``method``, ``num_frames`` (first to last seed
+    inclusive), ``fps`` and ``is_ping_pong`` matter for interpolations only.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Recipe:
     checkpoint: str
     seeds: tuple[int, ...]
     truncation: float = 1.0
-    labels: tuple[int, ...] = ()
+    labels: tuple[tuple[float, ...], ...] = ()
     method: str = "slerp"
     num_frames: int = 60
     fps: float = 30.0
@@ -85,8 +85,6 @@ class Recipe:
             raise ConfigError(
                 f"{len(self.seeds)} seeds need as many labels or none, found {len(self.labels)}."
             )
-        if self.kind == "interpolation" and len(set(self.labels)) > 1:
-            raise ConfigError("A morph keeps one label: give both ends the same.")
 
     def to_json(self) -> str:
         """Return the recipe as one line of ASCII JSON."""
@@ -163,8 +161,9 @@ def _check_types(values: dict[str, Any]) -> dict[str, Any]:
 
 def _check_type(name: str, value: Any, expected: Any) -> Any:
     is_integer = isinstance(value, int) and not isinstance(value, bool)
-    if expected == tuple[int, ...] and isinstance(value, list):
-        return tuple(_check_type(name, item, int) for item in value)
+    if get_origin(expected) is tuple and isinstance(value, list):
+        kind, _ = get_args(expected)
+        return tuple(_check_type(name, item, kind) for item in value)
     if expected is float and (is_integer or isinstance(value, float)):
         return float(value)
     if (expected is int and is_integer) or (expected in (str, bool) and type(value) is expected):

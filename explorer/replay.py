@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from explorer.animation import resize_frames
 from explorer.images import make_grid
@@ -12,6 +14,7 @@ from explorer.paths import build_interpolation, count_path_frames
 from explorer.recipe import Recipe, RecipeError
 from explorer.sampler import Sampler
 from training.errors import ConfigError
+from training.labels import ClassLabel
 
 MAX_PIXELS = 600 * 512 * 512  # of all images together: 472 MB in colour
 
@@ -42,9 +45,33 @@ def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
         latents = build_interpolation(
             latents[0], latents[1], recipe.num_frames, recipe.method, recipe.is_ping_pong
         )
-    labels = recipe.labels[:1] * len(latents) if recipe.kind == "interpolation" else recipe.labels
-    chunks = sampler.iter_images(recipe.model, latents, labels or None)
+    chunks = sampler.iter_images(recipe.model, latents, make_label_rows(recipe, sampler))
     return (resize_frames(chunk, recipe.size, recipe.resize) for chunk in chunks)
+
+
+def make_label_rows(recipe: Recipe, sampler: Sampler) -> Tensor | None:
+    """Return the label rows of a recipe's images, (N, L), None for a model without labels.
+
+    Along a morph numbers go from one end's to the other's; raises ConfigError if classes differ.
+    """
+    layout = sampler.get_header(recipe.model).model.labels
+    rows = (
+        torch.tensor(recipe.labels)
+        if recipe.labels
+        else sampler.make_labels(recipe.model, recipe.seeds)
+    )
+    if recipe.kind != "interpolation" or rows is None or not len(layout):
+        return rows
+    ends = rows if recipe.labels else rows[:1].expand(2, -1)
+    for row in ends.tolist():
+        layout.check(row)
+    for label, (first, last) in zip(layout, ends.T.tolist(), strict=True):
+        if isinstance(label, ClassLabel) and first != last:
+            raise ConfigError(
+                f"A morph keeps its classes, and {label.name} goes from {label.format(first)} to "
+                f"{label.format(last)}: give both ends the same."
+            )
+    return build_interpolation(ends[0], ends[1], recipe.num_frames, "lerp", recipe.is_ping_pong)
 
 
 def count_images(recipe: Recipe) -> int:

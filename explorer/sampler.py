@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from training.checkpoint import CheckpointHeader
 from training.cores import count_usable_cores
 from training.errors import ConfigError
 from training.images import to_uint8
+from training.labels import LabelLayout
 
 CHUNK_SIZE = 4  # images a worker makes at once; small, so that nobody waits long for a worker
 CHUNK_SIZE_GPU = 64
@@ -84,12 +85,12 @@ class Sampler:
         self,
         name: str,
         latents: Tensor,
-        labels: Sequence[int] | None = None,
+        labels: Tensor | None = None,
         is_background: bool = False,
     ) -> np.ndarray:
-        """Make images, uint8 (N, H, W, C), from latents (N, z_dim) and class labels (N,).
+        """Make images, uint8 (N, H, W, C), from latents (N, z_dim) and label rows (N, L).
 
-        ``labels`` are needed by class-conditional models and refused by the others.
+        ``labels`` are needed by models that were trained with labels and refused by the others.
         """
         model = self._get_model(name)
         chunks = list(self._iter_model(name, model, latents, labels, is_background))
@@ -98,7 +99,7 @@ class Sampler:
         return np.concatenate(chunks) if chunks else empty.astype(np.uint8)
 
     def iter_images(
-        self, name: str, latents: Tensor, labels: Sequence[int] | None = None
+        self, name: str, latents: Tensor, labels: Tensor | None = None
     ) -> Iterator[np.ndarray]:
         """Make the images of `sample_images` in small chunks, for progress and cancelling."""
         return self._iter_model(name, self._get_model(name), latents, labels)
@@ -108,11 +109,16 @@ class Sampler:
         name: str,
         seeds: Sequence[int],
         truncation: float = 1.0,
-        labels: Sequence[int] | None = None,
+        labels: Tensor | None = None,
         is_background: bool = False,
     ) -> np.ndarray:
-        """Make one image per seed, uint8 (N, H, W, C), with truncation in [0, 1]."""
+        """Make one image per seed, uint8 (N, H, W, C), with truncation in [0, 1].
+
+        A model with labels draws those that are not given, by the same seeds.
+        """
         latents = self.make_latents(name, seeds, truncation)
+        if labels is None:
+            labels = self.make_labels(name, seeds)
         return self.sample_images(name, latents, labels, is_background)
 
     def make_latents(self, name: str, seeds: Sequence[int], truncation: float = 1.0) -> Tensor:
@@ -120,12 +126,24 @@ class Sampler:
         z_dim = self._get_model(name).header.model.z_dim
         return truncate_latents(sample_latents(seeds, z_dim), truncation)
 
+    def make_labels(
+        self, name: str, seeds: Sequence[int], values: Mapping[str, float] | None = None
+    ) -> Tensor | None:
+        """Return label rows (N, L): the values given, and the others drawn by seed.
+
+        A model without labels has none; raises ConfigError for values it does not take.
+        """
+        layout = self.get_header(name).model.labels
+        if values and not len(layout):
+            raise ConfigError(f"{name} was trained without labels and takes none.")
+        return layout.complete(seeds, values or {}) if len(layout) else None
+
     def _iter_model(
         self,
         name: str,
         model: LoadedModel,
         latents: Tensor,
-        labels: Sequence[int] | None,
+        labels: Tensor | None,
         is_background: bool = False,
     ) -> Iterator[np.ndarray]:
         """Check now, compute when iterated."""
@@ -134,24 +152,24 @@ class Sampler:
             raise ConfigError(
                 f"{name} takes latents of shape (N, {config.z_dim}), found {tuple(latents.shape)}."
             )
-        classes = _check_labels(name, labels, len(latents), config.num_classes)
+        rows = _check_labels(name, labels, len(latents), config.labels)
         workers = self._get_background_workers() if is_background else self._workers
-        return self._run_chunks(workers, model, latents, classes)
+        return self._run_chunks(workers, model, latents, rows)
 
     def _run_chunks(
         self,
         workers: ThreadPoolExecutor,
         model: LoadedModel,
         latents: Tensor,
-        classes: Tensor | None,
+        labels: Tensor | None,
     ) -> Iterator[np.ndarray]:
         """Yield the chunks in order, with as many under way as there are workers and one more."""
         under_way: deque[Future[np.ndarray]] = deque()
         try:
             for start in range(0, len(latents), self._chunk_size):
-                rows = slice(start, start + self._chunk_size)
-                chosen = None if classes is None else classes[rows]
-                under_way.append(workers.submit(self._run_generator, model, latents[rows], chosen))
+                part = slice(start, start + self._chunk_size)
+                rows = None if labels is None else labels[part]
+                under_way.append(workers.submit(self._run_generator, model, latents[part], rows))
                 if len(under_way) > self._num_workers:
                     yield under_way.popleft().result()
             while under_way:
@@ -161,12 +179,13 @@ class Sampler:
                 future.cancel()
 
     def _run_generator(
-        self, model: LoadedModel, latents: Tensor, classes: Tensor | None
+        self, model: LoadedModel, latents: Tensor, labels: Tensor | None
     ) -> np.ndarray:
         """Turn (B, z_dim) latents into uint8 (B, H, W, C) pixels, on the calling worker."""
         with torch.inference_mode():
             z = latents.to(self.device, self._dtype)
-            images = model.generator(z, None if classes is None else classes.to(self.device))
+            rows = None if labels is None else labels.to(self.device, self._dtype)
+            images = model.generator(z, rows)
             pixels: np.ndarray = to_uint8(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return pixels
 
@@ -197,18 +216,21 @@ class Sampler:
 
 
 def _check_labels(
-    name: str, labels: Sequence[int] | None, count: int, num_classes: int
+    name: str, labels: Tensor | None, count: int, layout: LabelLayout
 ) -> Tensor | None:
-    if num_classes == 0:
+    if not len(layout):
         if labels is not None:
             raise ConfigError(f"{name} was trained without labels and takes none.")
         return None
     if labels is None or len(labels) != count:
         found = "none" if labels is None else str(len(labels))
-        raise ConfigError(f"{name} needs one label for each of {count} images, found {found}.")
-    if any(not 0 <= label < num_classes for label in labels):
-        raise ConfigError(f"{name} takes labels from 0 to {num_classes - 1}, found {list(labels)}.")
-    return torch.tensor(labels, dtype=torch.long)
+        raise ConfigError(
+            f"{name} needs a row of labels ({', '.join(layout.names)}) for each of {count} images, "
+            f"found {found}."
+        )
+    for row in labels.unique(dim=0).tolist():
+        layout.check(row)
+    return labels
 
 
 def _start_workers(count: int, is_background: bool = False) -> ThreadPoolExecutor:

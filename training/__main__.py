@@ -9,6 +9,7 @@ from training.cards import add_cards_parser
 from training.cli import run_command
 from training.datasets.cli import add_datasets_parser
 from training.metrics.evaluate_cli import add_evaluate_parser
+from training.metrics.label_cli import add_fidelity_parser, add_reader_parser
 from training.metrics.reference_cli import add_reference_parser
 from training.train_cli import add_train_parser
 
@@ -23,6 +24,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_train_parser(subparsers)
     add_evaluate_parser(subparsers)
     add_reference_parser(subparsers)
+    add_reader_parser(subparsers)
+    add_fidelity_parser(subparsers)
     add_datasets_parser(subparsers)
     add_cards_parser(subparsers)
     return parser

@@ -1,7 +1,10 @@
 """Endless shuffled batches of real images, the same again after a resume."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from training.datasets import ImageDataset
@@ -12,6 +15,14 @@ from training.processes import ALONE, Processes
 CPU = torch.device("cpu")
 # Of a GPU's free memory the images may take so much; networks and layers' outputs need the rest.
 MAX_RESIDENT_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class RealBatch:
+    """Hold real images (N, C, H, W) in [-1, 1] and their label rows (N, L); L may be 0."""
+
+    images: Tensor
+    labels: Tensor
 
 
 class ImageBatches:
@@ -30,6 +41,7 @@ class ImageBatches:
         is_mirrored: bool,
         device: torch.device = CPU,
         processes: Processes = ALONE,
+        label_rows: NDArray[np.float32] | None = None,
     ) -> None:
         if len(dataset) < batch_size:
             raise DatasetError(
@@ -41,6 +53,9 @@ class ImageBatches:
         self._seed = seed
         self._is_mirrored = is_mirrored
         self._device, self._processes = device, processes
+        self._label_rows = torch.from_numpy(
+            np.empty((len(dataset), 0), np.float32) if label_rows is None else label_rows
+        ).to(device)
         self._resident = (
             torch.tensor(dataset.images, device=device)
             if fits_on_device(dataset.images.nbytes, device)
@@ -61,18 +76,20 @@ class ImageBatches:
         where = CPU if self._resident is None else self._device
         self._rows, self._is_flipped = rows.to(where), is_flipped[rows].to(where)
 
-    def draw(self) -> Tensor:
-        """Return the next real images of this process, (N, C, H, W) in [-1, 1] on the device."""
+    def draw(self) -> RealBatch:
+        """Return the next real images of this process and their labels, on the device."""
         if self.position + self._batch_size > len(self._dataset):
             self.restore(self.epoch + 1, 0)
         turn = self.position // self._batch_size
         self.position += self._batch_size
-        images = self._read(self._processes.share(self._rows[turn]))  # (N, C, H, W) uint8
+        rows = self._processes.share(self._rows[turn])
+        images = self._read(rows)  # (N, C, H, W) uint8
         if self._is_mirrored:
             is_flipped = self._processes.share(self._is_flipped[turn])
             images = torch.where(is_flipped[:, None, None, None], images.flip(3), images)
         images = images.to(self._device, non_blocking=True).to(memory_format=torch.channels_last)
-        return to_float(images)
+        labels = self._label_rows.index_select(0, rows.to(self._device))
+        return RealBatch(to_float(images), labels)
 
     def _read(self, rows: Tensor) -> Tensor:
         if self._resident is not None:

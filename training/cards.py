@@ -10,6 +10,7 @@ from training.checkpoint import SUFFIX, CheckpointHeader, load_header
 from training.config import TrainConfig
 from training.errors import CheckpointError
 from training.files import write_text
+from training.metrics.label_agreement import format_agreement
 from training.models import build_generator, get_model_spec
 from training.models.summary import count_parameters
 from training.techniques import describe_techniques
@@ -104,10 +105,29 @@ def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | Non
         ("device", f"{training['device']}, {training['precision']}"),
         ("score", describe_score(score)),
         *describe_metrics(score or {}),
+        *describe_labels(header),
     ]  # fmt: skip
     table = "\n".join(f"| {key} | {escape_cell(value)} |" for key, value in rows)
     command = training["command"]
     return f"# {name}\n\n| | |\n|---|---|\n{table}\n\n```bash\n{command}\n```\n"
+
+
+def describe_labels(header: CheckpointHeader) -> list[tuple[str, str]]:
+    """Say what each label can be, and who could read it when the model was scored best."""
+    measured = {one["label"]: one for one in (header.best_score or {}).get("labels") or []}
+    rows = []
+    for label in header.model.labels:
+        text = label.describe()
+        if label.name in measured:
+            found = measured[label.name]
+            text += (
+                f"; an independent reader reads {format_agreement(found['fidelity'])}, of real "
+                f"images {format_agreement(found['reader_on_real'])}"
+            )
+            if found["predictor"] is not None:
+                text += f"; the model's own predictor {format_agreement(found['predictor'])}"
+        rows.append((f"label {label.name}", text))
+    return rows
 
 
 def list_techniques(header: CheckpointHeader) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from training.errors import ConfigError
+from training.labels import NO_LABELS, LabelLayout
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 from training.models import ModelConfig, check_model_config, get_model_spec
 from training.optimizers import OPTIMIZERS
@@ -158,7 +159,9 @@ class TrainConfig(TechniqueOptions):
         check_techniques(resolved)
         return resolved
 
-    def build_model_config(self, channels: int, resolution: int) -> ModelConfig:
+    def build_model_config(
+        self, channels: int, resolution: int, labels: LabelLayout = NO_LABELS
+    ) -> ModelConfig:
         """Build the networks' description for images of that many channels and pixels a side."""
         config = self.resolve()
         model = ModelConfig(
@@ -170,6 +173,9 @@ class TrainConfig(TechniqueOptions):
             critic_norm=str(config.critic_norm),
             has_minibatch_stddev=config.has_minibatch_stddev,
             has_self_attention=config.has_self_attention,
+            labels=labels,
+            predictor_layer=config.predictor_layer,
+            has_projection=config.has_projection,
         )
         check_model_config(model)
         return model

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 
@@ -59,7 +59,7 @@ def compute_hinge_discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -
 
 
 def compute_gradient_penalty(
-    critic: nn.Module, real_images: Tensor, fake_images: Tensor, epsilon: Tensor
+    critic: Callable[[Tensor], Tensor], real_images: Tensor, fake_images: Tensor, epsilon: Tensor
 ) -> Tensor:
     """Compute mean((|gradient| - 1)^2) at points between real and fake (Gulrajani et al. 2017).
 

@@ -26,6 +26,8 @@ TENSORBOARD_NAMES = {
     "d_fake": "discriminator/fake",
     "d_accuracy": "discriminator/accuracy",
     "d_skipped": "discriminator/skipped_steps",
+    "loss_predictor": "loss/predictor",
+    "loss_labels": "loss/labels",
     "images_per_second": "speed/images_per_second",
     "memory_mb": "memory/resident_mb",
     "gpu_memory_mb": "memory/gpu_peak_mb",

@@ -1,5 +1,7 @@
 """Scoring a generator while it trains, always on the same seeds."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
@@ -11,16 +13,28 @@ from torch import nn
 
 from training.config import TrainConfig
 from training.datasets import ImageDataset
+from training.datasets.label_rows import LabelRows
+from training.files import get_cache_dir
 from training.metrics.estimator import ScoreEstimator
 from training.metrics.extractors import Extractor, load_extractor
+from training.metrics.label_fidelity import LabelFidelity, measure_fidelity
+from training.metrics.label_reader import (
+    NUM_IMAGES_SEEN,
+    LabelReader,
+    load_reader,
+    save_reader,
+    train_reader,
+)
 from training.metrics.reference import ReferenceStatistics, get_reference
 from training.metrics.reference_files import find_reference
-from training.metrics.sampling import make_features, make_seeded_images
+from training.metrics.sampling import make_features, make_labelled_images, make_seeded_images
 from training.metrics.score import FeatureSource, Score
 from training.processes import ALONE, Processes
 from training.projector import Embedding, build_embedding
 
 SCORE_BATCH_SIZE = 64
+# Images that the independent reader of labels learns from before a first score.
+NUM_IMAGES_READ = NUM_IMAGES_SEEN
 
 
 class TrainingScorer:
@@ -38,8 +52,9 @@ class TrainingScorer:
         reference_folder: Path,
         cache_dir: Path | None,
         processes: Processes = ALONE,
+        labels: LabelRows | None = None,
     ) -> None:
-        self._processes = processes
+        self._processes, self._labels = processes, labels
         self._config, self._dataset, self._device = config, dataset, device
         self._reference_folder, self._cache_dir = reference_folder, cache_dir
         self._weights = Path(config.extractor_weights) if config.extractor_weights else None
@@ -63,6 +78,19 @@ class TrainingScorer:
             device=self._device,
         )
 
+    @cached_property
+    def reader(self) -> LabelReader:
+        """Return the independent reader of the labels; training one takes minutes, once."""
+        assert self._labels is not None
+        facts = [self._dataset.fingerprint, *map(json.dumps, self._labels.layout.to_list())]
+        key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+        path = get_cache_dir(self._cache_dir) / "readers" / f"{key}.safetensors"
+        if not path.is_file():
+            save_reader(
+                path, train_reader(self._dataset, self._labels, self._device, NUM_IMAGES_READ)
+            )
+        return load_reader(path, self._device)
+
     def load(self) -> None:
         """Load what the options will need, so that what is wrong with it is said at once."""
         with self._processes.main_first():
@@ -70,6 +98,8 @@ class TrainingScorer:
                 _ = self.extractor
             if self._config.score_every:
                 _ = self.reference
+                if self._labels is not None:
+                    _ = self.reader
 
     def score(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Score | None:
         """Score the generator; returns None if ``is_stopped`` turned true on the way.
@@ -87,6 +117,17 @@ class TrainingScorer:
             if self._processes.is_main:
                 running.update(features)
         return running.compute() if self._processes.is_main else None
+
+    def measure_labels(
+        self, generator: nn.Module, critic: nn.Module
+    ) -> tuple[LabelFidelity, ...] | None:
+        """Measure how well generated images show their labels; None for models without labels."""
+        if self._labels is None or not self._processes.is_main:
+            return None
+        source = make_labelled_images(generator, self._device)
+        return measure_fidelity(
+            source, self._labels.layout, self.reader, self._config.score_samples, critic
+        )
 
     def _extract_share(self, get_features: FeatureSource, start: int) -> NDArray[np.float32]:
         """Extract features of the next samples, a batch in each process; returns all of them."""

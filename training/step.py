@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn, profiler
 
+from training.batches import RealBatch
 from training.config import TrainConfig
 from training.diff_augment import parse_policy
 from training.ema import build_ema, update_ema, warm_up_decay
+from training.label_task import build_label_task
 from training.losses import (
     build_objective,
     compute_accuracy,
@@ -22,7 +24,11 @@ from training.optimizers import NetworkOptimizer
 from training.processes import ALONE, Processes
 
 # Accuracy is null for losses without a boundary; what was skipped is a share of critic steps.
-STAT_NAMES = ("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped")
+# The predictor's losses, on what it learns from and on generated images, are null without labels.
+STAT_NAMES = (
+    *("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped"),
+    *("loss_predictor", "loss_labels"),
+)
 
 # Far apart, so that seeds of neighbouring runs and processes do not meet.
 SEED_STRIDE = 0x9E3779B9
@@ -35,16 +41,18 @@ Stats = dict[str, Tensor]
 class Batch:
     """Hold what one discriminator update draws: latents (N, z_dim), real images, epsilon (N,).
 
-    ``epsilon`` is the share of the real image at the points of the gradient penalty.
+    ``epsilon`` is the share of the real image at the points of the gradient penalty. Generated
+    images are to have the ``labels`` (N, L) of the real ones; L is 0 without labels.
     """
 
     latents: Tensor
     real_images: Tensor
+    labels: Tensor
     epsilon: Tensor
 
     def split(self, num_parts: int) -> list["Batch"]:
         """Split into equal parts."""
-        columns = (self.latents, self.real_images, self.epsilon)
+        columns = (self.latents, self.real_images, self.labels, self.epsilon)
         parts = zip(*(column.chunk(num_parts) for column in columns), strict=True)
         return [Batch(*part) for part in parts]
 
@@ -78,6 +86,7 @@ class AdversarialStep:
         self.rng = torch.Generator().manual_seed(config.seed)
         # What is drawn on the device comes from one that is seeded anew at each step.
         self._device_rng = torch.Generator(device)
+        self._label_task = build_label_task(config, model.labels, self._device_rng)
         self.optimizer_g = NetworkOptimizer(self.generator, config, config.learning_rate_g)
         self.optimizer_d = NetworkOptimizer(
             self.discriminator, config, config.learning_rate_d, float(config.weight_clip or 0.0)
@@ -88,8 +97,8 @@ class AdversarialStep:
         self.optimizer_g.set_progress(fraction)
         self.optimizer_d.set_progress(fraction)
 
-    def run(self, step: int, draw_real: Callable[[], Tensor]) -> Tensor:
-        """Run generator step number ``step`` (from 1); returns STAT_NAMES as one tensor (7,)."""
+    def run(self, step: int, draw_real: Callable[[], RealBatch]) -> Tensor:
+        """Run generator step number ``step`` (from 1); returns STAT_NAMES as one tensor (9,)."""
         num_turns = int(self.config.critic_steps or 1)
         # Each process draws its own noise; the step makes it the same again after a resume.
         seed = (self.config.seed + self._processes.rank * SEED_STRIDE) % 2**32
@@ -104,12 +113,17 @@ class AdversarialStep:
                 stats, fake_images, is_skipped = self._update_discriminator(batch, is_kept)
             num_skipped += is_skipped
         with profiler.record_function("generator"):
-            stats["loss_g"] = self._update_generator(batch, fake_images if is_kept else None)
+            stats.update(self._update_generator(batch, fake_images if is_kept else None))
         stats["d_skipped"] = torch.full((), num_skipped / num_turns, device=self.device)
         with profiler.record_function("ema"):
             decay = warm_up_decay(self.config.ema_decay, step)
             update_ema(self.generator_ema, self.generator, decay)
         return self._processes.average(torch.stack([stats[name] for name in STAT_NAMES]))
+
+    def set_templates(self, templates: Tensor) -> None:
+        """Give both generators the images that their labels begin with."""
+        for generator in (self.generator, self.generator_ema):
+            generator.get_buffer("templates").copy_(templates)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a resume needs to go on as if there had been no break."""
@@ -138,17 +152,18 @@ class AdversarialStep:
             "learning_rate_d": self.optimizer_d.scale_base_rate(factor),
         }
 
-    def _draw_batch(self, draw_real: Callable[[], Tensor]) -> Batch:
+    def _draw_batch(self, draw_real: Callable[[], RealBatch]) -> Batch:
         size, device = self.config.batch_size, self.device
         latents = torch.randn((size, self.model.z_dim), generator=self.rng)
         has_penalty = bool(self.config.gp_weight)
         epsilon = torch.rand(size, generator=self.rng) if has_penalty else torch.zeros(size)
         latents, epsilon = map(self._processes.share, (latents, epsilon))
         with profiler.record_function("data"):
-            real_images = draw_real()
+            real = draw_real()
         return Batch(
             latents.to(device, non_blocking=True),
-            real_images,
+            real.images,
+            real.labels,
             epsilon.to(device, non_blocking=True),
         )
 
@@ -165,11 +180,11 @@ class AdversarialStep:
         for part, context in self._split(batch, self._shared_discriminator):
             with context:
                 with torch.set_grad_enabled(has_graph):
-                    fake_images = self._generate(part.latents)
+                    fake_images = self._generate(part)
                 loss, stats = self._compute_critic_loss(part, fake_images.detach())
                 (loss / num_parts).backward()
             rows.append(stats)
-        means = {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
+        means = average_stats(rows)
         # Gradients are there in any case: whoever else computes them needs no word about it.
         is_skipped = self._is_winning(means["d_accuracy"])
         if not is_skipped:
@@ -181,25 +196,32 @@ class AdversarialStep:
         real_images, fake_images = self._perturb(part.real_images), self._perturb(fake_images)
         penalty = torch.zeros((), device=self.device)
         with self._autocast():
-            real_logits = self._shared_discriminator(real_images).float()  # (N,)
-            fake_logits = self._shared_discriminator(fake_images).float()  # (N,)
+            real_logits, real_reading = self._label_task.judge(
+                self._shared_discriminator, real_images, part.labels, is_real=True
+            )
+            fake_logits, fake_reading = self._label_task.judge(
+                self._shared_discriminator, fake_images, part.labels, is_real=False
+            )
+            real_logits, fake_logits = real_logits.float(), fake_logits.float()  # (N,)
             if self.config.gp_weight:
                 penalty = compute_gradient_penalty(
-                    self._shared_discriminator,
+                    self._label_task.bind(self._shared_discriminator, part.labels),
                     real_images,
                     fake_images.type_as(real_images),
                     part.epsilon,
                 )
         loss = self._objective.compute_discriminator_loss(real_logits, fake_logits)
         total = loss + float(self.config.gp_weight or 0.0) * penalty
-        return total, {
+        reading = real_reading + fake_reading
+        return total + reading, {
             "loss_d": total.detach(),
+            "loss_predictor": self._label_task.report(reading),
             "penalty": penalty.detach(),
             **self._summarize_logits(real_logits.detach(), fake_logits.detach()),
         }
 
-    def _update_generator(self, batch: Batch, fake_images: Tensor | None) -> Tensor:
-        """Move the generator a step on the batch's latents; returns its loss.
+    def _update_generator(self, batch: Batch, fake_images: Tensor | None) -> Stats:
+        """Move the generator a step on the batch's latents; returns its losses.
 
         ``fake_images`` are those of the whole batch with their graph, if there are any already.
         """
@@ -207,28 +229,34 @@ class AdversarialStep:
         self.discriminator.requires_grad_(False)
         self.optimizer_g.zero_grad()
         num_parts = self.config.grad_accum
-        losses = []
+        rows: list[Stats] = []
         for part, context in self._split(batch, self._shared_generator):
             with context:
-                images = self._generate(part.latents) if fake_images is None else fake_images
-                loss = self._compute_generator_loss(images, part.real_images)
+                images = self._generate(part) if fake_images is None else fake_images
+                loss, stats = self._compute_generator_loss(images, part)
                 (loss / num_parts).backward()
-            losses.append(loss.detach())
+            rows.append(stats)
         self.optimizer_g.step()
-        return torch.stack(losses).mean()
+        return average_stats(rows)
 
-    def _compute_generator_loss(self, fake_images: Tensor, real_images: Tensor) -> Tensor:
+    def _compute_generator_loss(self, fake_images: Tensor, part: Batch) -> tuple[Tensor, Stats]:
         """Compute the generator's loss: the one place that calls the discriminator for it."""
         weight = self.config.feature_matching
         with self._autocast():
             features = self.discriminator.extract_features(self._perturb(fake_images))
-            fake_logits = self.discriminator.judge(features).float()  # (N,)
+            fake_logits = self._label_task.judge_features(
+                self.discriminator, features, part.labels
+            ).float()  # (N,)
+            reading = self._label_task.compute_generator_loss(
+                self.discriminator, fake_images, part.labels
+            )
         loss = self._objective.compute_generator_loss(fake_logits)
         if weight:
             with torch.no_grad(), self._autocast():
-                wanted = self.discriminator.extract_features(self._perturb(real_images))
+                wanted = self.discriminator.extract_features(self._perturb(part.real_images))
             loss = loss + weight * compute_feature_distance(wanted, features)
-        return loss
+        stats = {"loss_g": loss.detach(), "loss_labels": self._label_task.report(reading)}
+        return loss + self.config.predictor_weight * reading, stats
 
     def _split(
         self, batch: Batch, network: nn.Module
@@ -242,9 +270,9 @@ class AdversarialStep:
             yield part, self._processes.pause_averaging(network)
         yield parts[-1], nullcontext()
 
-    def _generate(self, latents: Tensor) -> Tensor:
+    def _generate(self, part: Batch) -> Tensor:
         with profiler.record_function("generator"), self._autocast():
-            images: Tensor = self._shared_generator(latents)  # (N, C, H, W)
+            images: Tensor = self._shared_generator(part.latents, part.labels)  # (N, C, H, W)
         return images
 
     def _perturb(self, images: Tensor) -> Tensor:
@@ -275,6 +303,11 @@ class AdversarialStep:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.has_autocast)
+
+
+def average_stats(rows: list[Stats]) -> Stats:
+    """Average what was measured on the parts of a batch."""
+    return {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
 
 
 def _place(network: Network, device: torch.device) -> Network:

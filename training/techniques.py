@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from training.diff_augment import AUGMENTATIONS, parse_policy
 from training.errors import ConfigError
+from training.label_options import LabelOptions
 from training.losses import OBJECTIVES, Objective
-from training.models import CRITIC_NORMS
+from training.models import CRITIC_NORMS, get_model_spec
 from training.optimizers import OPTIMIZERS
 from training.options import option
+from training.read_augment import parse_read_policy
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class TechniqueOptions:
+class TechniqueOptions(LabelOptions):
     """Hold the options of a training that are techniques with a name of their own."""
 
     loss: str | None = option(
@@ -179,6 +181,11 @@ class Rule:
 
 RULES = (
     Rule(
+        lambda config: not get_model_spec(config.model).has_labels and _has_label_options(config),
+        "{model} takes no labels, and options of labels were given: choose --model label_gan or "
+        "leave them out.",
+    ),
+    Rule(
         lambda config: bool(config.label_smoothing) and not _get_objective(config).has_labels,
         "--label-smoothing softens the labels of the non_saturating loss, and the loss is "
         "{loss}: choose --loss non_saturating or leave --label-smoothing out.",
@@ -221,6 +228,7 @@ RULES = (
 def check_techniques(config: "TrainConfig") -> None:
     """Raise ConfigError if options of a resolved configuration contradict each other."""
     parse_policy(config.diff_augment)
+    parse_read_policy(config.predictor_augment)
     for rule in RULES:
         if rule.is_broken(config):
             raise ConfigError(rule.sentence.format(**config.to_dict()))
@@ -240,6 +248,10 @@ def describe_techniques(values: Mapping[str, Any], defaults: TechniqueOptions) -
         text = facts["term"] if value is True else f"{facts['term']} {_format_value(value)}"
         parts.append(f"{text} ({facts['source']})" if facts["source"] else text)
     return "; ".join(parts)
+
+
+def _has_label_options(config: "TrainConfig") -> bool:
+    return any(getattr(config, item.name) != item.default for item in fields(LabelOptions))
 
 
 def _get_objective(config: "TrainConfig") -> Objective:

@@ -13,11 +13,13 @@ from training.config import GOALS, TrainConfig
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.errors import ConfigError
+from training.label_options import LabelOptions
+from training.labels import NO_LABELS, ClassLabel, LabelLayout
 from training.metrics.extractors import get_extractor_spec
 from training.models import MODELS, get_model_spec
 from training.options import format_range, get_flag
 from training.plan import describe_plan
-from training.presets import PRESETS
+from training.presets import PRESETS, get_preset
 from training.processes import Processes, check_shares, join_processes
 from training.runs import CHANGEABLE, RunFolder
 from training.techniques import TechniqueOptions
@@ -25,6 +27,7 @@ from training.trainer import Trainer
 
 Place: TypeAlias = tuple[Processes, torch.device]
 
+ANY_LABELS = LabelLayout((ClassLabel("any", ("a", "b"), (0.5, 0.5)),))
 EXAMPLES = """examples:
   python -m training train --model wgan_gp --data avatars --name my-first --preset quick
   python -m training train --model wgan_gp --data folder:photos.zip --name photos --minutes 60
@@ -59,11 +62,13 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
         help="folder for the best generator (checkpoints)",
     )
     add_dataset_arguments(parser)
-    groups = {title: parser.add_argument_group(title) for title in ("training", "techniques")}
-    techniques = {item.name for item in dataclasses.fields(TechniqueOptions)}
+    titles = ("training", "techniques", "labels (label_gan)")
+    training, techniques, labels = map(parser.add_argument_group, titles)
+    groups = {item.name: techniques for item in dataclasses.fields(TechniqueOptions)}
+    groups |= {item.name: labels for item in dataclasses.fields(LabelOptions)}
     for item in dataclasses.fields(TrainConfig):
         if item.metadata:
-            _add_option(groups["techniques" if item.name in techniques else "training"], item)
+            _add_option(groups.get(item.name, training), item)
     parser.set_defaults(run=run_train)
 
 
@@ -143,7 +148,7 @@ def start_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     get_model_spec(args.model)
     chosen = _collect_options(args)
     goals = [goal for goal in GOALS if goal in chosen]
-    preset = PRESETS[args.preset] if args.preset else {}
+    preset = get_preset(args.preset, args.model) if args.preset else {}
     if goals:
         preset = {key: value for key, value in preset.items() if key not in GOALS}
     config = TrainConfig(args.model, args.data, args.name, **{**preset, **chosen}).resolve()
@@ -206,7 +211,9 @@ def _build_trainer(
     processes, device = place
     # What is unknown or cannot be built should fail before images are decoded.
     get_extractor_spec(config.extractor)
-    config.build_model_config(options.channels, options.resolution)
+    # Its labels are known only with the data set: any do, to see that the networks can be built.
+    labels = ANY_LABELS if get_model_spec(config.model).has_labels else NO_LABELS
+    config.build_model_config(options.channels, options.resolution, labels)
     check_shares(config, processes.num)
     with processes.main_first():
         dataset = load_dataset(config.data, options)

@@ -11,15 +11,18 @@ from torch import Tensor
 from training.batches import ImageBatches
 from training.config import TrainConfig
 from training.datasets import ImageDataset
+from training.datasets.label_rows import LabelRows, read_label_rows
 from training.devices import describe_device, tune_device, uses_bfloat16
 from training.errors import CheckpointError, DivergenceError, TrainingError
 from training.footprint import check_memory, explain_out_of_memory
 from training.health import check_losses, check_state, check_weights
 from training.images import tile_images
 from training.keeping import TrainingKeeper, WatchingKeeper
+from training.labels import NO_LABELS
 from training.memory import measure_memory
 from training.metrics.sampling import make_seeded_images
 from training.metrics.score import describe_score
+from training.models import get_model_spec
 from training.processes import ALONE, Processes, check_shares
 from training.progress import Progress, find_due, is_due
 from training.reporting import Reporter, SilentReporter
@@ -35,6 +38,7 @@ from training.scoring import TrainingScorer
 from training.signals import StopSignal
 from training.state import TrainingState
 from training.step import AdversarialStep
+from training.templates import fit_templates
 
 GRID_SIDE = 8
 
@@ -58,11 +62,16 @@ class Trainer:
         check_shares(self.config, processes.num)
         self.dataset, self.folder, self.device = dataset, folder, device
         self.checkpoint_path, self.command = checkpoint_path, command
-        model = self.config.build_model_config(dataset.channels, dataset.resolution)
+        found = self._read_labels()
+        model = self.config.build_model_config(
+            dataset.channels, dataset.resolution, found.layout if found else NO_LABELS
+        )
         tune_device(device)
         self.device_name = describe_device(device)
         self.has_autocast = uses_bfloat16(self.config.precision, device)
         self.engine = AdversarialStep(self.config, model, device, self.has_autocast, processes)
+        if found:
+            self.engine.set_templates(fit_templates(dataset, found.layout, found.rows))
         self.batches = ImageBatches(
             dataset,
             self.config.batch_size,
@@ -70,6 +79,7 @@ class Trainer:
             self.config.is_mirrored,
             device,
             processes,
+            found.rows if found else None,
         )
         self._state = TrainingState(self.engine, self.batches)
         precision = "bf16" if self.has_autocast else "fp32"
@@ -85,7 +95,14 @@ class Trainer:
             checkpoint_path.parent / "references",
             cache_dir,
             processes,
+            found,
         )
+
+    def _read_labels(self) -> LabelRows | None:
+        """Read the labels that the model is to learn, if it takes any."""
+        if not get_model_spec(self.config.model).has_labels:
+            return None
+        return read_label_rows(self.dataset, self.config.labels)
 
     def resume(self) -> None:
         """Go back to the state saved in the run folder; nothing is written before `train`.
@@ -253,7 +270,10 @@ class Trainer:
         if score is None:
             return
         losses = {key: self._state.window.means.get(key) for key in ("loss_d", "loss_g")}
-        reporter.report_score({**self.progress.describe(), **describe_score(score), **losses})
+        found = self._scorer.measure_labels(self.engine.generator_ema, self.engine.discriminator)
+        labels = None if found is None else [one.describe() for one in found]
+        row = {**self.progress.describe(), **describe_score(score), **losses, "labels": labels}
+        reporter.report_score(row)
         self._keeper.save_if_best(self.progress, score)
 
     def _save_state(self, reporter: SilentReporter) -> None:

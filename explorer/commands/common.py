@@ -1,6 +1,7 @@
 """What several commands share: their options, the sampler, and writing what a recipe describes."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,12 @@ def add_image_arguments(parser: argparse.ArgumentParser, default_size: int) -> N
         default=1.0,
         help="0 (the average image) to 1 (full variety) (%(default)s)",
     )
-    parser.add_argument("--label", type=int, help="class, for models with labels only")
+    parser.add_argument(
+        "--labels",
+        default="",
+        metavar="NAME=VALUE,...",
+        help="for models with labels, such as age=30,gender=1; those not named are drawn by seed",
+    )
     parser.add_argument(
         "--size",
         type=int,
@@ -73,6 +79,23 @@ def add_scoring_arguments(parser: argparse.ArgumentParser, reference_help: str) 
 def build_sampler(args: argparse.Namespace) -> Sampler:
     """Build the sampler of the chosen folder on the chosen device."""
     return Sampler(CheckpointLibrary(args.checkpoints), select_device(args.device))
+
+
+def parse_labels(
+    text: str, model: str, seeds: Sequence[int], sampler: Sampler
+) -> tuple[tuple[float, ...], ...]:
+    """Return a row of label values per seed from "NAME=VALUE,...", () for a model without labels.
+
+    Raises ConfigError for what is unknown or out of range.
+    """
+    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise ConfigError(f"--labels has {name.strip()!r}: write NAME=VALUE, such as age=30.")
+    texts = {name.strip(): value.strip() for name, _, value in pairs}
+    values = sampler.get_header(model).model.labels.parse(texts)
+    rows = sampler.make_labels(model, seeds, values)
+    return () if rows is None else tuple(map(tuple, rows.tolist()))
 
 
 def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:

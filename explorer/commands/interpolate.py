@@ -8,11 +8,13 @@ from explorer.commands.common import (
     add_common_arguments,
     add_image_arguments,
     build_sampler,
+    parse_labels,
     write_recipe,
 )
 from explorer.latents import INTERPOLATIONS, MAX_SEED
 from explorer.paths import MAX_FRAMES, MIN_FRAMES
 from explorer.recipe import MAX_FPS, Recipe
+from explorer.sampler import Sampler
 
 
 def add_interpolate_parser(subparsers: Subparsers) -> None:
@@ -45,6 +47,12 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
     parser.add_argument("--ping-pong", action="store_true", help="go back again, for a smooth loop")
     add_image_arguments(parser, default_size=256)
     parser.add_argument(
+        "--to-labels",
+        default=None,
+        metavar="NAME=VALUE,...",
+        help="labels at the end, numbers go there from --labels; those not named stay",
+    )
+    parser.add_argument(
         "--output", type=Path, default=Path("morph.gif"), help="file to write (%(default)s)"
     )
     add_common_arguments(parser)
@@ -60,7 +68,7 @@ def run_interpolate(args: argparse.Namespace) -> int:
         checkpoint=sampler.library.get_fingerprint(args.model),
         seeds=(args.first_seed, args.last_seed),
         truncation=args.truncation,
-        labels=() if args.label is None else (args.label,) * 2,
+        labels=parse_ends(args, sampler),
         method=args.method,
         num_frames=args.frames,
         fps=args.fps,
@@ -69,3 +77,14 @@ def run_interpolate(args: argparse.Namespace) -> int:
         resize=args.resize,
     )
     return write_recipe(args.output, recipe, sampler)
+
+
+def parse_ends(args: argparse.Namespace, sampler: Sampler) -> tuple[tuple[float, ...], ...]:
+    """Return the label rows of both ends: what is not named stays as it is at the first seed."""
+    # Both rows are the first seed's, so that a label that is drawn is the same along the way.
+    seeds = [args.first_seed]
+    first = parse_labels(args.labels, args.model, seeds, sampler)
+    if args.to_labels is None:
+        return first * 2
+    texts = ",".join(filter(None, (args.labels, args.to_labels)))
+    return first + parse_labels(texts, args.model, seeds, sampler)

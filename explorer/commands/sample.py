@@ -8,6 +8,7 @@ from explorer.commands.common import (
     add_common_arguments,
     add_image_arguments,
     build_sampler,
+    parse_labels,
     write_recipe,
 )
 from explorer.latents import MAX_SEED, parse_seeds
@@ -46,7 +47,7 @@ def run_sample(args: argparse.Namespace) -> int:
         checkpoint=sampler.library.get_fingerprint(args.model),
         seeds=seeds,
         truncation=args.truncation,
-        labels=() if args.label is None else (args.label,) * len(seeds),
+        labels=parse_labels(args.labels, args.model, seeds, sampler),
         columns=args.columns,
         size=args.size,
         resize=args.resize,

@@ -23,14 +23,13 @@ FIRST_DIRECTION_SEED = 3_000_000_000
 def stream_sensitivity(sampler: Sampler, model: str, base_seed: int) -> Iterator[Sensitivity]:
     """Yield what is known after each of 8 base points, 65 images each.
 
-    The base points are the first samples, the directions 16 random ones. A class-conditional model
-    keeps the class of the sample.
+    The base points are the first samples, the directions 16 random ones. A model with labels keeps
+    those of the sample.
     """
     header = sampler.get_header(model)
-    num_classes = header.model.num_classes
 
     def render(latents: Tensor, seed: int) -> NDArray[np.uint8]:
-        labels = [seed % num_classes] * len(latents) if num_classes else None
+        labels = sampler.make_labels(model, [seed] * len(latents))
         return sampler.sample_images(model, latents.to(torch.float32), labels)
 
     bases = range(base_seed, min(base_seed + NUM_BASES, MAX_SEED + 1))

@@ -58,10 +58,8 @@ def write_sheets(
 
 
 def sample_seeds(sampler: Sampler, model: str, seeds: list[int]) -> Images:
-    """Make the samples of seeds as the diagnosis saw them: classes in turn by seed."""
-    num_classes = sampler.get_header(model).model.num_classes
-    labels = [seed % num_classes for seed in seeds] if num_classes else None
-    return sampler.sample_seeds(model, seeds, labels=labels)
+    """Make the samples of seeds as the diagnosis saw them: labels are drawn by seed."""
+    return sampler.sample_seeds(model, seeds)
 
 
 def walk(
@@ -71,6 +69,5 @@ def walk(
     start = sampler.make_latents(model, [base_seed])  # (1, z_dim)
     direction = make_direction(curve.direction_seed, start.shape[1])
     steps = torch.linspace(-largest, largest, NUM_STEPS)
-    num_classes = sampler.get_header(model).model.num_classes
-    labels = [base_seed % num_classes] * NUM_STEPS if num_classes else None
+    labels = sampler.make_labels(model, [base_seed] * NUM_STEPS)
     return sampler.sample_images(model, start + steps[:, None] * direction, labels)

@@ -1,6 +1,6 @@
 """The pictures of a diagnosis: the page asks for those it is about to show, and keeps them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -53,21 +53,11 @@ def render_images(context: AppContext, request: Any) -> np.ndarray:
     context.library.get(name)
     with context.take_frame_slot():
         if "seeds" in request:
-            return sample_seeds(context, name, check_numbers(request["seeds"], MAX_SEED))
+            seeds = check_numbers(request["seeds"], MAX_SEED)
+            return context.sampler.sample_seeds(name, seeds)
         if "indices" in request:
             return read_real_images(context, name, request["indices"])
         return walk_direction(context, name, request)
-
-
-def sample_seeds(context: AppContext, name: str, seeds: Sequence[int]) -> np.ndarray:
-    """Make the samples of seeds, each with the label that a diagnosis gives it."""
-    return context.sampler.sample_seeds(name, seeds, labels=choose_labels(context, name, seeds))
-
-
-def choose_labels(context: AppContext, name: str, seeds: Sequence[int]) -> list[int] | None:
-    """Choose the labels that scores and diagnoses use: all classes in turn, by seed."""
-    num_classes = context.sampler.get_header(name).model.num_classes
-    return [seed % num_classes for seed in seeds] if num_classes else None
 
 
 def read_real_images(context: AppContext, name: str, indices: Any) -> np.ndarray:
@@ -88,7 +78,7 @@ def walk_direction(context: AppContext, name: str, request: Answer) -> np.ndarra
     start = context.sampler.make_latents(name, [base])  # (1, z_dim)
     way = sample_latents([direction], start.shape[1])
     latents = start + torch.tensor(steps, dtype=start.dtype)[:, None] * way / way.norm()
-    labels = choose_labels(context, name, [base] * len(steps))
+    labels = context.sampler.make_labels(name, [base] * len(steps))
     return context.sampler.sample_images(name, latents, labels)
 
 

@@ -25,7 +25,7 @@ def build_loop(model: str, **options: float) -> PlainLoop:
     return PlainLoop(config, images, CPU, num_workers=0)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [key for key, spec in MODELS.items() if not spec.has_labels])
 def test_a_step_moves_the_weights_of_both_networks(model: str) -> None:
     loop = build_loop(model)
     parameters = [*loop.generator.parameters(), *loop.discriminator.parameters()]

@@ -18,6 +18,7 @@ from explorer.sampler import Sampler
 from tests.explorer.conftest import SaveModel
 from training.checkpoint import CheckpointHeader
 from training.errors import CheckpointError, ConfigError, MetricError
+from training.labels import ClassLabel, LabelLayout
 from training.metrics.extractors import Extractor
 
 MAX_SEED = 2**32 - 1
@@ -160,28 +161,33 @@ def test_a_replaced_file_is_another_stream(
         old.get(32, 32)
 
 
+SHADES = LabelLayout((ClassLabel("shade", ("dark", "middle", "light"), (0.25, 0.25, 0.5)),))
+
+
 class ClassPainter(nn.Module):
     """Paint every image of class k in the grey of 0.5 k - 0.5."""
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         assert labels is not None
-        grey = 0.5 * labels.to(z.dtype) - 0.5
+        grey = 0.5 * labels[:, 0] - 0.5
         return grey[:, None, None, None].expand(-1, 3, 32, 32)
 
 
 class ClassLibrary(CheckpointLibrary):
-    """Hold models that have three classes."""
+    """Hold models that have a label of three classes."""
 
     def load(self, name: str) -> tuple[nn.Module, CheckpointHeader]:
         header = super().load(name)[1]
-        return ClassPainter(), replace(header, model=replace(header.model, num_classes=3))
+        return ClassPainter(), replace(header, model=replace(header.model, labels=SHADES))
 
 
-def test_classes_come_in_turn_by_seed(folder: Path, extractor: Extractor) -> None:
+def test_labels_are_drawn_by_seed(folder: Path, extractor: Extractor) -> None:
     sampler = Sampler(ClassLibrary(folder))
     found = FeatureBank(sampler).open("conv", extractor, base_seed=7).get(0, 5)
     greys = {0: 64, 1: 128, 2: 191}  # of -0.5, 0 and 0.5 in 0 to 255
-    np.testing.assert_array_equal(found[:, 0], [greys[seed % 3] for seed in range(7, 12)])
+    drawn = SHADES.draw(range(7, 12))
+    np.testing.assert_array_equal(found[:, 0], [greys[int(row)] for row in drawn])
+    assert len(set(found[:, 0])) > 1
 
 
 def test_samples_end_at_the_last_seed(sampler: Sampler, extractor: Extractor) -> None:

@@ -185,12 +185,11 @@ def test_other_text_is_refused(text: str) -> None:
     [
         ("sample", (1, 2), (), "sample: found 2, expected 1"),
         ("interpolation", (1,), (), "interpolation: found 1, expected 2"),
-        ("interpolation", (1, 2), (0, 1), "keeps one label"),
-        ("grid", (1, 2), (0,), "found 1"),
+        ("grid", (1, 2), ((0.0,),), "found 1"),
     ],
 )
 def test_the_number_of_seeds_fits_the_kind(
-    kind: str, seeds: tuple[int, ...], labels: tuple[int, ...], reason: str
+    kind: str, seeds: tuple[int, ...], labels: tuple[tuple[float, ...], ...], reason: str
 ) -> None:
     with pytest.raises(ConfigError, match=reason):
         Recipe(kind, "conv", "", seeds, labels=labels)

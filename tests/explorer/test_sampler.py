@@ -80,7 +80,7 @@ def test_wrong_latents_and_labels_are_refused(sampler: Sampler) -> None:
     with pytest.raises(ConfigError, match=r"\(N, 8\), found \(2, 5\)"):
         sampler.iter_images("conv", torch.zeros(2, 5))
     with pytest.raises(ConfigError, match="without labels"):
-        sampler.sample_seeds("conv", [1], labels=[0])
+        sampler.sample_seeds("conv", [1], labels=torch.zeros(1, 1))
     with pytest.raises(CheckpointError, match=r"no model 'nobody'.*conv, grey, linear"):
         sampler.sample_seeds("nobody", [1])
 

@@ -29,7 +29,7 @@ def read_numbers(images):
 
 def test_an_epoch_shows_every_image_once_and_drops_the_partial_batch():
     batches = ImageBatches(make_dataset(11), 4, seed=0, is_mirrored=False)
-    first = [read_numbers(batches.draw())[0] for _ in range(2)]
+    first = [read_numbers(batches.draw().images)[0] for _ in range(2)]
     assert len(set(first[0]) | set(first[1])) == 8
     assert batches.epoch == 0
     batches.draw()
@@ -40,7 +40,7 @@ def test_epochs_differ_and_seeds_differ():
     def read_epoch(seed, epoch):
         batches = ImageBatches(make_dataset(64), 8, seed, is_mirrored=False)
         batches.restore(epoch, 0)
-        return [tuple(read_numbers(batches.draw())[0]) for _ in range(8)]
+        return [tuple(read_numbers(batches.draw().images)[0]) for _ in range(8)]
 
     assert read_epoch(0, 0) == read_epoch(0, 0)
     assert read_epoch(0, 0) != read_epoch(0, 1)
@@ -52,23 +52,23 @@ def test_restore_goes_on_where_the_order_was_left():
     batches = ImageBatches(make_dataset(20), 4, seed=3, is_mirrored=True)
     for _ in range(7):
         batches.draw()
-    expected = [batches.draw() for _ in range(6)]
+    expected = [batches.draw().images for _ in range(6)]
     other = ImageBatches(make_dataset(20), 4, seed=3, is_mirrored=True)
     other.restore(1, 8)
-    assert all(torch.equal(other.draw(), images) for images in expected)
+    assert all(torch.equal(other.draw().images, images) for images in expected)
 
 
 def test_mirroring_turns_about_half_of_the_images():
     batches = ImageBatches(make_dataset(100), 100, seed=0, is_mirrored=True)
-    flags = [read_numbers(batches.draw())[1] for _ in range(4)]
+    flags = [read_numbers(batches.draw().images)[1] for _ in range(4)]
     assert 140 < sum(map(sum, flags)) < 260  # 400 fair coins: 200 +- 6 standard deviations
     assert flags[0] != flags[1]
     batches = ImageBatches(make_dataset(100), 100, seed=0, is_mirrored=False)
-    assert not any(read_numbers(batches.draw())[1])
+    assert not any(read_numbers(batches.draw().images)[1])
 
 
 def test_images_span_minus_one_to_one():
-    images = ImageBatches(make_dataset(4), 4, 0, False).draw()
+    images = ImageBatches(make_dataset(4), 4, 0, False).draw().images
     assert images.dtype == torch.float32
     assert images.min() == -1
     assert images.max() == 1
@@ -99,9 +99,9 @@ def test_processes_get_their_own_rows_of_every_batch(is_mirrored):
     first = ImageBatches(make_dataset(20), 9, 5, is_mirrored, processes=First())
     last = ImageBatches(make_dataset(20), 9, 5, is_mirrored, processes=Last())
     for _ in range(5):  # two batches an epoch
-        whole = alone.draw()
-        assert torch.equal(first.draw(), whole[:3])
-        assert torch.equal(last.draw(), whole[6:])
+        whole = alone.draw().images
+        assert torch.equal(first.draw().images, whole[:3])
+        assert torch.equal(last.draw().images, whole[6:])
 
 
 def test_images_kept_on_the_device_are_the_same_images(monkeypatch):
@@ -109,4 +109,4 @@ def test_images_kept_on_the_device_are_the_same_images(monkeypatch):
     monkeypatch.setattr(batches_module, "fits_on_device", lambda num_bytes, device: True)
     kept = ImageBatches(make_dataset(20), 8, 1, is_mirrored=True)
     for _ in range(5):
-        assert torch.equal(read.draw(), kept.draw())
+        assert torch.equal(read.draw().images, kept.draw().images)

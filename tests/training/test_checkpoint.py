@@ -15,9 +15,13 @@ from training.checkpoint import (
     save_generator,
 )
 from training.errors import CheckpointError
+from training.labels import NO_LABELS, ClassLabel, LabelLayout, NumberLabel
 from training.latents import sample_latents
 from training.models import MODELS, ModelConfig, build_generator
 
+LABELS = LabelLayout(
+    (ClassLabel("hair", ("short", "long"), (0.5, 0.5)), NumberLabel("age", (0.0, 50.0)))
+)
 HISTORY = [
     {"step": 10, "score": 40.0},
     {"step": 20, "score": 30.0},
@@ -28,7 +32,8 @@ HISTORY = [
 
 
 def make_config(model="dcgan"):
-    return ModelConfig(model, z_dim=6, width=2, img_resolution=32)
+    labels = LABELS if MODELS[model].has_labels else NO_LABELS
+    return ModelConfig(model, z_dim=6, width=2, img_resolution=32, labels=labels)
 
 
 @pytest.fixture
@@ -61,7 +66,8 @@ def test_round_trip_is_exact_for_every_model(model, tmp_path):
     assert loaded_header == header == load_header(tmp_path / "a.safetensors")
     latents = sample_latents(range(4), 6)
     with torch.no_grad():
-        assert torch.equal(loaded(latents), generator(latents))
+        rows = config.labels.draw(range(4))
+        assert torch.equal(loaded(latents, rows), generator(latents, rows))
     assert not loaded.training
     assert not any(weights.requires_grad for weights in loaded.parameters())
 

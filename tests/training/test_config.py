@@ -6,9 +6,11 @@ import pytest
 
 from training.config import TrainConfig
 from training.errors import ConfigError
+from training.labels import NO_LABELS
 from training.models import MODELS
-from training.presets import PRESETS
+from training.presets import PRESETS, get_preset
 from training.techniques import TechniqueOptions, describe_techniques
+from training.train_cli import ANY_LABELS
 
 
 def make_config(model="dcgan", **options):
@@ -163,7 +165,22 @@ def test_every_technique_says_what_it_is():
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("model", MODELS)
 def test_presets_are_valid_for_every_model(preset, model):
-    config = make_config(model, **PRESETS[preset]).resolve()
-    model_config = config.build_model_config(channels=3, resolution=64)
-    assert model_config.width == PRESETS[preset]["width"]
-    assert {field.name for field in dataclasses.fields(config)} > set(PRESETS[preset])
+    options = get_preset(preset, model)
+    config = make_config(model, **options).resolve()
+    labels = ANY_LABELS if MODELS[model].has_labels else NO_LABELS
+    model_config = config.build_model_config(3, 64, labels)
+    assert model_config.width == options["width"]
+    assert {field.name for field in dataclasses.fields(config)} > set(options)
+
+
+def test_a_model_can_have_values_of_its_own_in_a_preset():
+    config = make_config("label_gan", **get_preset("thesis", "label_gan")).resolve()
+    found = (config.critic_norm, config.critic_steps, config.gp_weight, config.predictor_layer)
+    assert found == ("none", 3, 10.0, 2)  # Wachsmann 2017
+
+
+def test_options_of_labels_are_for_models_that_take_some():
+    for options in ({"labels": "hair"}, {"predictor_weight": 2.0}, {"has_projection": True}):
+        with pytest.raises(ConfigError, match="dcgan takes no labels, and options of labels"):
+            make_config("dcgan", **options).resolve()
+    assert make_config("label_gan", labels="hair", has_projection=True).resolve().labels == "hair"

@@ -62,9 +62,9 @@ def record_draws(trainer, on_draw=lambda number: None):
 
     def draw_noted():
         on_draw(len(hashes) + 1)
-        images = draw()
-        hashes.append(hashlib.sha256(images.numpy().tobytes()).hexdigest())
-        return images
+        batch = draw()
+        hashes.append(hashlib.sha256(batch.images.numpy().tobytes()).hexdigest())
+        return batch
 
     trainer.batches.draw = draw_noted
     return hashes

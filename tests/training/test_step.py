@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from training.batches import ImageBatches
+from training.batches import ImageBatches, RealBatch
 from training.config import TrainConfig
 from training.datasets import ImageDataset
+from training.labels import NO_LABELS, ClassLabel, LabelLayout
 from training.losses import compute_bce_discriminator_loss
 from training.models import MODELS
-from training.step import STAT_NAMES, AdversarialStep
+from training.step import STAT_NAMES, AdversarialStep, Batch
 
+LABELS = LabelLayout((ClassLabel("hair", ("short", "long"), (0.5, 0.5)),))
 CPU = torch.device("cpu")
 
 # Every technique, on a model that it makes sense for.
@@ -31,6 +33,21 @@ TECHNIQUES = {
     ),
     "attention": ("dcgan", {"has_self_attention": True, "resolution": 64}),
     "minibatch": ("wgan_gp", {"has_minibatch_stddev": True, "critic_steps": 2}),
+    "labels": ("label_gan", {"critic_steps": 2, "predictor_weight": 5.0}),
+    "labels, an auxiliary classifier": (
+        "label_gan",
+        {"predictor_data": "real", "predictor_moves_critic": True, "predictor_layer": 4},
+    ),
+    "labels, projection and an augmented reader": (
+        "label_gan",
+        {
+            "has_projection": True,
+            "predictor_layer": 0,
+            "predictor_augment": "color,crop,blur,jpeg",
+            "predictor_noise": 0.1,
+            "predictor_data": "both",
+        },
+    ),
     "accumulation": ("wgan_gp", {"grad_accum": 2, "critic_steps": 2}),
 }
 
@@ -38,20 +55,31 @@ TECHNIQUES = {
 def build_step(model="dcgan", resolution=32, **options):
     small = {"width": 4, "z_dim": 8, "batch_size": 8}
     config = TrainConfig(model, "any", "any", **{**small, **options}).resolve()
-    return AdversarialStep(config, config.build_model_config(3, resolution), CPU, False)
+    labels = LABELS if MODELS[model].has_labels else NO_LABELS
+    return AdversarialStep(config, config.build_model_config(3, resolution, labels), CPU, False)
 
 
 def build_batches(resolution=32, batch_size=8):
-    images = np.random.default_rng(0).integers(0, 256, (48, 3, resolution, resolution), np.uint8)
-    return ImageBatches(ImageDataset("any", "any", "any", images, "any"), batch_size, 0, False)
+    """Build batches of 48 noisy images, each with one label of two classes."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (48, 3, resolution, resolution), np.uint8)
+    rows = rng.integers(0, 2, (48, 1)).astype(np.float32)
+    dataset = ImageDataset("any", "any", "any", images, "any")
+    return ImageBatches(dataset, batch_size, 0, False, label_rows=rows)
 
 
 def draw_white():
-    return torch.ones(8, 3, 32, 32)
+    return RealBatch(torch.ones(8, 3, 32, 32), torch.zeros(8, 1))
+
+
+def make_part(real_images):
+    """Return a batch of these real images, without labels."""
+    size = len(real_images)
+    return Batch(torch.zeros(size, 8), real_images, torch.zeros(size, 0), torch.zeros(size))
 
 
 def draw_black():
-    return -draw_white()
+    return RealBatch(-torch.ones(8, 3, 32, 32), torch.zeros(8, 1))
 
 
 def run_steps(step, batches, first, last, num_steps=4):
@@ -172,8 +200,9 @@ def test_feature_matching_adds_the_distance_of_the_mean_last_features(model):
     with torch.no_grad():
         body = plain.discriminator.layers[:-1]
         distance = (body(real).mean(0) - body(fake).mean(0)).square().sum()
-        expected = plain._compute_generator_loss(fake, real) + 0.5 * distance
-        found = matching._compute_generator_loss(fake, real)
+        part = make_part(real)
+        expected = plain._compute_generator_loss(fake, part)[0] + 0.5 * distance
+        found = matching._compute_generator_loss(fake, part)[0]
     assert distance > 0
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
@@ -185,7 +214,7 @@ def test_feature_matching_pulls_generated_images_towards_real_ones():
     real, fake = torch.rand(8, 3, 32, 32), torch.rand(8, 3, 32, 32).requires_grad_(True)
     features = step.discriminator.extract_features
     before = (features(real).mean(0) - features(fake).mean(0)).square().sum()
-    (gradient,) = torch.autograd.grad(step._compute_generator_loss(fake, real), fake)
+    (gradient,) = torch.autograd.grad(step._compute_generator_loss(fake, make_part(real))[0], fake)
     moved = fake - 1e-3 * gradient / gradient.norm()
     assert (features(real).mean(0) - features(moved).mean(0)).square().sum() < before
 
@@ -219,8 +248,9 @@ def test_accumulated_gradients_are_those_of_the_whole_batch(num_parts, double_pr
         # A discriminator that stays where it is gives the generator the same slope.
         step = build_step("wgan_gp", grad_accum=grad_accum, critic_steps=1, learning_rate_d=1e-8)
         step.generator.eval()  # its batch norm would see the parts
-        images = build_batches().draw().double()
-        stats = read_stats(step.run(1, lambda images=images: images))
+        batch = build_batches().draw()
+        batch = RealBatch(batch.images.double(), batch.labels.double())
+        stats = read_stats(step.run(1, lambda batch=batch: batch))
         networks = (step.discriminator, step.generator)
         gradients.append([p.grad for network in networks for p in network.parameters()])
         gradients[-1].append(torch.tensor([stats["loss_d"], stats["penalty"], stats["loss_g"]]))

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from training.checkpoint import load_generator, load_header
+from training.datasets import LabelColumn
 from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
 from training.metrics.sampling import make_seeded_images
@@ -28,9 +29,17 @@ def read_weights(trainer):
     return [weights.clone() for network in networks for weights in network.state_dict().values()]
 
 
+def label_images(dataset):
+    """Label images by whether they are redder than most."""
+    red = dataset.images[:, 0, 0, 0]
+    labels = (red > np.median(red)).astype(np.int64)[:, None]
+    columns = (LabelColumn("red", ("no", "yes")),)
+    return dataclasses.replace(dataset, labels=labels, label_columns=columns)
+
+
 @pytest.mark.parametrize("model", MODELS)
-def test_training_moves_every_weight_and_leaves_a_checkpoint(model, build_trainer):
-    trainer = build_trainer(model=model, steps=2)
+def test_training_moves_every_weight_and_leaves_a_checkpoint(model, build_trainer, dataset):
+    trainer = build_trainer(model=model, steps=2, data=label_images(dataset))
     before = [weights.clone() for weights in trainer.engine.generator.parameters()]
     before += [weights.clone() for weights in trainer.engine.discriminator.parameters()]
     trainer.train()
@@ -45,8 +54,8 @@ def test_training_moves_every_weight_and_leaves_a_checkpoint(model, build_traine
     assert header.training["command"] == "the command"
     assert header.dataset["fingerprint"] == "c0"
     with torch.no_grad():
-        found = generator(torch.ones(1, 8))
-        expected = trainer.engine.generator_ema(torch.ones(1, 8))
+        latent, row = torch.ones(1, 8), header.model.labels.draw([0])
+        found, expected = generator(latent, row), trainer.engine.generator_ema(latent, row)
     assert torch.allclose(found, expected, atol=2e-3)  # stored in float16
 
 
@@ -263,14 +272,19 @@ def test_a_resume_drops_grids_of_steps_that_were_not_saved(build_trainer):
     assert list(trainer.folder.list_grids()) == [0, 2]
 
 
+def poison(batch):
+    """Return a batch whose images are not numbers."""
+    return dataclasses.replace(batch, images=batch.images * float("nan"))
+
+
 def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_save(build_trainer):
     trainer = build_trainer(steps=40, save_every=2, log_every=20)
     draws = itertools.count(1)
     draw = trainer.batches.draw
 
     def draw_poison():
-        images = draw()
-        return images * float("nan") if next(draws) == 5 else images
+        batch = draw()
+        return poison(batch) if next(draws) == 5 else batch
 
     trainer.batches.draw = draw_poison  # real data that overflow, as after a bad decode
     with pytest.raises(TrainingError, match=r"loss of the discriminator became nan at step 5.*"):
@@ -338,7 +352,9 @@ def test_history_rows_are_json_with_the_promised_names(build_trainer):
     assert set(row) == {
         *("step", "images_seen", "seconds", "images_per_second", "memory_mb"),
         *("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped"),
+        *("loss_predictor", "loss_labels"),
     }
+    assert (row["loss_predictor"], row["loss_labels"]) == (None, None)  # it learns no labels
     assert row["d_accuracy"] is None  # a critic has no boundary between real and fake
     assert row["penalty"] > 0
     assert row["images_seen"] == 80

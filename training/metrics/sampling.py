@@ -8,10 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.images import to_uint8
+from training.labels import LabelLayout
 from training.latents import sample_latents
 from training.metrics.extractors import Extractor
 from training.metrics.score import FeatureSource
 
+MakeLabelled = Callable[[int, int], tuple[Tensor, Tensor]]
+"""Makes images like MakeImages, and the label rows (count, L) that they were asked for."""
 MakeImages = Callable[[int, int], Tensor]
 """Makes the images (count, C, H, W) uint8 of samples start to start + count - 1."""
 
@@ -21,20 +24,41 @@ def make_seeded_images(
 ) -> MakeImages:
     """Return a function (start, count) -> images of seeds `first_seed + start` onwards, uint8.
 
-    A generator with classes gets them in turn by seed, so that every class has its share.
+    A generator with labels gets those that it draws by seed, spread as in its data.
     """
-    z_dim, num_classes = int(generator.z_dim), int(generator.num_classes)  # type: ignore[arg-type]
+    z_dim, layout = int(generator.z_dim), get_label_layout(generator)  # type: ignore[arg-type]
 
     def make_images(start: int, count: int) -> Tensor:
         seeds = range(first_seed + start, first_seed + start + count)
         latents = sample_latents(seeds, z_dim).to(device)
         with torch.inference_mode():
-            if not num_classes:
+            if not len(layout):
                 return to_uint8(generator(latents))
-            labels = torch.tensor([seed % num_classes for seed in seeds], device=device)
-            return to_uint8(generator(latents, labels))
+            return to_uint8(generator(latents, layout.draw(seeds).to(device)))
 
     return make_images
+
+
+def make_labelled_images(
+    generator: nn.Module, device: torch.device | str, first_seed: int = 0
+) -> MakeLabelled:
+    """Return a function (start, count) -> images of seeds onwards, and the rows they were asked."""
+    layout, z_dim = get_label_layout(generator), int(generator.z_dim)  # type: ignore[arg-type]
+
+    def make(start: int, count: int) -> tuple[Tensor, Tensor]:
+        seeds = range(first_seed + start, first_seed + start + count)
+        rows = layout.draw(seeds).to(device)
+        with torch.inference_mode():
+            return to_uint8(generator(sample_latents(seeds, z_dim).to(device), rows)), rows
+
+    return make
+
+
+def get_label_layout(generator: nn.Module) -> LabelLayout:
+    """Return the labels that a generator takes."""
+    layout = generator.labels
+    assert isinstance(layout, LabelLayout)
+    return layout
 
 
 def make_features(make_images: MakeImages, extractor: Extractor) -> FeatureSource:

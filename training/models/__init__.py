@@ -3,7 +3,7 @@
 from torch import nn
 
 from training.errors import ConfigError
-from training.models import dcgan, sgan, wgan, wgan_gp
+from training.models import dcgan, label_gan, sgan, wgan, wgan_gp
 from training.models.blocks import Discriminator
 from training.models.config import CRITIC_NORMS, ModelConfig
 from training.models.spec import ModelDefaults, ModelSpec
@@ -13,6 +13,7 @@ MODELS: dict[str, ModelSpec] = {
     "dcgan": dcgan.SPEC,
     "wgan": wgan.SPEC,
     "wgan_gp": wgan_gp.SPEC,
+    "label_gan": label_gan.SPEC,
 }
 
 __all__ = [
@@ -44,6 +45,13 @@ def check_model_config(config: ModelConfig) -> None:
             f"Self-attention needs feature maps, which {config.model} lacks: choose another model "
             "or leave --self-attention out."
         )
+    if spec.has_labels and not len(config.labels):
+        raise ConfigError(
+            f"{config.model} learns labels, and the data set has none: choose another data set "
+            "(a folder needs a labels.csv) or another model."
+        )
+    if len(config.labels) and not spec.has_labels:
+        raise ConfigError(f"{config.model} takes no labels: choose a model that does.")
 
 
 def build_generator(config: ModelConfig) -> nn.Module:

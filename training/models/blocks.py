@@ -19,7 +19,7 @@ class Generator(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.z_dim = config.z_dim
-        self.num_classes = config.num_classes
+        self.labels = config.labels
         self.img_channels = config.img_channels
         self.img_resolution = config.img_resolution
 
@@ -90,11 +90,16 @@ def build_norm(kind: str, channels: int) -> list[nn.Module]:
 
 
 def finish_discriminator(discriminator: nn.Module, config: ModelConfig) -> None:
-    """Draw initial weights, and normalise those of all layers where the configuration says so.
-
-    Spectral normalisation divides a weight by its largest singular value (Miyato et al. 2018).
-    """
+    """Draw initial weights, and normalise those of all layers where the configuration says so."""
     init_weights(discriminator)
+    normalize_weights(discriminator, config)
+
+
+def normalize_weights(discriminator: nn.Module, config: ModelConfig) -> None:
+    """Divide the weight of each layer by its largest singular value, if that is the critic's norm.
+
+    Spectral normalisation is of Miyato et al. 2018.
+    """
     if config.critic_norm == "spectral":
         layers = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
         for layer in layers:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from training.errors import ConfigError
+from training.labels import NO_LABELS, LabelLayout
 
 RESOLUTIONS = (32, 64, 128, 256)
 CRITIC_NORMS = ("batch", "layer", "spectral", "none")
@@ -19,6 +20,9 @@ class ModelConfig:
     ``critic_norm`` is "batch", "layer" (GroupNorm over all channels; same parameter count),
     "spectral" (of the weights, Miyato et al. 2018) or "none". It and ``has_minibatch_stddev``
     (Karras et al. 2018) concern the discriminator, ``has_self_attention`` (Zhang et al. 2019) both.
+    ``labels`` are what a generator takes; where its discriminator has a predictor of them, that
+    reads after ``predictor_layer`` convolutions, and with ``has_projection`` (Miyato and Koyama
+    2018) the discriminator judges how well images fit their labels.
     """
 
     model: str
@@ -26,15 +30,17 @@ class ModelConfig:
     width: int = 64
     img_channels: int = 3
     img_resolution: int = 64
-    num_classes: int = 0
     critic_norm: str = "batch"
     has_minibatch_stddev: bool = False
     has_self_attention: bool = False
+    labels: LabelLayout = NO_LABELS
+    predictor_layer: int = 2
+    has_projection: bool = False
 
     def __post_init__(self) -> None:
         _check_count("z_dim", self.z_dim, 1, 4096)
         _check_count("width", self.width, 1, 512)
-        _check_count("num_classes", self.num_classes, 0, 100_000)
+        _check_count("predictor_layer", self.predictor_layer, 0, 8)
         if self.img_channels not in (1, 3):
             raise ConfigError(
                 f"img_channels is {self.img_channels!r}: expected 1 (grey) or 3 (RGB)."
@@ -57,11 +63,15 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain JSON values."""
-        return asdict(self)
+        return {**asdict(self), "labels": self.labels.to_list()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """Build from plain JSON values; unknown or missing names raise ConfigError."""
+        values = dict(values)
+        # Written by versions without labels, which knew no model that took any.
+        if values.get("num_classes") == 0:
+            del values["num_classes"]
         known = {field.name for field in fields(cls)}
         unknown = sorted(set(values) - known)
         if unknown:
@@ -71,7 +81,8 @@ class ModelConfig:
             raise ConfigError(f"Missing model options: {', '.join(missing)}.")
         if not isinstance(values["model"], str):
             raise ConfigError(f"The model's name is {values['model']!r}: expected a text.")
-        return cls(**values)
+        layout = LabelLayout.from_list(values.pop("labels", ()))
+        return cls(**values, labels=layout)
 
 
 def _check_count(name: str, value: Any, low: int, high: int) -> None:

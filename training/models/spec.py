@@ -28,7 +28,7 @@ class ModelSpec:
     """Register a model: names, source, objective (key in OBJECTIVES), defaults and builders.
 
     ``is_convolutional`` says whether its networks have feature maps of every size from 4x4 to half
-    the image's.
+    the image's, ``has_labels`` whether they take labels.
     """
 
     key: str
@@ -39,3 +39,4 @@ class ModelSpec:
     build_generator: Callable[[ModelConfig], nn.Module]
     build_discriminator: Callable[[ModelConfig], Discriminator]
     is_convolutional: bool = True
+    has_labels: bool = False

@@ -24,8 +24,8 @@ def count_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def summarize_layers(module: nn.Module, sample_input: Tensor) -> list[LayerRow]:
-    """List the layers in the order they run on ``sample_input`` (a batch of any size).
+def summarize_layers(module: nn.Module, *sample_inputs: Tensor) -> list[LayerRow]:
+    """List the layers in the order they first run on ``sample_inputs`` (a batch of any size).
 
     A layer has no parts, or parameters of its own; its parts are not listed then.
     """
@@ -37,7 +37,7 @@ def summarize_layers(module: nn.Module, sample_input: Tensor) -> list[LayerRow]:
     was_training = module.training
     try:
         with torch.inference_mode():
-            module.eval()(sample_input)
+            module.eval()(*sample_inputs)
     finally:
         module.train(was_training)
         for hook in hooks:
@@ -50,9 +50,13 @@ def summarize_model(config: ModelConfig) -> dict[str, list[LayerRow]]:
     images = torch.zeros(1, config.img_channels, config.img_resolution, config.img_resolution)
     with torch.random.fork_rng(devices=[]):
         generator, discriminator = build_generator(config), build_discriminator(config)
+    z, rows = torch.zeros(1, config.z_dim), config.labels.draw([0])
+    has_labels = len(config.labels) > 0
     return {
-        "generator": summarize_layers(generator, torch.zeros(1, config.z_dim)),
-        "discriminator": summarize_layers(discriminator, images),
+        "generator": summarize_layers(generator, *((z, rows) if has_labels else (z,))),
+        "discriminator": summarize_layers(
+            discriminator, *((images, rows, images) if has_labels else (images,))
+        ),
     }
 
 
@@ -67,6 +71,8 @@ def _iter_layers(module: nn.Module, name: str) -> Iterator[tuple[str, nn.Module]
 
 def _build_recorder(name: str, rows: list[LayerRow]):  # type: ignore[no-untyped-def]
     def record(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if any(row.name == name for row in rows):
+            return
         # A normalised weight makes torch rename its layer's class.
         kind = type(layer).__name__.removeprefix("Parametrized")
         rows.append(LayerRow(name, kind, tuple(output.shape[1:]), count_parameters(layer)))

@@ -3,9 +3,17 @@
 import pytest
 import torch
 
+from training.labels import NO_LABELS, ClassLabel, LabelLayout
 from training.models import MODELS, ModelConfig, build_discriminator
 from training.models.minibatch import MinibatchStddev
 from training.models.summary import count_parameters
+
+LABELS = LabelLayout((ClassLabel("hair", ("short", "long"), (0.5, 0.5)),))
+
+
+def make_config(model, **options):
+    labels = LABELS if MODELS[model].has_labels else NO_LABELS
+    return ModelConfig(model, 8, 4, 3, 32, labels=labels, **options)
 
 
 def test_deviation_by_hand():
@@ -38,15 +46,15 @@ def test_gradients_are_finite_where_samples_are_alike():
 def test_the_last_layer_sees_one_channel_more(model):
     counts = []
     for is_seen in (False, True):
-        config = ModelConfig(model, 8, 4, 3, 32, has_minibatch_stddev=is_seen)
+        config = make_config(model, has_minibatch_stddev=is_seen)
         counts.append(count_parameters(build_discriminator(config)))
-    assert counts[1] - counts[0] == (1 if model == "sgan" else 16)
+    assert counts[1] - counts[0] == {"sgan": 1, "label_gan": 4}.get(model, 16)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_discriminator_can_tell_copies_from_variety(model):
     torch.manual_seed(0)
-    config = ModelConfig(model, 8, 4, 3, 32, critic_norm="none", has_minibatch_stddev=True)
+    config = make_config(model, critic_norm="none", has_minibatch_stddev=True)
     discriminator = build_discriminator(config)
     image, images = torch.rand(1, 3, 32, 32), torch.rand(4, 3, 32, 32)
     images[0] = image[0]

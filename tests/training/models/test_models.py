@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from training.errors import ConfigError
+from training.labels import ClassLabel, LabelLayout, NumberLabel
 from training.models import MODELS, ModelConfig, build_discriminator, build_generator
 from training.models.summary import count_parameters, summarize_layers, summarize_model
 
@@ -17,8 +18,15 @@ THESIS_COUNTS = {
 SMALL = {"z_dim": 8, "width": 4, "img_resolution": 32}
 
 
+LABELS = LabelLayout(
+    (ClassLabel("hair", ("short", "long"), (0.5, 0.5)), NumberLabel("age", (0.0, 100.0)))
+)
+
+
 def make_config(model, **options):
-    return ModelConfig(model, **{"z_dim": MODELS[model].defaults.z_dim, **options})
+    spec = MODELS[model]
+    options = {"labels": LABELS, **options} if spec.has_labels else options
+    return ModelConfig(model, **{"z_dim": spec.defaults.z_dim, **options})
 
 
 @pytest.mark.parametrize("model", THESIS_COUNTS)
@@ -39,14 +47,14 @@ def test_shapes_and_range(model, resolution, channels):
     config = make_config(model, width=4, img_resolution=resolution, img_channels=channels)
     generator = build_generator(config)
     with torch.no_grad():
-        images = generator(100 * torch.randn(2, config.z_dim))
+        images = generator(100 * torch.randn(2, config.z_dim), config.labels.draw([0, 1]))
         logits = build_discriminator(config)(images)
     assert images.shape == (2, channels, resolution, resolution)
     assert images.min() >= -1
     assert images.max() <= 1
     assert logits.shape == (2,)
-    facts = (generator.z_dim, generator.num_classes, generator.img_channels)
-    assert facts == (config.z_dim, 0, channels)
+    facts = (generator.z_dim, len(generator.labels), generator.img_channels)
+    assert facts == (config.z_dim, len(config.labels), channels)
     assert generator.img_resolution == resolution
 
 
@@ -99,9 +107,10 @@ def test_critic_norm_layer_does_not_mix_samples():
 @pytest.mark.parametrize("model", MODELS)
 def test_spectral_normalisation_makes_the_largest_singular_value_one(model):
     torch.manual_seed(0)
-    discriminator = build_discriminator(ModelConfig(model, **SMALL, critic_norm="spectral"))
+    discriminator = build_discriminator(make_config(model, **SMALL, critic_norm="spectral"))
     layers = [m for m in discriminator.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
-    assert len(layers) == 4
+    layers = [layer for layer in layers if nn.utils.parametrize.is_parametrized(layer)]
+    assert len(layers) == (5 if model == "label_gan" else 4)
     for _ in range(30):  # a power iteration each
         discriminator(torch.randn(4, 3, 32, 32))
     for layer in layers:
@@ -120,10 +129,11 @@ def test_no_normalisation_leaves_convolutions_alone():
 @pytest.mark.parametrize("model", MODELS)
 def test_features_are_what_the_last_layer_judges(model):
     torch.manual_seed(0)
-    discriminator = build_discriminator(ModelConfig(model, **SMALL)).eval()
+    discriminator = build_discriminator(make_config(model, **SMALL)).eval()
     images = torch.randn(2, 3, 32, 32)
     features = discriminator.extract_features(images)
-    assert features.shape[1:] == ((4,) if model == "sgan" else (16, 4, 4))
+    shapes = {"sgan": (4,), "label_gan": (32, 2, 2)}
+    assert features.shape[1:] == shapes.get(model, (16, 4, 4))
     logits = discriminator.layers[-1](features).flatten()
     assert torch.equal(discriminator(images), logits)
     assert torch.equal(discriminator.judge(features), logits)

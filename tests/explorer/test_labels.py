@@ -1,0 +1,138 @@
+"""A model with labels: samples, recipes and morphs, from the command line to the pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.__main__ import main
+from explorer.library import CheckpointLibrary
+from explorer.recipe import Recipe, read_recipe
+from explorer.replay import make_label_rows, render_recipe, replay_recipe
+from explorer.sampler import Sampler
+from training.checkpoint import CheckpointHeader, load_header, save_generator
+from training.errors import ConfigError
+from training.labels import ClassLabel, LabelLayout, NumberLabel
+from training.models import ModelConfig, build_generator
+
+LAYOUT = LabelLayout(
+    (ClassLabel("hair", ("short", "long"), (0.5, 0.5)), NumberLabel("age", (0.0, 40.0, 100.0)))
+)
+CONFIG = ModelConfig("label_gan", z_dim=8, width=4, img_resolution=32, labels=LAYOUT)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder with the checkpoint faces, whose images differ by label and latent."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = build_generator(CONFIG).eval()
+        torch.nn.init.normal_(generator.get_buffer("templates"))
+        with torch.no_grad():
+            for weights in generator.parameters():
+                if weights.ndim == 4:
+                    weights.mul_(5)
+    save_generator(tmp_path / "faces.safetensors", generator, CheckpointHeader(CONFIG))
+    return tmp_path
+
+
+@pytest.fixture
+def sampler(folder: Path) -> Sampler:
+    return Sampler(CheckpointLibrary(folder))
+
+
+def test_labels_are_part_of_the_checkpoint(folder: Path) -> None:
+    assert load_header(folder / "faces.safetensors").model.labels == LAYOUT
+
+
+def test_labels_that_are_not_given_are_those_of_the_seed(sampler: Sampler) -> None:
+    drawn = sampler.sample_seeds("faces", [5, 6])
+    given = sampler.sample_images(
+        "faces", sampler.make_latents("faces", [5, 6]), LAYOUT.draw([5, 6])
+    )
+    np.testing.assert_array_equal(drawn, given)
+    other = sampler.sample_seeds("faces", [5], labels=sampler.make_labels("faces", [5], {"age": 1}))
+    assert not np.array_equal(other[0], drawn[0])
+
+
+def test_a_batch_makes_the_bytes_of_single_images(sampler: Sampler) -> None:
+    together = sampler.sample_seeds("faces", range(9))
+    for seed in (0, 4, 8):
+        np.testing.assert_array_equal(sampler.sample_seeds("faces", [seed])[0], together[seed])
+
+
+def test_rows_are_checked_before_anything_is_computed(sampler: Sampler) -> None:
+    latents = sampler.make_latents("faces", [1])
+    with pytest.raises(ConfigError, match=r"needs a row of labels \(hair, age\) for each of 1"):
+        sampler.sample_images("faces", latents)
+    with pytest.raises(ConfigError, match="hair is 2: expected the number of one of its values"):
+        sampler.iter_images("faces", latents, torch.tensor([[2.0, 1.0]]))
+    with pytest.raises(ConfigError, match="1 label values were given, expected 2"):
+        sampler.iter_images("faces", latents, torch.tensor([[1.0]]))
+
+
+def test_numbers_go_along_a_morph_and_classes_stay(sampler: Sampler) -> None:
+    options = {"num_frames": 5, "labels": ((1.0, 20.0), (1.0, 80.0))}
+    recipe = Recipe("interpolation", "faces", "", (3, 3), **options)  # type: ignore[arg-type]
+    rows = make_label_rows(recipe, sampler)
+    assert rows is not None
+    assert rows.tolist() == [[1, 20], [1, 35], [1, 50], [1, 65], [1, 80]]
+    frames = render_recipe(recipe, sampler)
+    assert len(np.unique(frames.reshape(5, -1), axis=0)) == 5
+    alone = sampler.sample_seeds("faces", [3], labels=torch.tensor([[1.0, 50.0]]))
+    np.testing.assert_array_equal(frames[2], alone[0])
+
+
+def test_a_morph_without_labels_keeps_those_of_its_first_seed(sampler: Sampler) -> None:
+    rows = make_label_rows(Recipe("interpolation", "faces", "", (3, 4), num_frames=3), sampler)
+    assert rows is not None
+    np.testing.assert_array_equal(rows.numpy(), LAYOUT.draw([3]).expand(3, -1).numpy())
+
+
+def test_a_class_cannot_morph(sampler: Sampler) -> None:
+    recipe = Recipe("interpolation", "faces", "", (1, 2), labels=((0.0, 1.0), (1.0, 1.0)))
+    with pytest.raises(ConfigError, match="hair goes from short to long: give both ends the same"):
+        render_recipe(recipe, sampler)
+
+
+def run(folder: Path, *arguments: str) -> int:
+    return main([*arguments, "--checkpoints", str(folder), "--device", "cpu"])
+
+
+def test_labels_on_the_command_line_are_in_the_recipe(
+    folder: Path, sampler: Sampler, tmp_path: Path
+) -> None:
+    path = tmp_path / "heads.png"
+    command = ("sample", "faces", "--seeds", "1-3", "--labels", "hair=long, age=30")
+    assert run(folder, *command, "--output", str(path)) == 0
+    recipe = read_recipe(path)
+    assert recipe.labels == ((1.0, 30.0),) * 3
+    images = sampler.sample_seeds("faces", [1, 2, 3], labels=torch.tensor(recipe.labels))
+    grid = replay_recipe(recipe, sampler)[0]
+    np.testing.assert_array_equal(grid[:32, :32], images[0])
+
+
+def test_a_sweep_on_the_command_line(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "older.gif"
+    ends = ("--labels", "hair=short,age=10", "--to-labels", "age=90")
+    command = ("interpolate", "faces", "--from", "4", "--to", "4", "--frames", "4", *ends)
+    assert run(folder, *command, "--size", "32", "--output", str(path)) == 0
+    assert read_recipe(path).labels == ((0.0, 10.0), (0.0, 90.0))
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        ("beard=1", "There is no label 'beard': the model's labels are hair, age"),
+        ("age=200", "age is 200: expected 0 to 100"),
+        ("hair=1", "hair is '1': choose one of short, long"),
+    ],
+)
+def test_wrong_labels_are_one_sentence(
+    folder: Path, labels: str, reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, "sample", "faces", "--labels", labels) == 2
+    assert reason in capsys.readouterr().err

@@ -1,0 +1,69 @@
+"""Which labels a training learns: chosen by name, of a kind that is found out or said."""
+
+import numpy as np
+import pytest
+
+from training.datasets import ImageDataset, LabelColumn
+from training.datasets.label_rows import read_label_rows
+from training.errors import DatasetError
+from training.labels import ClassLabel, NumberLabel
+
+AGES = tuple(str(age) for age in range(1, 21))
+COLUMNS = (LabelColumn("gender", ("0", "1")), LabelColumn("age", AGES), LabelColumn("one", ("x",)))
+LABELS = np.array([[0, 0, 0], [1, 19, 0], [1, 9, 0], [1, 19, 0]])
+
+
+def make_dataset(labels=LABELS, columns=COLUMNS):
+    images = np.zeros((len(labels), 1, 8, 8), np.uint8)
+    return ImageDataset("faces", "Faces", "any", images, "f", labels, columns)
+
+
+def test_kinds_are_found_out():
+    found = read_label_rows(make_dataset(), "age,gender")
+    age, gender = found.layout.labels
+    assert gender == ClassLabel("gender", ("0", "1"), (0.25, 0.75))
+    assert isinstance(age, NumberLabel)
+    assert (age.low, age.high) == (1.0, 20.0)
+    assert age.quantiles[10] == 15.0  # of 1, 10, 20 and 20: the median
+    assert found.rows.tolist() == [[1, 0], [20, 1], [10, 1], [20, 1]]
+
+
+def test_kinds_can_be_said():
+    found = read_label_rows(make_dataset(), "gender:number, age:class")
+    gender, age = found.layout.labels
+    assert isinstance(gender, NumberLabel)
+    assert isinstance(age, ClassLabel)
+    assert found.rows.tolist() == [[0, 0], [1, 19], [1, 9], [1, 19]]
+
+
+def test_without_a_choice_all_are_learned():
+    assert read_label_rows(make_dataset(LABELS[:, :2], COLUMNS[:2])).layout.names == (
+        "gender",
+        "age",
+    )
+
+
+@pytest.mark.parametrize(
+    ("choice", "reason"),
+    [
+        ("beard", "names 'beard', which faces lacks: choose any of gender, age, one"),
+        ("one", "have the same one"),
+        ("one:number", "calls one a number, and faces has values such as 'x'"),
+    ],
+)
+def test_what_cannot_be_learned_is_refused(choice, reason):
+    with pytest.raises(DatasetError, match=reason):
+        read_label_rows(make_dataset(), choice)
+
+
+def test_images_without_a_value_are_counted():
+    column = LabelColumn("gender", ("0", "1", "unknown"))
+    dataset = make_dataset(np.array([[0], [2], [1], [2]]), (column,))
+    with pytest.raises(DatasetError, match="2 of 4 images of faces have no value for gender"):
+        read_label_rows(dataset)
+
+
+def test_a_data_set_without_labels_says_so():
+    dataset = ImageDataset("faces", "Faces", "any", np.zeros((1, 1, 8, 8), np.uint8), "f")
+    with pytest.raises(DatasetError, match="faces has no labels"):
+        read_label_rows(dataset)

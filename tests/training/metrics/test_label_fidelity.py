@@ -1,0 +1,148 @@
+"""The stranger who reads labels, and what a generator can hide from it."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import spearmanr
+from torch import nn
+
+from training.datasets import ImageDataset, LabelColumn
+from training.datasets.label_rows import read_label_rows
+from training.errors import MetricError
+from training.labels import ClassLabel, LabelLayout, NumberLabel
+from training.metrics.label_agreement import measure_agreement
+from training.metrics.label_fidelity import measure_fidelity
+from training.metrics.label_reader import load_reader, save_reader, train_reader
+
+SIDE = 16
+COLUMNS = (
+    LabelColumn("half", ("left", "right")),
+    LabelColumn("level", tuple(str(level) for level in range(20))),
+)
+
+
+def draw_images(rows, rng):
+    """Draw the half that is asked for in the brightness that is asked for, on noise."""
+    images = rng.integers(0, 60, (len(rows), 1, SIDE, SIDE)).astype(np.uint8)
+    for image, (half, level) in zip(images, rows.astype(int), strict=True):
+        columns = slice(0, SIDE // 2) if half == 0 else slice(SIDE // 2, SIDE)
+        image[:, :, columns] += np.uint8(40 + 6 * level)
+    return images
+
+
+@pytest.fixture(scope="module")
+def reader():
+    """Return a reader of the toy set's labels."""
+    rng = np.random.default_rng(0)
+    labels = np.stack([rng.integers(0, 2, 1500), rng.integers(0, 20, 1500)], axis=1)
+    images = draw_images(labels, rng)
+    dataset = ImageDataset("toy", "Toy", "any", images, "f", labels, COLUMNS)
+    return train_reader(dataset, read_label_rows(dataset), num_images_seen=12_000, progress=False)
+
+
+def make_source(draw):
+    """Return a source of images as `draw` makes them of rows, and of these rows."""
+    rng = np.random.default_rng(1)
+
+    def make(start, count):
+        rows = np.stack([rng.integers(0, 2, count), rng.integers(0, 20, count)], axis=1)
+        return torch.from_numpy(draw(rows, rng)), torch.from_numpy(rows).float()
+
+    return make
+
+
+class PixelReader(nn.Module):
+    """Read labels off the first two pixels, as a predictor does that made a pact."""
+
+    def read(self, images):
+        half, level = images[:, 0, 0, 0], images[:, 0, 0, 1]
+        return torch.stack([-half, half, level], dim=1)
+
+
+def hide_images(rows, rng):
+    """Make noise in which two pixels say what the labels are."""
+    images = rng.integers(0, 256, (len(rows), 1, SIDE, SIDE)).astype(np.uint8)
+    images[:, 0, 0, 0] = 255 * rows[:, 0]
+    images[:, 0, 0, 1] = (255 * rows[:, 1] / 19).round()
+    return images
+
+
+def test_agreement_of_classes_and_numbers():
+    layout = LabelLayout(
+        (ClassLabel("hair", ("a", "b", "c"), (0.5, 0.3, 0.2)), NumberLabel("age", (0.0, 10.0)))
+    )
+    asked = np.array([[0, 1.0], [0, 2.0], [1, 3.0], [1, 4.0]])
+    read = np.array([[0, 1.0], [1, 3.0], [1, 2.0], [1, 6.0]])
+    hair, age = measure_agreement(layout, asked, read)
+    assert hair.value == 0.75
+    assert hair.confusion.tolist() == [[1, 1, 0], [0, 2, 0], [0, 0, 0]]
+    assert hair.shares[:2] == (0.5, 1.0)
+    assert np.isnan(hair.shares[2])
+    assert age.error == 1.0
+    assert age.value == pytest.approx(spearmanr(asked[:, 1], read[:, 1]).statistic)
+    assert age.value == pytest.approx(0.8)  # 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15)
+    constant = measure_agreement(layout, asked, read * [1, 0])[1]
+    assert constant.value == 0.0
+
+
+def test_a_reader_learns_from_real_images_and_says_how_well(reader):
+    half, level = reader.agreements
+    assert (half.name, half.num_images, reader.num_held_out) == ("half", 150, 150)
+    assert half.value > 0.97
+    assert level.value > 0.9
+    assert level.error < 3
+
+
+def test_a_generator_that_draws_its_labels_is_read_by_a_stranger(reader):
+    half, level = measure_fidelity(make_source(draw_images), reader.layout, reader, 200)
+    assert half.fidelity.value > 0.97
+    assert level.fidelity.value > 0.9
+    assert (half.predicted, half.hidden_information) == (None, None)
+
+
+def test_a_generator_that_hides_its_labels_is_found_out(reader):
+    found = measure_fidelity(make_source(hide_images), reader.layout, reader, 400, PixelReader())
+    half, level = found
+    assert half.predicted.value == 1.0
+    assert level.predicted.value > 0.99
+    assert half.fidelity.value < 0.65  # by chance: 0.5
+    assert half.hidden_information == half.predicted.value - half.fidelity.value
+    assert half.hidden_information > 0.35
+    assert level.hidden_information > 0.7
+    facts = half.describe()
+    assert facts["hidden_information"] == half.hidden_information
+    assert facts["reader_on_real"]["num_images"] == 150
+
+
+def test_a_reader_comes_back_from_its_file(reader, tmp_path):
+    save_reader(tmp_path / "toy.safetensors", reader)
+    again = load_reader(tmp_path / "toy.safetensors")
+    images, _ = make_source(draw_images)(0, 50)
+    found, expected = again.read(images), reader.read(images)
+    np.testing.assert_array_equal(found[:, 0], expected[:, 0])
+    np.testing.assert_allclose(found[:, 1], expected[:, 1], atol=0.1)  # weights are in float16
+    assert (again.layout, again.num_held_out) == (reader.layout, 150)
+    assert [one.value for one in again.agreements] == [one.value for one in reader.agreements]
+    np.testing.assert_array_equal(again.agreements[0].confusion, reader.agreements[0].confusion)
+
+
+def test_files_that_are_no_readers_are_refused(tmp_path):
+    path = tmp_path / "other.safetensors"
+    with pytest.raises(MetricError, match="There is no file"):
+        load_reader(path)
+    path.write_bytes(b"nothing")
+    with pytest.raises(MetricError, match=r"not a readable reader of labels .*training reader"):
+        load_reader(path)
+
+
+@pytest.mark.parametrize(
+    ("label", "reason"),
+    [
+        (ClassLabel("beard", ("no", "yes"), (0.5, 0.5)), "learned half, level, and not beard"),
+        (ClassLabel("half", ("l", "r"), (0.5, 0.5)), "left, right instead of l, r"),
+        (NumberLabel("half", (0.0, 1.0)), "left, right instead of numbers"),
+    ],
+)
+def test_a_reader_of_other_labels_is_refused(reader, label, reason):
+    with pytest.raises(MetricError, match=reason):
+        measure_fidelity(make_source(draw_images), LabelLayout((label,)), reader, 10)

@@ -1,0 +1,119 @@
+"""Labels: vectors, rows, losses and draws, against values computed by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from training.errors import ConfigError
+from training.labels import NO_LABELS, ClassLabel, LabelLayout, NumberLabel, check_rows
+
+HAIR = ClassLabel("hair", ("short", "long", "none"), (0.5, 0.3, 0.2))
+AGE = NumberLabel("age", (0.0, 20.0, 100.0))
+LAYOUT = LabelLayout((HAIR, AGE))
+ROWS = torch.tensor([[1.0, 25.0], [2.0, 100.0]])
+
+
+def test_rows_become_vectors_and_come_back():
+    vectors = LAYOUT.encode(ROWS)
+    assert vectors.tolist() == [[0, 1, 0, -0.5], [0, 0, 1, 1]]
+    assert torch.equal(LAYOUT.decode(vectors), ROWS)
+    assert (LAYOUT.vector_size, len(LAYOUT), LAYOUT.names) == (4, 2, ("hair", "age"))
+
+
+def test_templates_are_mixed_between_the_two_knots_around_a_number():
+    weights = LAYOUT.weigh(torch.tensor([[0.0, 30.0], [2.0, 100.0]]))  # knots at 0, 20, ... 100
+    expected = [[1, 0, 0, 0, 0.5, 0.5, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0, 1]]
+    torch.testing.assert_close(weights, torch.tensor(expected, dtype=torch.float32))
+    assert LAYOUT.basis_size == 9
+
+
+def test_loss_is_cross_entropy_plus_squared_difference():
+    vectors = torch.tensor([[0.0, math.log(2), 0.0, 0.0], [0.0, 0.0, math.log(3), 0.5]])
+    # -log(2 / 4) and -log(3 / 5); (0 + 0.5)^2 and (0.5 - 1)^2, each averaged.
+    expected = (math.log(2) + math.log(5 / 3)) / 2 + 0.25
+    assert LAYOUT.compute_loss(vectors, ROWS).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_labels_are_drawn_by_seed_as_often_as_in_the_data():
+    seeds = range(4000)
+    rows = LAYOUT.draw(seeds).numpy()
+    shares = np.bincount(rows[:, 0].astype(int), minlength=3) / len(rows)
+    np.testing.assert_allclose(shares, HAIR.shares, atol=0.03)
+    assert np.mean(rows[:, 1] < 20) == pytest.approx(0.5, abs=0.03)  # the median is 20
+    assert rows[:, 1].max() <= 100
+    assert rows[:, 1].min() >= 0
+    np.testing.assert_array_equal(LAYOUT.draw([7, 3]).numpy(), rows[[7, 3]])
+    assert NO_LABELS.draw([1, 2]).shape == (2, 0)
+
+
+def test_values_given_stay_and_the_others_are_drawn():
+    rows = LAYOUT.complete([1, 2], {"age": 33.0})
+    assert rows[:, 1].tolist() == [33.0, 33.0]
+    assert torch.equal(rows[:, 0], LAYOUT.draw([1, 2])[:, 0])
+
+
+def test_texts_are_read_and_written():
+    assert LAYOUT.parse({"age": "40", "hair": "none"}) == {"age": 40.0, "hair": 2.0}
+    assert LAYOUT.describe([1.0, 42.5]) == "hair long, age 42.5"
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        ({"beard": "1"}, "no label 'beard': the model's labels are hair, age"),
+        ({"age": "old"}, "age is 'old': expected a number from 0 to 100"),
+        ({"age": "101"}, "age is 101: expected 0 to 100"),
+        ({"age": "nan"}, "age is nan: expected 0 to 100"),
+        ({"hair": "blue"}, "hair is 'blue': choose one of short, long, none"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(texts, reason):
+    with pytest.raises(ConfigError, match=reason):
+        LAYOUT.parse(texts)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ([0.0], "1 label values were given, expected 2: hair, age"),
+        ([3.0, 1.0], "hair is 3: expected the number of one of its values, 0 to 2"),
+        ([0.5, 1.0], "hair is 0.5"),
+        ([0.0, -1.0], "age is -1: expected 0 to 100"),
+    ],
+)
+def test_rows_that_cannot_be_are_refused(row, reason):
+    with pytest.raises(ConfigError, match=reason):
+        LAYOUT.check(row)
+    LAYOUT.check([2.0, 0.0])
+
+
+def test_a_batch_of_rows_has_a_value_per_label():
+    assert check_rows(LAYOUT, ROWS) is ROWS
+    for rows in (None, ROWS[:, :1], ROWS[0]):
+        with pytest.raises(ConfigError, match=r"label rows of shape \(N, 2\) \(hair, age\)"):
+            check_rows(LAYOUT, rows)
+
+
+def test_a_layout_survives_json():
+    assert LabelLayout.from_list(LAYOUT.to_list()) == LAYOUT
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{"kind": "colour", "name": "a"}],
+        [{"name": "a"}],
+        [{"kind": "class", "name": "a", "values": ["x"], "shares": [1.0]}],
+        [{"kind": "class", "name": "a", "values": ["x", "y"], "shares": [0.5, 0.1]}],
+        [{"kind": "number", "name": "a", "quantiles": [1.0, 1.0]}],
+        [{"kind": "number", "name": "a", "quantiles": [2.0, 1.0]}],
+        [AGE.to_dict(), AGE.to_dict()],
+        [1],
+        3,
+    ],
+)
+def test_damaged_layouts_are_refused(values):
+    with pytest.raises(ConfigError):
+        LabelLayout.from_list(values)

@@ -1,0 +1,118 @@
+"""The labels that a training asks a data set for: which columns, of which kind, and their rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.datasets.labels import UNKNOWN
+from training.datasets.types import ImageDataset, LabelColumn
+from training.errors import DatasetError
+from training.labels import ClassLabel, Label, LabelLayout, NumberLabel
+
+# A column of numbers with more values than this is a number by itself, not a class.
+MAX_NUMBER_CLASSES = 12
+NUM_QUANTILES = 21
+
+
+@dataclass(frozen=True, eq=False)
+class LabelRows:
+    """Hold the labels to learn and a row of values per image, float32 (N, L)."""
+
+    layout: LabelLayout
+    rows: NDArray[np.float32]
+
+
+def read_label_rows(dataset: ImageDataset, choice: str = "") -> LabelRows:
+    """Read the labels of a data set that are chosen, such as "gender,age:number"; "" is all.
+
+    A kind, class or number, is found out by itself where it is not given. Raises DatasetError
+    for names or kinds that are not there, and where images have no value.
+    """
+    if dataset.labels is None or not dataset.label_columns:
+        raise DatasetError(
+            f"{dataset.name} has no labels: choose a data set that has some (a folder needs a "
+            "labels.csv), or a model that takes none."
+        )
+    wanted = parse_choice(choice) or [(column.name, "") for column in dataset.label_columns]
+    known = {column.name: index for index, column in enumerate(dataset.label_columns)}
+    labels: list[Label] = []
+    columns: list[NDArray[np.float32]] = []
+    for name, kind in wanted:
+        if name not in known:
+            raise DatasetError(
+                f"--labels names {name!r}, which {dataset.name} lacks: choose any of "
+                f"{', '.join(known)}."
+            )
+        index = known[name]
+        column, found = dataset.label_columns[index], dataset.labels[:, index]
+        _check_known(dataset, column, found)
+        label, values = _READERS[kind or _find_kind(column)](dataset, column, found)
+        labels.append(label)
+        columns.append(values)
+    return LabelRows(LabelLayout(tuple(labels)), np.stack(columns, axis=1))
+
+
+def parse_choice(choice: str) -> list[tuple[str, str]]:
+    """Split "gender,age:number" into names and kinds; a kind that is not given is ""."""
+    found = []
+    for part in filter(None, (part.strip() for part in choice.split(","))):
+        name, colon, kind = part.rpartition(":")
+        found.append((name, kind) if colon and kind in _READERS else (part, ""))
+    return found
+
+
+def _check_known(dataset: ImageDataset, column: LabelColumn, found: NDArray[np.int64]) -> None:
+    if UNKNOWN not in column.values:
+        return
+    count = int((found == column.values.index(UNKNOWN)).sum())
+    raise DatasetError(
+        f"{count:,} of {len(dataset):,} images of {dataset.name} have no value for {column.name}: "
+        "give them one, take them out, or choose other labels with --labels."
+    )
+
+
+def _find_kind(column: LabelColumn) -> str:
+    return "number" if len(column.values) > MAX_NUMBER_CLASSES and _are_numbers(column) else "class"
+
+
+def _are_numbers(column: LabelColumn) -> bool:
+    try:
+        return all(np.isfinite(float(value)) for value in column.values)
+    except ValueError:
+        return False
+
+
+def _read_class(
+    dataset: ImageDataset, column: LabelColumn, found: NDArray[np.int64]
+) -> tuple[Label, NDArray[np.float32]]:
+    counts = np.bincount(found, minlength=len(column.values))
+    shares = tuple(float(count) / len(found) for count in counts)
+    if len(column.values) < 2:
+        raise DatasetError(
+            f"All images of {dataset.name} have the same {column.name}: there is nothing to learn; "
+            "choose other labels with --labels."
+        )
+    return ClassLabel(column.name, column.values, shares), found.astype(np.float32)
+
+
+def _read_number(
+    dataset: ImageDataset, column: LabelColumn, found: NDArray[np.int64]
+) -> tuple[Label, NDArray[np.float32]]:
+    if not _are_numbers(column):
+        raise DatasetError(
+            f"--labels calls {column.name} a number, and {dataset.name} has values such as "
+            f"{column.values[0]!r}: leave :number out."
+        )
+    values = np.array([float(value) for value in column.values], dtype=np.float32)[found]
+    quantiles = np.quantile(values, np.linspace(0, 1, NUM_QUANTILES))
+    if quantiles[0] == quantiles[-1]:
+        raise DatasetError(f"All images of {dataset.name} have the same {column.name}.")
+    return NumberLabel(column.name, tuple(map(float, quantiles))), values
+
+
+_Reader = Callable[
+    [ImageDataset, LabelColumn, NDArray[np.int64]], tuple[Label, NDArray[np.float32]]
+]
+_READERS: dict[str, _Reader] = {"class": _read_class, "number": _read_number}

@@ -1,0 +1,237 @@
+"""Kinds of labels: one of several named values, or a number."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from training.errors import ConfigError
+
+# A number's template is drawn between so many values of its range.
+NUM_KNOTS = 6
+MAX_CLASSES = 1000
+
+
+class Label(Protocol):
+    """What each kind of label can do; values are (N,) float tensors."""
+
+    @property
+    def name(self) -> str:
+        """Return the label's name."""
+
+    @property
+    def size(self) -> int:
+        """Return how many entries of a vector the label takes."""
+
+    @property
+    def basis_size(self) -> int:
+        """Return how many templates the label mixes."""
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Map values to vector entries, (N, size) in -1 to 1."""
+
+    def decode(self, entries: Tensor) -> Tensor:
+        """Read the most likely values off a predictor's entries (N, size)."""
+
+    def weigh(self, values: Tensor) -> Tensor:
+        """Map values to weights of templates, (N, basis_size), which sum to 1."""
+
+    def compute_loss(self, entries: Tensor, values: Tensor) -> Tensor:
+        """Compare a predictor's entries (N, size) with values: the mean over N."""
+
+    def draw(self, shares: Tensor) -> Tensor:
+        """Map numbers spread evenly over [0, 1) to values spread as in the data."""
+
+    def check(self, value: float) -> None:
+        """Raise ConfigError unless the label can have the value."""
+
+    def parse(self, text: str) -> float:
+        """Read a value; raises ConfigError if the label cannot have it."""
+
+    def format(self, value: float) -> str:
+        """Write a value."""
+
+    def describe(self) -> str:
+        """Write which values there are."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the label as plain JSON values."""
+
+
+@dataclass(frozen=True)
+class ClassLabel:
+    """Hold a label that is one of several named values, and their shares of the data."""
+
+    name: str
+    values: tuple[str, ...]
+    shares: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not 2 <= len(self.values) <= MAX_CLASSES or len(set(self.values)) < len(self.values):
+            raise ConfigError(
+                f"The label {self.name} has the values {', '.join(self.values) or 'none'}: "
+                f"expected 2 to {MAX_CLASSES}, each its own."
+            )
+        if len(self.shares) != len(self.values) or not math.isclose(
+            math.fsum(self.shares), 1.0, abs_tol=1e-4
+        ):
+            raise ConfigError(f"The shares of the values of {self.name} are not those of a whole.")
+
+    @property
+    def size(self) -> int:
+        """Return the number of classes."""
+        return len(self.values)
+
+    @property
+    def basis_size(self) -> int:
+        """Return the number of classes: each has its template."""
+        return len(self.values)
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Map indices (N,) to ones and zeros (N, classes)."""
+        return functional.one_hot(values.long(), self.size).to(values.dtype)
+
+    def decode(self, entries: Tensor) -> Tensor:
+        """Return the index of the largest logit, (N,)."""
+        return entries.argmax(dim=1).to(entries.dtype)
+
+    def weigh(self, values: Tensor) -> Tensor:
+        """Map indices (N,) to weights (N, classes): all is of the one template."""
+        return self.encode(values)
+
+    def compute_loss(self, entries: Tensor, values: Tensor) -> Tensor:
+        """Compute the mean cross entropy of logits (N, classes)."""
+        return functional.cross_entropy(entries.float(), values.long())
+
+    def draw(self, shares: Tensor) -> Tensor:
+        """Map numbers in [0, 1) to indices, as often as they are in the data."""
+        ends = torch.tensor(self.shares, dtype=shares.dtype).cumsum(0)[:-1]
+        return torch.bucketize(shares.contiguous(), ends, right=True).to(shares.dtype)
+
+    def check(self, value: float) -> None:
+        """Raise ConfigError unless it is the index of a class."""
+        if value not in range(self.size):
+            raise ConfigError(
+                f"The label {self.name} is {value:g}: expected the number of one of its values, "
+                f"0 to {self.size - 1} ({', '.join(self.values)})."
+            )
+
+    def parse(self, text: str) -> float:
+        """Read the name of a value."""
+        if text not in self.values:
+            raise ConfigError(
+                f"The label {self.name} is {text!r}: choose one of {', '.join(self.values)}."
+            )
+        return float(self.values.index(text))
+
+    def format(self, value: float) -> str:
+        """Write the name of a value."""
+        return self.values[int(value)]
+
+    def describe(self) -> str:
+        """Write the names of the values."""
+        return ", ".join(self.values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the label as plain JSON values."""
+        return {
+            "kind": "class",
+            "name": self.name,
+            "values": list(self.values),
+            "shares": list(self.shares),
+        }
+
+
+@dataclass(frozen=True)
+class NumberLabel:
+    """Hold a label that is a number, by quantiles of the data: the first and last are its range."""
+
+    name: str
+    quantiles: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if (
+            len(self.quantiles) < 2
+            or not all(map(math.isfinite, self.quantiles))
+            or list(self.quantiles) != sorted(self.quantiles)
+            or self.low == self.high
+        ):
+            raise ConfigError(f"The label {self.name} has no range: its quantiles do not ascend.")
+
+    @property
+    def low(self) -> float:
+        """Return the smallest value in the data."""
+        return self.quantiles[0]
+
+    @property
+    def high(self) -> float:
+        """Return the largest value in the data."""
+        return self.quantiles[-1]
+
+    @property
+    def size(self) -> int:
+        """Return 1."""
+        return 1
+
+    @property
+    def basis_size(self) -> int:
+        """Return the number of knots that templates belong to."""
+        return NUM_KNOTS
+
+    def encode(self, values: Tensor) -> Tensor:
+        """Map numbers (N,) to -1 to 1 over the range, (N, 1)."""
+        return (2 * (values - self.low) / (self.high - self.low) - 1)[:, None]
+
+    def decode(self, entries: Tensor) -> Tensor:
+        """Map entries (N, 1) back to numbers, (N,), outside of the range too."""
+        return self.low + (entries[:, 0] + 1) * (self.high - self.low) / 2
+
+    def weigh(self, values: Tensor) -> Tensor:
+        """Map numbers to weights of the two knots around them, (N, knots): linear in between."""
+        place = (self.encode(values) + 1) / 2 * (NUM_KNOTS - 1)  # (N, 1)
+        knots = torch.arange(NUM_KNOTS, dtype=values.dtype, device=values.device)
+        return (1 - (place - knots).abs()).clamp(min=0)
+
+    def compute_loss(self, entries: Tensor, values: Tensor) -> Tensor:
+        """Compute the mean squared difference from entries (N, 1)."""
+        return functional.mse_loss(entries.float(), self.encode(values.float()))
+
+    def draw(self, shares: Tensor) -> Tensor:
+        """Map numbers in [0, 1) to values between the quantiles."""
+        places = np.linspace(0.0, 1.0, len(self.quantiles))
+        return torch.from_numpy(np.interp(shares.numpy(), places, self.quantiles)).to(shares.dtype)
+
+    def check(self, value: float) -> None:
+        """Raise ConfigError unless it is in the range of the data."""
+        if not self.low <= value <= self.high:
+            raise ConfigError(
+                f"The label {self.name} is {value:g}: expected {self.low:g} to {self.high:g}."
+            )
+
+    def parse(self, text: str) -> float:
+        """Read a number."""
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise ConfigError(
+                f"The label {self.name} is {text!r}: expected a number from {self.low:g} to "
+                f"{self.high:g}."
+            ) from error
+        self.check(value)
+        return value
+
+    def format(self, value: float) -> str:
+        """Write the number."""
+        return f"{value:g}"
+
+    def describe(self) -> str:
+        """Write the range."""
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the label as plain JSON values."""
+        return {"kind": "number", "name": self.name, "quantiles": list(self.quantiles)}

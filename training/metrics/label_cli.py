@@ -1,0 +1,169 @@
+"""The commands `reader` and `fidelity`: who reads labels, and whether they can be read."""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import TypeAlias
+
+from tqdm import tqdm
+
+from training.checkpoint import load_generator
+from training.datasets import load_dataset
+from training.datasets.cli import add_dataset_arguments, get_dataset_options
+from training.datasets.label_rows import read_label_rows
+from training.devices import select_device
+from training.errors import MetricError
+from training.latents import check_seed
+from training.metrics.cli_arguments import Subparsers, parse_count
+from training.metrics.label_agreement import format_agreement
+from training.metrics.label_fidelity import (
+    LabelFidelity,
+    check_reader,
+    measure_fidelity,
+)
+from training.metrics.label_reader import (
+    NUM_IMAGES_SEEN,
+    load_reader,
+    save_reader,
+    train_reader,
+)
+from training.metrics.sampling import make_labelled_images
+from training.tables import format_table
+
+READER_FOLDER = Path("checkpoints/readers")
+DEFAULT_NUM_SAMPLES = 2000
+
+Fidelities: TypeAlias = dict[str, tuple[LabelFidelity, ...]]
+
+
+def add_reader_parser(subparsers: Subparsers) -> None:
+    """Add `reader`, which trains the independent reader of a data set's labels."""
+    parser = subparsers.add_parser(
+        "reader",
+        help="train the independent reader of labels",
+        description="Train a network that reads the labels of real images, for `fidelity`.",
+    )
+    parser.add_argument("--data", required=True, help="data set with labels, such as avatars")
+    parser.add_argument(
+        "--labels", default="", help="labels to read, such as gender,age:number (all)"
+    )
+    parser.add_argument(
+        "--images-seen",
+        type=parse_count,
+        default=NUM_IMAGES_SEEN,
+        metavar="N",
+        help="train on so many images, again and again (%(default)s)",
+    )
+    parser.add_argument("--output", type=Path, help=f"file to write ({READER_FOLDER}/DATA-RES)")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cuda, mps or cpu (%(default)s)", metavar="DEVICE"
+    )
+    add_dataset_arguments(parser)
+    parser.set_defaults(run=run_reader)
+
+
+def run_reader(args: argparse.Namespace) -> int:
+    """Train a reader, write it, and print how well it reads real images."""
+    dataset = load_dataset(args.data, get_dataset_options(args))
+    labels = read_label_rows(dataset, args.labels)
+    reader = train_reader(dataset, labels, select_device(args.device), args.images_seen)
+    path = args.output or READER_FOLDER / name_reader(dataset.name, dataset.resolution)
+    save_reader(path, reader)
+    rows = [("label", f"read off {reader.num_held_out:,} real images it did not learn from")]
+    rows += [(one.name, format_agreement(one.describe())) for one in reader.agreements]
+    print(format_table(rows))
+    print(f"Written: {path}")
+    return 0
+
+
+def add_fidelity_parser(subparsers: Subparsers) -> None:
+    """Add `fidelity`, which measures whether generated images show their labels."""
+    parser = subparsers.add_parser(
+        "fidelity",
+        help="measure whether images show the labels asked for",
+        description="Let an independent reader read the labels of generated images.",
+    )
+    parser.add_argument("checkpoints", nargs="+", type=Path, metavar="CHECKPOINT")
+    parser.add_argument(
+        "--reader", type=Path, metavar="FILE", help=f"a reader's file (in {READER_FOLDER})"
+    )
+    parser.add_argument(
+        "--num-samples",
+        type=parse_count,
+        default=DEFAULT_NUM_SAMPLES,
+        metavar="N",
+        help="images per model, labels spread as in the data (%(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="seed of the first sample; the rest count up (0)"
+    )
+    parser.add_argument("--json", action="store_true", help="print a JSON list, not a table")
+    parser.add_argument(
+        "--device", default="auto", help="auto, cuda, mps or cpu (%(default)s)", metavar="DEVICE"
+    )
+    parser.set_defaults(run=run_fidelity)
+
+
+def run_fidelity(args: argparse.Namespace) -> int:
+    """Measure the label fidelity of checkpoints and print a table or JSON."""
+    device = select_device(args.device)
+    check_seed(args.seed)
+    check_seed(args.seed + args.num_samples - 1)
+    jobs = []
+    for path in args.checkpoints:  # all that can be missing is found before the first minute
+        generator, header = load_generator(path, device)
+        if not len(header.model.labels):
+            raise MetricError(f"{path.name} was trained without labels: there is none to read.")
+        reader_path = args.reader or find_reader(
+            path, str(header.dataset.get("name", "")), header.model.img_resolution
+        )
+        reader = load_reader(reader_path, device)
+        check_reader(reader, header.model.labels)
+        jobs.append((path, generator, header.model.labels, reader))
+    found: Fidelities = {}
+    for path, generator, layout, reader in tqdm(jobs, unit="model", disable=len(jobs) == 1):
+        source = make_labelled_images(generator, device, args.seed)
+        found[path.stem] = measure_fidelity(source, layout, reader, args.num_samples)
+    print(format_json(found) if args.json else format_fidelities(found))
+    return 0
+
+
+def name_reader(dataset_name: str, resolution: int) -> str:
+    """Return the file name of the reader of a data set."""
+    slug = re.sub(r"[^a-z0-9]+", "-", dataset_name.lower()).strip("-")
+    return f"{slug}-{resolution}.safetensors"
+
+
+def find_reader(checkpoint: Path, dataset_name: str, resolution: int) -> Path:
+    """Return where the reader of a checkpoint's data set is; raises MetricError if nowhere."""
+    name = name_reader(dataset_name, resolution)
+    for folder in (checkpoint.parent / "readers", READER_FOLDER):
+        if (folder / name).is_file():
+            return folder / name
+    raise MetricError(
+        f"There is no reader of {dataset_name} at {resolution} px ({name}) in "
+        f"{checkpoint.parent / 'readers'}: train one with `python -m training reader --data "
+        f"{dataset_name} --resolution {resolution}`, or name its file with --reader."
+    )
+
+
+def format_fidelities(found: Fidelities) -> str:
+    """Write a table of models and labels."""
+    rows = [("model", "label", "read off generated images", "off real images")]
+    for name, fidelities in found.items():
+        for one in fidelities:
+            read, real = one.fidelity.describe(), one.real.describe()
+            rows.append((name, one.fidelity.name, format_agreement(read), format_agreement(real)))
+    return format_table(rows)
+
+
+def format_json(found: Fidelities) -> str:
+    """Write a JSON list with one object per model."""
+    return json.dumps(
+        [
+            {"model": name, "labels": [one.describe() for one in fidelities]}
+            for name, fidelities in found.items()
+        ],
+        indent=2,
+    )

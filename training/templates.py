@@ -1,0 +1,31 @@
+"""Template images of labels, fitted to a data set before a training begins."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.datasets import ImageDataset
+from training.labels import LabelLayout
+
+CHUNK_SIZE = 512
+# More images than this change a template by less than a level.
+MAX_IMAGES = 20_000
+
+
+def fit_templates(dataset: ImageDataset, layout: LabelLayout, rows: NDArray[np.float32]) -> Tensor:
+    """Fit templates (basis_size, C, H, W) whose mixture is nearest to each image of its labels.
+
+    These are least squares: with one label of classes the templates are the classes' mean images,
+    in [-1, 1]. Of many solutions (several labels) it is the one of least length. rows (N, L) are
+    the images' labels. At most 20,000 images are used, spread evenly over the data set.
+    """
+    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MAX_IMAGES)).astype(int))
+    weights = layout.weigh(torch.from_numpy(rows[chosen]).double()).numpy()  # (M, basis_size)
+    sums = np.zeros((weights.shape[1], int(np.prod(dataset.images.shape[1:]))))
+    for start in range(0, len(chosen), CHUNK_SIZE):
+        part = slice(start, start + CHUNK_SIZE)
+        pixels = dataset.images[chosen[part]].reshape(len(chosen[part]), -1)
+        sums += weights[part].T @ (pixels / 127.5 - 1)
+    solved = np.linalg.pinv(weights.T @ weights, hermitian=True) @ sums
+    return torch.from_numpy(solved.reshape(-1, *dataset.images.shape[1:]).astype(np.float32))
