@@ -15,9 +15,12 @@ FIRST_SCORE_AT = 16
 # Numbers of samples that scores are often asked for: they are computed on the way to larger ones.
 # Exact scores of more samples take a second and longer, and are left to those who ask for them.
 MILESTONES = (16, 32, 64, 128, 256, 512)
-SECONDS_BETWEEN_SCORES = 0.9
+# A value each second, with room for a batch or a piece that takes longer than the last one.
+SECONDS_BETWEEN_SCORES = 0.7
 # Before samples are added, so long is spent on old pieces of interval and limit.
 SECONDS_OF_PIECES = 0.1
+# The longest piece takes so many times as long as a value: known before the first was measured.
+PIECE_OF_SCORING = 2.0
 # A score may take this share of the time where it takes long, so that samples still come in.
 MAX_SCORING_SHARE = 0.65
 
@@ -75,6 +78,7 @@ class ModelScoring:
         self.num_scored = 0
         self.num_exact = 0
         self.is_sampling_next = False
+        self.shown: Score | None = None
 
     @property
     def is_known(self) -> bool:
@@ -112,6 +116,9 @@ class ModelScoring:
         if is_exact:
             self.num_exact = self.estimator.num_samples
         score = self._compute(self.estimator, is_exact)
+        # Half of an interval changes nothing by itself: its other half comes next.
+        self.is_sampling_next = self.is_sampling_next and score != self.shown
+        self.shown = score
         self.seconds += self.clock() - began
         return replace(
             self._describe(score),
@@ -142,12 +149,12 @@ class ModelScoring:
         self, estimator: ScoreEstimator, ends_at: float, growth: float = STALE_AFTER
     ) -> bool:
         """Measure a piece, and more until another would end late; tell whether none is left."""
-        longest, began = 0.0, self.clock()
+        began = self.clock()
         while estimator.renew(growth):
             now = self.clock()
-            longest, began = max(longest, now - began), now
-            self.piece_seconds = longest
-            if now + longest > ends_at:
+            # The longest so far: some pieces take ten times as long as others.
+            self.piece_seconds, began = max(self.piece_seconds, now - began), now
+            if now + self.piece_seconds > ends_at:
                 return False
         return True
 
@@ -160,7 +167,8 @@ class ModelScoring:
         if estimator.num_samples < FIRST_SCORE_AT or not estimator.is_stale():
             return False
         now = self.clock()
-        pieces = max(self.piece_seconds, SECONDS_OF_PIECES)
+        expected = PIECE_OF_SCORING * self.scoring_seconds
+        pieces = max(self.piece_seconds, expected, SECONDS_OF_PIECES)
         if now + pieces + self.batch_seconds + self.scoring_seconds <= due_at:
             self._measure_pieces(estimator, now + SECONDS_OF_PIECES)
             return False
