@@ -54,24 +54,33 @@ def make_label_rows(recipe: Recipe, sampler: Sampler) -> Tensor | None:
 
     Along a morph numbers go from one end's to the other's; raises ConfigError if classes differ.
     """
+    if recipe.kind != "interpolation":
+        given = torch.tensor(recipe.labels) if recipe.labels else None
+        return sampler.make_labels(recipe.model, recipe.seeds) if given is None else given
+    ends = make_label_ends(recipe, sampler)
+    if ends is None:
+        return None
+    return build_interpolation(ends[0], ends[1], recipe.num_frames, "lerp", recipe.is_ping_pong)
+
+
+def make_label_ends(recipe: Recipe, sampler: Sampler) -> Tensor | None:
+    """Return the label rows of both ends of a morph, (2, L), None for a model without labels.
+
+    Without labels given both are the first seed's. Raises ConfigError if classes differ.
+    """
     layout = sampler.get_header(recipe.model).model.labels
-    rows = (
-        torch.tensor(recipe.labels)
-        if recipe.labels
-        else sampler.make_labels(recipe.model, recipe.seeds)
-    )
-    if recipe.kind != "interpolation" or rows is None or not len(layout):
-        return rows
-    ends = rows if recipe.labels else rows[:1].expand(2, -1)
-    for row in ends.tolist():
+    drawn = sampler.make_labels(recipe.model, recipe.seeds[:1] * 2)
+    if not recipe.labels or drawn is None:
+        return torch.tensor(recipe.labels) if recipe.labels else drawn
+    for row in recipe.labels:
         layout.check(row)
-    for label, (first, last) in zip(layout, ends.T.tolist(), strict=True):
+    for label, first, last in zip(layout, *recipe.labels, strict=True):
         if isinstance(label, ClassLabel) and first != last:
             raise ConfigError(
                 f"A morph keeps its classes, and {label.name} goes from {label.format(first)} to "
                 f"{label.format(last)}: give both ends the same."
             )
-    return build_interpolation(ends[0], ends[1], recipe.num_frames, "lerp", recipe.is_ping_pong)
+    return torch.tensor(recipe.labels)
 
 
 def count_images(recipe: Recipe) -> int:

@@ -12,7 +12,7 @@ from explorer.animation import get_real_fps, save_gif
 from explorer.latents import INTERPOLATIONS
 from explorer.paths import check_method
 from explorer.recipe import Recipe
-from explorer.replay import count_images, iter_images
+from explorer.replay import count_images, iter_images, make_label_ends
 from explorer.ui.context import AppContext
 from explorer.ui.errors import check_whole
 from training.errors import ConfigError
@@ -57,8 +57,11 @@ def render_position(context: AppContext, recipe: Recipe, t: float) -> np.ndarray
     ends = context.sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
     interpolate = INTERPOLATIONS[check_method(recipe.method)]
     latents = interpolate(ends[0], ends[1], torch.tensor([t], dtype=torch.float64))  # (1, z_dim)
+    labels = make_label_ends(recipe, context.sampler)
+    if labels is not None:
+        labels = torch.lerp(labels[0], labels[1], t)[None]  # (1, L)
     with context.take_frame_slot():
-        return context.sampler.sample_images(recipe.model, latents)[0]
+        return context.sampler.sample_images(recipe.model, latents, labels)[0]
 
 
 def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:

@@ -12,7 +12,10 @@ from explorer.__main__ import main
 from explorer.library import CheckpointLibrary
 from explorer.recipe import Recipe, read_recipe
 from explorer.replay import make_label_rows, render_recipe, replay_recipe
+from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
+from explorer.ui.context import AppContext
+from explorer.ui.morph import render_position
 from training.checkpoint import CheckpointHeader, load_header, save_generator
 from training.errors import ConfigError
 from training.labels import ClassLabel, LabelLayout, NumberLabel
@@ -136,3 +139,14 @@ def test_wrong_labels_are_one_sentence(
 ) -> None:
     assert run(folder, "sample", "faces", "--labels", labels) == 2
     assert reason in capsys.readouterr().err
+
+
+def test_the_frame_at_rest_is_the_frame_of_the_animation(folder: Path, tmp_path: Path) -> None:
+    library = CheckpointLibrary(folder)
+    context = AppContext(library, Sampler(library), tmp_path, RunLibrary(tmp_path))
+    ends = ((1.0, 20.0), (1.0, 80.0))
+    for labels in ((), ends):
+        recipe = Recipe("interpolation", "faces", "", (3, 4), num_frames=5, labels=labels)
+        frames = render_recipe(recipe, context.sampler)
+        for t, frame in ((0.0, frames[0]), (0.25, frames[1]), (1.0, frames[4])):
+            np.testing.assert_array_equal(render_position(context, recipe, t), frame)
