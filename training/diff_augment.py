@@ -1,6 +1,6 @@
 """Differentiable augmentation of what a discriminator sees (DiffAugment, Zhao et al. 2020)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import torch
@@ -84,6 +84,17 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "translation": augment_translation,
     "cutout": augment_cutout,
 }
+
+
+def perturb(
+    images: Tensor, augmentations: Sequence[Augmentation], noise: float, rng: torch.Generator
+) -> Tensor:
+    """Augment images, then add Gaussian noise of that deviation, if any."""
+    for augment in augmentations:
+        images = augment(images, rng)
+    if not noise:
+        return images
+    return images + noise * torch.randn(images.shape, generator=rng, device=images.device)
 
 
 def parse_policy(text: str) -> tuple[Augmentation, ...]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import TrainConfig
+from training.diff_augment import perturb
 from training.labels import LabelLayout
 from training.read_augment import parse_read_policy
 
@@ -82,12 +83,7 @@ class LabelTask(NoLabels):
 
     def _prepare(self, images: Tensor) -> Tensor:
         """Change images as the predictor is to see them."""
-        for augment in self._augmentations:
-            images = augment(images, self._rng)
-        if not self._config.predictor_noise:
-            return images
-        noise = torch.randn(images.shape, generator=self._rng, device=images.device)
-        return images + self._config.predictor_noise * noise
+        return perturb(images, self._augmentations, self._config.predictor_noise, self._rng)
 
 
 def build_label_task(config: TrainConfig, layout: LabelLayout, rng: torch.Generator) -> NoLabels:

@@ -4,13 +4,11 @@ A generator that hides labels in pixels loses them here; one that draws them doe
 differentiable, since the generator learns through it.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.diff_augment import augment_color
+from training.diff_augment import Augmentation, augment_color
 from training.errors import ConfigError
 
 # A crop keeps so much of the side at least, and comes back to full size.
@@ -90,8 +88,7 @@ def augment_blocks(images: Tensor, rng: torch.Generator) -> Tensor:
     return add_block_noise(images, noise * strength * sizes.repeat(repeats[0], repeats[1]))
 
 
-ReadAugmentation = Callable[[Tensor, torch.Generator], Tensor]
-READ_AUGMENTATIONS: dict[str, ReadAugmentation] = {
+READ_AUGMENTATIONS: dict[str, Augmentation] = {
     "color": augment_color,
     "crop": augment_crop,
     "blur": augment_blur,
@@ -99,7 +96,7 @@ READ_AUGMENTATIONS: dict[str, ReadAugmentation] = {
 }
 
 
-def parse_read_policy(text: str) -> tuple[ReadAugmentation, ...]:
+def parse_read_policy(text: str) -> tuple[Augmentation, ...]:
     """Look up augmentations named with commas between; "" is none; raises ConfigError."""
     names = [name.strip() for name in text.split(",")] if text else []
     for name in names:

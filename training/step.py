@@ -10,7 +10,7 @@ from torch import Tensor, nn, profiler
 
 from training.batches import RealBatch
 from training.config import TrainConfig
-from training.diff_augment import parse_policy
+from training.diff_augment import parse_policy, perturb
 from training.ema import build_ema, update_ema, warm_up_decay
 from training.label_task import build_label_task
 from training.losses import (
@@ -280,12 +280,7 @@ class AdversarialStep:
 
         Instance noise (Sonderby et al. 2017) lets flat real images and grainy fakes overlap.
         """
-        for augment in self._augmentations:
-            images = augment(images, self._device_rng)
-        if not self.config.instance_noise:
-            return images
-        noise = torch.randn(images.shape, generator=self._device_rng, device=self.device)
-        return images + self.config.instance_noise * noise
+        return perturb(images, self._augmentations, self.config.instance_noise, self._device_rng)
 
     def _is_winning(self, accuracy: Tensor) -> bool:
         """Tell whether the discriminator is so far ahead that its step is left out."""

@@ -9,7 +9,7 @@ from training.datasets import ImageDataset
 from training.labels import LabelLayout
 
 CHUNK_SIZE = 512
-# More images than this change a template by less than a level.
+# Least squares need no more, and reading a large set takes long.
 MAX_IMAGES = 20_000
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,7 +14,12 @@ from training.datasets.label_rows import read_label_rows
 from training.devices import select_device
 from training.errors import MetricError
 from training.latents import check_seed
-from training.metrics.cli_arguments import Subparsers, parse_count
+from training.metrics.cli_arguments import (
+    Subparsers,
+    add_device_argument,
+    parse_count,
+    slugify,
+)
 from training.metrics.label_agreement import format_agreement
 from training.metrics.label_fidelity import (
     LabelFidelity,
@@ -56,9 +60,7 @@ def add_reader_parser(subparsers: Subparsers) -> None:
         help="train on so many images, again and again (%(default)s)",
     )
     parser.add_argument("--output", type=Path, help=f"file to write ({READER_FOLDER}/DATA-RES)")
-    parser.add_argument(
-        "--device", default="auto", help="auto, cuda, mps or cpu (%(default)s)", metavar="DEVICE"
-    )
+    add_device_argument(parser)
     add_dataset_arguments(parser)
     parser.set_defaults(run=run_reader)
 
@@ -99,9 +101,7 @@ def add_fidelity_parser(subparsers: Subparsers) -> None:
         "--seed", type=int, default=0, help="seed of the first sample; the rest count up (0)"
     )
     parser.add_argument("--json", action="store_true", help="print a JSON list, not a table")
-    parser.add_argument(
-        "--device", default="auto", help="auto, cuda, mps or cpu (%(default)s)", metavar="DEVICE"
-    )
+    add_device_argument(parser)
     parser.set_defaults(run=run_fidelity)
 
 
@@ -131,8 +131,7 @@ def run_fidelity(args: argparse.Namespace) -> int:
 
 def name_reader(dataset_name: str, resolution: int) -> str:
     """Return the file name of the reader of a data set."""
-    slug = re.sub(r"[^a-z0-9]+", "-", dataset_name.lower()).strip("-")
-    return f"{slug}-{resolution}.safetensors"
+    return f"{slugify(dataset_name)}-{resolution}.safetensors"
 
 
 def find_reader(checkpoint: Path, dataset_name: str, resolution: int) -> Path:

@@ -31,7 +31,6 @@ METADATA_KEY = "latent_explorer_reader"
 HELD_OUT_SHARE = 0.1
 SEED = 0
 BATCH_SIZE = 128
-# Enough for 99 % of MNIST's digits; a few minutes on two cores at 32 px.
 NUM_IMAGES_SEEN = 300_000
 LEARNING_RATE, WEIGHT_DECAY = 2e-3, 1e-3
 WIDTHS = (32, 64, 128, 128)
@@ -100,7 +99,7 @@ def train_reader(
 ) -> LabelReader:
     """Train a reader on nine tenths of a data set, and measure it on the rest.
 
-    The split is by a fixed seed. Two cores take some minutes for 32-pixel images.
+    The split is by a fixed seed.
     """
     order = np.random.default_rng(SEED).permutation(len(dataset))
     num_held_out = max(1, round(HELD_OUT_SHARE * len(dataset)))

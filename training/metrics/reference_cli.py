@@ -1,7 +1,6 @@
 """The command `reference`: what scores compare with, from a data set's real images."""
 
 import argparse
-import re
 from pathlib import Path
 
 from training.datasets import load_dataset
@@ -12,6 +11,7 @@ from training.metrics.cli_arguments import (
     Subparsers,
     add_extractor_arguments,
     parse_count,
+    slugify,
 )
 from training.metrics.extractors import EXTRACTORS
 from training.metrics.reference import (
@@ -74,7 +74,7 @@ def run_reference(args: argparse.Namespace) -> int:
 
 def get_default_path(reference: ReferenceStatistics, folder: Path = REFERENCE_FOLDER) -> Path:
     """Return where a reference goes: FOLDER/<data set>-<resolution>-<extractor>.safetensors."""
-    slug = re.sub(r"[^a-z0-9]+", "-", reference.name.lower()).strip("-")
+    slug = slugify(reference.name)
     name = f"{slug}-{reference.dataset['resolution']}-{reference.extractor}.safetensors"
     return folder / name
 

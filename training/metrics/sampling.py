@@ -26,30 +26,22 @@ def make_seeded_images(
 
     A generator with labels gets those that it draws by seed, spread as in its data.
     """
-    z_dim, layout = int(generator.z_dim), get_label_layout(generator)  # type: ignore[arg-type]
-
-    def make_images(start: int, count: int) -> Tensor:
-        seeds = range(first_seed + start, first_seed + start + count)
-        latents = sample_latents(seeds, z_dim).to(device)
-        with torch.inference_mode():
-            if not len(layout):
-                return to_uint8(generator(latents))
-            return to_uint8(generator(latents, layout.draw(seeds).to(device)))
-
-    return make_images
+    make = make_labelled_images(generator, device, first_seed)
+    return lambda start, count: make(start, count)[0]
 
 
 def make_labelled_images(
     generator: nn.Module, device: torch.device | str, first_seed: int = 0
 ) -> MakeLabelled:
     """Return a function (start, count) -> images of seeds onwards, and the rows they were asked."""
-    layout, z_dim = get_label_layout(generator), int(generator.z_dim)  # type: ignore[arg-type]
+    z_dim, layout = int(generator.z_dim), get_label_layout(generator)  # type: ignore[arg-type]
 
     def make(start: int, count: int) -> tuple[Tensor, Tensor]:
         seeds = range(first_seed + start, first_seed + start + count)
-        rows = layout.draw(seeds).to(device)
+        latents, rows = sample_latents(seeds, z_dim).to(device), layout.draw(seeds).to(device)
         with torch.inference_mode():
-            return to_uint8(generator(sample_latents(seeds, z_dim).to(device), rows)), rows
+            images = generator(latents, rows) if len(layout) else generator(latents)
+            return to_uint8(images), rows
 
     return make
 
