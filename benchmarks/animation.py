@@ -16,13 +16,13 @@ GOAL_SECONDS = 1.5
 def run_animation(context: Context) -> Iterator[Measurement]:
     """Measure the seconds from two seeds to a GIF on disk."""
     from explorer.animation import resize_frames, save_gif
-    from explorer.paths import build_interpolation
+    from explorer.paths import build_path
 
     with open_sampler(context) as (sampler, model), tempfile.TemporaryDirectory() as folder:
 
         def make_gif(call: int) -> None:
-            start, end = sampler.make_latents(model, [2 * call, 2 * call + 1])
-            path = build_interpolation(start, end, NUM_FRAMES, "slerp")
+            ends = sampler.make_latents(model, [2 * call, 2 * call + 1])
+            path = build_path(ends, NUM_FRAMES, "slerp")
             frames = resize_frames(sampler.sample_images(model, path), SIZE, "lanczos")
             save_gif(Path(folder) / f"{call}.gif", frames, FPS)
 

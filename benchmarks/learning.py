@@ -129,7 +129,7 @@ def train_and_score(trainer: Trainer, folder: Path) -> tuple[Score, Score]:
         found = scorer.score(trainer.engine.generator_ema, lambda: False)
         if found is None:
             raise RuntimeError("The scorer stopped, though nothing asked it to.")
-        return found
+        return found.score
 
     before = score()
     trainer.train()

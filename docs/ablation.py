@@ -250,14 +250,12 @@ def build_trainer(case: Case, dataset: ImageDataset, device: str) -> Trainer:
 def score(trainer: Trainer, generator: Any) -> dict[str, Any]:
     """Score a generator by many samples; a signal ends it."""
     config = dataclasses.replace(trainer.config, score_samples=NUM_SAMPLES)
-    scorer = TrainingScorer(
-        config, trainer.dataset, trainer.device, ROOT / "checkpoints" / "references", None
-    )
+    scorer = TrainingScorer(config, trainer.dataset, trainer.device, ROOT / "checkpoints", None)
     with StopSignal() as stop:
         found = scorer.score(generator, lambda: stop.is_set)
         check_signal(stop)
     assert found is not None  # a score is left out only after a signal
-    return describe_score(found)
+    return describe_score(found.score)
 
 
 def check_signal(stop: StopSignal) -> None:

@@ -9,29 +9,39 @@ from training.errors import ConfigError
 MIN_FRAMES, MAX_FRAMES = 2, 600
 
 
-def build_interpolation(
-    a: Tensor,
-    b: Tensor,
-    num_frames: int,
-    method: str = "slerp",
-    is_ping_pong: bool = False,
+def build_path(
+    stops: Tensor, num_frames: int, method: str = "slerp", is_ping_pong: bool = False
 ) -> Tensor:
-    """Build the latents of a morph from a to b, (T, z_dim), evenly spaced, endpoints exact.
+    """Build the latents of a morph through stops (K, z_dim), (T, z_dim): as many frames each way.
 
-    ``num_frames`` (2 to 600) counts from a to b inclusive. With ``is_ping_pong`` the way back
+    ``num_frames`` (2 to 600) counts from the first stop to the last inclusive, evenly spaced; where
+    a frame falls on a stop it is that latent, bit by bit. With ``is_ping_pong`` the way back
     follows and T is 2 * num_frames - 2: neither end is shown twice, so that a loop runs smoothly.
     ``method`` is a key of INTERPOLATIONS.
     """
     check_num_frames(num_frames)
-    if a.ndim != 1:
-        raise ConfigError(f"A morph joins two latents of shape (z_dim,), found {tuple(a.shape)}.")
-    t = torch.arange(num_frames, dtype=torch.float64) / (num_frames - 1)
-    path = INTERPOLATIONS[check_method(method)](a, b, t)  # (num_frames, z_dim)
+    t = torch.arange(num_frames, dtype=torch.float64)
+    path = follow_path(stops, t, num_frames - 1, method)  # (num_frames, z_dim)
     return torch.cat([path, path[1:-1].flip(0)]) if is_ping_pong else path
 
 
+def follow_path(stops: Tensor, t: Tensor, length: float = 1.0, method: str = "slerp") -> Tensor:
+    """Return the latents (T, z_dim) at positions t (T,), 0 to ``length``, of a way through stops.
+
+    The stops (K, z_dim), at least two, are evenly spaced. Raises ConfigError outside of the way.
+    """
+    if stops.ndim != 2 or len(stops) < 2:
+        raise ConfigError(
+            f"A morph joins two or more latents, of shape (K, z_dim), found {tuple(stops.shape)}."
+        )
+    # Multiplied before it is divided: a frame on a stop is then exactly there.
+    place = t.double() * (len(stops) - 1) / length  # (T,), 0 to K - 1
+    first = place.floor().clamp(0, len(stops) - 2).long()
+    return INTERPOLATIONS[check_method(method)](stops[first], stops[first + 1], place - first)
+
+
 def count_path_frames(num_frames: int, is_ping_pong: bool) -> int:
-    """Return how many frames `build_interpolation` makes."""
+    """Return how many frames `build_path` makes."""
     return 2 * num_frames - 2 if is_ping_pong else num_frames
 
 

@@ -18,6 +18,7 @@ KINDS = ("sample", "grid", "interpolation")
 RESIZE_METHODS = ("lanczos", "nearest")
 MIN_SIZE, MAX_SIZE = 16, 1024
 MAX_FPS = 50
+MAX_STOPS = 64  # of a morph
 
 
 class RecipeError(ProjectError):
@@ -29,11 +30,12 @@ class Recipe:
     """Describe an image or animation completely; invalid values raise ConfigError.
 
     ``kind`` is "sample" (one seed, one image), "grid" (any number of seeds, ``columns`` wide) or
-    "interpolation" (from the first of two seeds to the second). ``checkpoint`` is the hash of
-    the checkpoint's weights. ``size`` is the edge of each image in pixels, 0 for the model's
-    own. ``labels`` has a row of values per seed, or is empty: then a model with labels draws them
-    by seed, and a morph keeps those of its first. ``method``, ``num_frames`` (first to last seed
-    inclusive), ``fps`` and ``is_ping_pong`` matter for interpolations only.
+    "interpolation" (from the first of two or more seeds through all to the last).
+    ``checkpoint`` is the hash of the checkpoint's weights. ``size`` is the edge of each image in
+    pixels, 0 for the model's own. ``labels`` has a row of values per seed, or is empty: then a
+    model with labels draws them by seed, and a morph keeps those of its first. ``method``,
+    ``num_frames`` (first to last seed inclusive), ``fps`` and ``is_ping_pong`` matter for
+    interpolations only.
     """
 
     kind: str
@@ -72,7 +74,11 @@ class Recipe:
             )
 
     def _check_seeds(self) -> None:
-        low, high = {"sample": (1, 1), "grid": (1, MAX_SEEDS), "interpolation": (2, 2)}[self.kind]
+        low, high = {
+            "sample": (1, 1),
+            "grid": (1, MAX_SEEDS),
+            "interpolation": (2, MAX_STOPS),
+        }[self.kind]
         if not low <= len(self.seeds) <= high:
             expected = str(low) if low == high else f"{low} to {high}"
             raise ConfigError(

@@ -4,17 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from explorer.animation import resize_frames
 from explorer.images import make_grid
 from explorer.library import CheckpointLibrary
-from explorer.paths import build_interpolation, count_path_frames
+from explorer.paths import build_path, count_path_frames
 from explorer.recipe import Recipe, RecipeError
 from explorer.sampler import Sampler
 from training.errors import ConfigError
-from training.labels import ClassLabel
 
 MAX_PIXELS = 600 * 512 * 512  # of all images together: 472 MB in colour
 
@@ -42,45 +40,32 @@ def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
     check_pixels(count_images(recipe), recipe.size or resolution)
     latents = sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
     if recipe.kind == "interpolation":
-        latents = build_interpolation(
-            latents[0], latents[1], recipe.num_frames, recipe.method, recipe.is_ping_pong
-        )
-    chunks = sampler.iter_images(recipe.model, latents, make_label_rows(recipe, sampler))
+        latents = build_path(latents, recipe.num_frames, recipe.method, recipe.is_ping_pong)
+    chunks = sampler.iter_images(recipe.model, latents, make_label_vectors(recipe, sampler))
     return (resize_frames(chunk, recipe.size, recipe.resize) for chunk in chunks)
 
 
-def make_label_rows(recipe: Recipe, sampler: Sampler) -> Tensor | None:
-    """Return the label rows of a recipe's images, (N, L), None for a model without labels.
+def make_label_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
+    """Return the label vectors of a recipe's images, (N, V), None for a model without labels.
 
-    Along a morph numbers go from one end's to the other's; raises ConfigError if classes differ.
+    Along a morph they go straight from stop to stop: numbers grow, one class fades into another.
     """
-    if recipe.kind != "interpolation":
-        given = torch.tensor(recipe.labels) if recipe.labels else None
-        return sampler.make_labels(recipe.model, recipe.seeds) if given is None else given
-    ends = make_label_ends(recipe, sampler)
-    if ends is None:
-        return None
-    return build_interpolation(ends[0], ends[1], recipe.num_frames, "lerp", recipe.is_ping_pong)
+    vectors = make_stop_vectors(recipe, sampler)
+    if vectors is None or recipe.kind != "interpolation":
+        return vectors
+    return build_path(vectors, recipe.num_frames, "lerp", recipe.is_ping_pong)
 
 
-def make_label_ends(recipe: Recipe, sampler: Sampler) -> Tensor | None:
-    """Return the label rows of both ends of a morph, (2, L), None for a model without labels.
+def make_stop_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
+    """Return the label vector of each seed, (K, V), None for a model without labels.
 
-    Without labels given both are the first seed's. Raises ConfigError if classes differ.
+    Labels that the recipe does not have are drawn by seed; those of a morph by its first seed.
     """
-    layout = sampler.get_header(recipe.model).model.labels
-    drawn = sampler.make_labels(recipe.model, recipe.seeds[:1] * 2)
-    if not recipe.labels or drawn is None:
-        return torch.tensor(recipe.labels) if recipe.labels else drawn
-    for row in recipe.labels:
-        layout.check(row)
-    for label, first, last in zip(layout, *recipe.labels, strict=True):
-        if isinstance(label, ClassLabel) and first != last:
-            raise ConfigError(
-                f"A morph keeps its classes, and {label.name} goes from {label.format(first)} to "
-                f"{label.format(last)}: give both ends the same."
-            )
-    return torch.tensor(recipe.labels)
+    if recipe.labels:
+        return sampler.encode_labels(recipe.model, recipe.labels)
+    is_morph = recipe.kind == "interpolation"
+    seeds = recipe.seeds[:1] * len(recipe.seeds) if is_morph else recipe.seeds
+    return sampler.make_label_vectors(recipe.model, seeds)
 
 
 def count_images(recipe: Recipe) -> int:

@@ -88,9 +88,10 @@ class Sampler:
         labels: Tensor | None = None,
         is_background: bool = False,
     ) -> np.ndarray:
-        """Make images, uint8 (N, H, W, C), from latents (N, z_dim) and label rows (N, L).
+        """Make images, uint8 (N, H, W, C), from latents (N, z_dim) and label vectors (N, V).
 
-        ``labels`` are needed by models that were trained with labels and refused by the others.
+        ``labels``, of `make_label_vectors` or between some of them, are needed by models that were
+        trained with labels and refused by the others.
         """
         model = self._get_model(name)
         chunks = list(self._iter_model(name, model, latents, labels, is_background))
@@ -114,12 +115,15 @@ class Sampler:
     ) -> np.ndarray:
         """Make one image per seed, uint8 (N, H, W, C), with truncation in [0, 1].
 
-        A model with labels draws those that are not given, by the same seeds.
+        A model with labels takes rows of them (N, L), or draws them by the same seeds.
         """
         latents = self.make_latents(name, seeds, truncation)
-        if labels is None:
-            labels = self.make_labels(name, seeds)
-        return self.sample_images(name, latents, labels, is_background)
+        vectors = (
+            self.make_label_vectors(name, seeds)
+            if labels is None
+            else self.encode_labels(name, labels.tolist())
+        )
+        return self.sample_images(name, latents, vectors, is_background)
 
     def make_latents(self, name: str, seeds: Sequence[int], truncation: float = 1.0) -> Tensor:
         """Draw the latents of seeds for a model, (N, z_dim), truncated."""
@@ -138,6 +142,20 @@ class Sampler:
             raise ConfigError(f"{name} was trained without labels and takes none.")
         return layout.complete(seeds, values or {}) if len(layout) else None
 
+    def make_label_vectors(self, name: str, seeds: Sequence[int]) -> Tensor | None:
+        """Return the label vectors (N, V) that seeds draw, None for a model without labels."""
+        rows = self.make_labels(name, seeds)
+        return None if rows is None else self.encode_labels(name, rows.tolist())
+
+    def encode_labels(self, name: str, rows: Sequence[Sequence[float]]) -> Tensor:
+        """Check rows of label values and return their vectors, float64 (N, V)."""
+        layout = self.get_header(name).model.labels
+        if not len(layout):
+            raise ConfigError(f"{name} was trained without labels and takes none.")
+        for row in sorted(set(map(tuple, rows))):
+            layout.check(row)
+        return layout.encode(torch.tensor(rows, dtype=torch.float64).view(len(rows), len(layout)))
+
     def _iter_model(
         self,
         name: str,
@@ -152,9 +170,9 @@ class Sampler:
             raise ConfigError(
                 f"{name} takes latents of shape (N, {config.z_dim}), found {tuple(latents.shape)}."
             )
-        rows = _check_labels(name, labels, len(latents), config.labels)
+        _check_labels(name, labels, len(latents), config.labels)
         workers = self._get_background_workers() if is_background else self._workers
-        return self._run_chunks(workers, model, latents, rows)
+        return self._run_chunks(workers, model, latents, labels)
 
     def _run_chunks(
         self,
@@ -168,8 +186,8 @@ class Sampler:
         try:
             for start in range(0, len(latents), self._chunk_size):
                 part = slice(start, start + self._chunk_size)
-                rows = None if labels is None else labels[part]
-                under_way.append(workers.submit(self._run_generator, model, latents[part], rows))
+                vectors = None if labels is None else labels[part]
+                under_way.append(workers.submit(self._run_generator, model, latents[part], vectors))
                 if len(under_way) > self._num_workers:
                     yield under_way.popleft().result()
             while under_way:
@@ -184,8 +202,10 @@ class Sampler:
         """Turn (B, z_dim) latents into uint8 (B, H, W, C) pixels, on the calling worker."""
         with torch.inference_mode():
             z = latents.to(self.device, self._dtype)
-            rows = None if labels is None else labels.to(self.device, self._dtype)
-            images = model.generator(z, rows)
+            if labels is None:
+                images = model.generator(z)
+            else:
+                images = model.generator.render(z, labels.to(self._dtype).to(self.device))  # type: ignore[operator]
             pixels: np.ndarray = to_uint8(images).permute(0, 2, 3, 1).contiguous().cpu().numpy()
         return pixels
 
@@ -215,22 +235,18 @@ class Sampler:
         return model
 
 
-def _check_labels(
-    name: str, labels: Tensor | None, count: int, layout: LabelLayout
-) -> Tensor | None:
+def _check_labels(name: str, labels: Tensor | None, count: int, layout: LabelLayout) -> None:
     if not len(layout):
         if labels is not None:
             raise ConfigError(f"{name} was trained without labels and takes none.")
-        return None
-    if labels is None or len(labels) != count:
-        found = "none" if labels is None else str(len(labels))
+        return
+    if labels is None or labels.shape != (count, layout.vector_size):
+        found = "none" if labels is None else f"shape {tuple(labels.shape)}"
         raise ConfigError(
-            f"{name} needs a row of labels ({', '.join(layout.names)}) for each of {count} images, "
-            f"found {found}."
+            f"{name} needs labels ({', '.join(layout.names)}) for each of {count} images: vectors "
+            f"of shape ({count}, {layout.vector_size}), found {found}."
         )
-    for row in labels.unique(dim=0).tolist():
-        layout.check(row)
-    return labels
+    layout.check_vectors(labels)
 
 
 def _start_workers(count: int, is_background: bool = False) -> ThreadPoolExecutor:

@@ -14,6 +14,8 @@ from training.errors import ConfigError
 # A number's template is drawn between so many values of its range.
 NUM_KNOTS = 6
 MAX_CLASSES = 1000
+# Where a number's sweep begins and ends, in shares of the data.
+STOPS = (0.05, 0.95)
 
 
 class Label(Protocol):
@@ -37,8 +39,8 @@ class Label(Protocol):
     def decode(self, entries: Tensor) -> Tensor:
         """Read the most likely values off a predictor's entries (N, size)."""
 
-    def weigh(self, values: Tensor) -> Tensor:
-        """Map values to weights of templates, (N, basis_size), which sum to 1."""
+    def weigh(self, entries: Tensor) -> Tensor:
+        """Map entries (N, size) to weights of templates, (N, basis_size), which sum to 1."""
 
     def compute_loss(self, entries: Tensor, values: Tensor) -> Tensor:
         """Compare a predictor's entries (N, size) with values: the mean over N."""
@@ -48,6 +50,12 @@ class Label(Protocol):
 
     def check(self, value: float) -> None:
         """Raise ConfigError unless the label can have the value."""
+
+    def check_entries(self, entries: Tensor) -> None:
+        """Raise ConfigError unless entries (N, size) are of values or between some."""
+
+    def list_stops(self, count: int) -> list[float]:
+        """List values from first to last: every class, or ``count`` numbers."""
 
     def parse(self, text: str) -> float:
         """Read a value; raises ConfigError if the label cannot have it."""
@@ -99,9 +107,9 @@ class ClassLabel:
         """Return the index of the largest logit, (N,)."""
         return entries.argmax(dim=1).to(entries.dtype)
 
-    def weigh(self, values: Tensor) -> Tensor:
-        """Map indices (N,) to weights (N, classes): all is of the one template."""
-        return self.encode(values)
+    def weigh(self, entries: Tensor) -> Tensor:
+        """Return the entries (N, classes): a class is all of its one template."""
+        return entries
 
     def compute_loss(self, entries: Tensor, values: Tensor) -> Tensor:
         """Compute the mean cross entropy of logits (N, classes)."""
@@ -119,6 +127,16 @@ class ClassLabel:
                 f"The label {self.name} is {value:g}: expected the number of one of its values, "
                 f"0 to {self.size - 1} ({', '.join(self.values)})."
             )
+
+    def check_entries(self, entries: Tensor) -> None:
+        """Raise ConfigError unless entries (N, classes) are shares of a whole."""
+        sums = entries.sum(dim=1)
+        if (entries < 0).any() or not torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
+            raise ConfigError(f"The entries of the label {self.name} are not shares of a whole.")
+
+    def list_stops(self, count: int) -> list[float]:
+        """List the indices of all classes."""
+        return [float(index) for index in range(self.size)]
 
     def parse(self, text: str) -> float:
         """Read the name of a value."""
@@ -190,10 +208,10 @@ class NumberLabel:
         """Map entries (N, 1) back to numbers, (N,), outside of the range too."""
         return self.low + (entries[:, 0] + 1) * (self.high - self.low) / 2
 
-    def weigh(self, values: Tensor) -> Tensor:
-        """Map numbers to weights of the two knots around them, (N, knots): linear in between."""
-        place = (self.encode(values) + 1) / 2 * (NUM_KNOTS - 1)  # (N, 1)
-        knots = torch.arange(NUM_KNOTS, dtype=values.dtype, device=values.device)
+    def weigh(self, entries: Tensor) -> Tensor:
+        """Map entries (N, 1) to weights of the two knots around them, (N, knots), linearly."""
+        place = (entries + 1) / 2 * (NUM_KNOTS - 1)  # (N, 1)
+        knots = torch.arange(NUM_KNOTS, dtype=entries.dtype, device=entries.device)
         return (1 - (place - knots).abs()).clamp(min=0)
 
     def compute_loss(self, entries: Tensor, values: Tensor) -> Tensor:
@@ -212,6 +230,24 @@ class NumberLabel:
                 f"The label {self.name} is {value:g}: expected {self.low:g} to {self.high:g}."
             )
 
+    def check_entries(self, entries: Tensor) -> None:
+        """Raise ConfigError unless entries (N, 1) are in -1 to 1."""
+        if not (entries.abs() <= 1 + 1e-4).all():
+            raise ConfigError(
+                f"An entry of the label {self.name} is out of range: expected -1 to 1."
+            )
+
+    def list_stops(self, count: int) -> list[float]:
+        """List ``count`` numbers, evenly spaced over the middle nine tenths of the data.
+
+        They have as few digits as tell them apart; what is rarest is seldom learned well.
+        """
+        places = np.linspace(0.0, 1.0, len(self.quantiles))
+        low, high = np.interp(STOPS, places, self.quantiles)
+        digits = 2 - math.floor(math.log10(self.high - self.low))
+        values = np.linspace(low, high, count).round(digits).clip(self.low, self.high)
+        return [float(value) for value in values]
+
     def parse(self, text: str) -> float:
         """Read a number."""
         try:
@@ -225,8 +261,8 @@ class NumberLabel:
         return value
 
     def format(self, value: float) -> str:
-        """Write the number."""
-        return f"{value:g}"
+        """Write the number, to four digits."""
+        return f"{value:.4g}"
 
     def describe(self) -> str:
         """Write the range."""

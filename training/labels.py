@@ -1,7 +1,8 @@
 """Labels that a generator takes: classes and numbers, and how their values become vectors.
 
 A *row* holds one value per label: the index of a class, or a number in its own unit. A *vector*
-is what networks read and write: ones and zeros for classes, -1 to 1 for a number's range.
+is what networks read and write: ones and zeros for classes, -1 to 1 for a number's range. Between
+two vectors there are others, and an image for each of them; between two classes there is no row.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,10 +66,10 @@ class LabelLayout:
         pairs = zip(self.labels, rows.unbind(dim=1), strict=True)
         return torch.cat([label.encode(values) for label, values in pairs], dim=1)
 
-    def weigh(self, rows: Tensor) -> Tensor:
-        """Map rows (N, L) to weights of the templates, (N, basis_size)."""
-        pairs = zip(self.labels, rows.unbind(dim=1), strict=True)
-        return torch.cat([label.weigh(values) for label, values in pairs], dim=1)
+    def weigh(self, vectors: Tensor) -> Tensor:
+        """Map vectors (N, vector_size) to weights of the templates, (N, basis_size)."""
+        pairs = zip(self.labels, self.split(vectors), strict=True)
+        return torch.cat([label.weigh(entries) for label, entries in pairs], dim=1)
 
     def decode(self, vectors: Tensor) -> Tensor:
         """Read the most likely rows (N, L) off a predictor's vectors (N, vector_size)."""
@@ -109,6 +110,20 @@ class LabelLayout:
         for label, value in zip(self.labels, row, strict=True):
             label.check(value)
 
+    def check_vectors(self, vectors: Tensor) -> None:
+        """Raise ConfigError unless vectors (N, vector_size) are of rows or between some."""
+        for label, entries in zip(self.labels, self.split(vectors), strict=True):
+            label.check_entries(entries)
+
+    def check_name(self, name: str) -> None:
+        """Raise ConfigError unless there is a label of this name."""
+        if name not in self.names:
+            raise ConfigError(
+                f"There is no label {name!r}: the model's labels are {', '.join(self.names)}."
+                if len(self)
+                else f"There is no label {name!r}: the model was trained without labels."
+            )
+
     def parse(self, texts: Mapping[str, str]) -> dict[str, float]:
         """Read values by the labels' names; raises ConfigError for what is unknown or not possible.
 
@@ -116,12 +131,7 @@ class LabelLayout:
         """
         known = {label.name: label for label in self.labels}
         for name in texts:
-            if name not in known:
-                raise ConfigError(
-                    f"There is no label {name!r}: the model's labels are {', '.join(known)}."
-                    if known
-                    else f"There is no label {name!r}: the model was trained without labels."
-                )
+            self.check_name(name)
         return {name: known[name].parse(text) for name, text in texts.items()}
 
     def complete(self, seeds: Sequence[int], values: Mapping[str, float]) -> Tensor:

@@ -21,7 +21,8 @@ def fit_templates(dataset: ImageDataset, layout: LabelLayout, rows: NDArray[np.f
     the images' labels. At most 20,000 images are used, spread evenly over the data set.
     """
     chosen = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MAX_IMAGES)).astype(int))
-    weights = layout.weigh(torch.from_numpy(rows[chosen]).double()).numpy()  # (M, basis_size)
+    vectors = layout.encode(torch.from_numpy(rows[chosen]).double())
+    weights = layout.weigh(vectors).numpy()  # (M, basis_size)
     sums = np.zeros((weights.shape[1], int(np.prod(dataset.images.shape[1:]))))
     for start in range(0, len(chosen), CHUNK_SIZE):
         part = slice(start, start + CHUNK_SIZE)

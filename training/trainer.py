@@ -92,7 +92,7 @@ class Trainer:
             self.config,
             dataset,
             device,
-            checkpoint_path.parent / "references",
+            checkpoint_path.parent,
             cache_dir,
             processes,
             found,
@@ -266,15 +266,16 @@ class Trainer:
         if not self.config.score_every:
             return
         reporter.report_activity(f"scoring {self.config.score_samples} images")
-        score = self._scorer.score(self.engine.generator_ema, lambda: stop.is_set)
-        if score is None:
+        measured = self._scorer.score(
+            self.engine.generator_ema, lambda: stop.is_set, self.engine.discriminator
+        )
+        if measured is None:
             return
         losses = {key: self._state.window.means.get(key) for key in ("loss_d", "loss_g")}
-        found = self._scorer.measure_labels(self.engine.generator_ema, self.engine.discriminator)
-        labels = None if found is None else [one.describe() for one in found]
-        row = {**self.progress.describe(), **describe_score(score), **losses, "labels": labels}
-        reporter.report_score(row)
-        self._keeper.save_if_best(self.progress, score)
+        labels = measured.labels and [one.describe() for one in measured.labels]
+        facts = describe_score(measured.score)
+        reporter.report_score({**self.progress.describe(), **facts, **losses, "labels": labels})
+        self._keeper.save_if_best(self.progress, measured.score)
 
     def _save_state(self, reporter: SilentReporter) -> None:
         reporter.sync()  # a state must not be newer than its metrics

@@ -1,7 +1,6 @@
 """What several commands share: their options, the sampler, and writing what a recipe describes."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +8,7 @@ from tqdm import tqdm
 
 from explorer.animation import save_gif
 from explorer.images import save_png
+from explorer.labels import parse_values
 from explorer.library import CheckpointLibrary
 from explorer.recipe import MAX_SIZE, MIN_SIZE, RESIZE_METHODS, Recipe
 from explorer.replay import arrange_images, count_images, iter_images
@@ -81,21 +81,9 @@ def build_sampler(args: argparse.Namespace) -> Sampler:
     return Sampler(CheckpointLibrary(args.checkpoints), select_device(args.device))
 
 
-def parse_labels(
-    text: str, model: str, seeds: Sequence[int], sampler: Sampler
-) -> tuple[tuple[float, ...], ...]:
-    """Return a row of label values per seed from "NAME=VALUE,...", () for a model without labels.
-
-    Raises ConfigError for what is unknown or out of range.
-    """
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    for name, equals, _ in pairs:
-        if not equals:
-            raise ConfigError(f"--labels has {name.strip()!r}: write NAME=VALUE, such as age=30.")
-    texts = {name.strip(): value.strip() for name, _, value in pairs}
-    values = sampler.get_header(model).model.labels.parse(texts)
-    rows = sampler.make_labels(model, seeds, values)
-    return () if rows is None else tuple(map(tuple, rows.tolist()))
+def parse_labels(text: str, model: str, sampler: Sampler) -> dict[str, float]:
+    """Read the values of --labels for a model; raises ConfigError."""
+    return parse_values(text, sampler.get_header(model).model.labels)
 
 
 def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:

@@ -11,10 +11,12 @@ from explorer.commands.common import (
     parse_labels,
     write_recipe,
 )
+from explorer.labels import Rows, choose_rows, sweep_rows
 from explorer.latents import INTERPOLATIONS, MAX_SEED
 from explorer.paths import MAX_FRAMES, MIN_FRAMES
 from explorer.recipe import MAX_FPS, Recipe
 from explorer.sampler import Sampler
+from training.errors import ConfigError
 
 
 def add_interpolate_parser(subparsers: Subparsers) -> None:
@@ -50,7 +52,13 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--to-labels",
         default=None,
         metavar="NAME=VALUE,...",
-        help="labels at the end, numbers go there from --labels; those not named stay",
+        help="labels at the end, which the way from --labels leads to; those not named stay",
+    )
+    parser.add_argument(
+        "--sweep",
+        default=None,
+        metavar="NAME",
+        help="hold the first seed and go through all values of a label instead",
     )
     parser.add_argument(
         "--output", type=Path, default=Path("morph.gif"), help="file to write (%(default)s)"
@@ -62,13 +70,14 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
 def run_interpolate(args: argparse.Namespace) -> int:
     """Write an animation from one seed's image to another's, and its recipe."""
     sampler = build_sampler(args)
+    seeds, rows = choose_stops(args, sampler)
     recipe = Recipe(
         kind="interpolation",
         model=args.model,
         checkpoint=sampler.library.get_fingerprint(args.model),
-        seeds=(args.first_seed, args.last_seed),
+        seeds=seeds,
         truncation=args.truncation,
-        labels=parse_ends(args, sampler),
+        labels=rows,
         method=args.method,
         num_frames=args.frames,
         fps=args.fps,
@@ -79,12 +88,17 @@ def run_interpolate(args: argparse.Namespace) -> int:
     return write_recipe(args.output, recipe, sampler)
 
 
-def parse_ends(args: argparse.Namespace, sampler: Sampler) -> tuple[tuple[float, ...], ...]:
-    """Return the label rows of both ends: what is not named stays as it is at the first seed."""
+def choose_stops(args: argparse.Namespace, sampler: Sampler) -> tuple[tuple[int, ...], Rows]:
+    """Return the seeds and label rows that the way goes through: both ends, or a whole sweep."""
+    values = parse_labels(args.labels, args.model, sampler)
+    if args.sweep is not None:
+        if args.to_labels is not None:
+            raise ConfigError("--sweep goes through all values: leave --to-labels out.")
+        rows = sweep_rows(sampler, args.model, args.first_seed, args.sweep, values)
+        return (args.first_seed,) * len(rows), rows
+    changes = parse_labels(args.to_labels or "", args.model, sampler)
     # Both rows are the first seed's, so that a label that is drawn is the same along the way.
     seeds = [args.first_seed]
-    first = parse_labels(args.labels, args.model, seeds, sampler)
-    if args.to_labels is None:
-        return first * 2
-    texts = ",".join(filter(None, (args.labels, args.to_labels)))
-    return first + parse_labels(texts, args.model, seeds, sampler)
+    first = choose_rows(sampler, args.model, seeds, values)
+    last = choose_rows(sampler, args.model, seeds, {**values, **changes})
+    return (args.first_seed, args.last_seed), first + last

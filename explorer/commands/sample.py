@@ -1,6 +1,7 @@
 """The command `sample`: images of seeds."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.commands.common import (
@@ -11,6 +12,7 @@ from explorer.commands.common import (
     parse_labels,
     write_recipe,
 )
+from explorer.labels import choose_rows, cross_seeds
 from explorer.latents import MAX_SEED, parse_seeds
 from explorer.recipe import Recipe
 
@@ -31,6 +33,11 @@ def add_sample_parser(subparsers: Subparsers) -> None:
     )
     add_image_arguments(parser, default_size=0)
     parser.add_argument(
+        "--across",
+        metavar="NAME",
+        help="a label whose values go across, one seed to a row, instead of --columns",
+    )
+    parser.add_argument(
         "--output", type=Path, default=Path("grid.png"), help="file to write (%(default)s)"
     )
     add_common_arguments(parser)
@@ -40,15 +47,23 @@ def add_sample_parser(subparsers: Subparsers) -> None:
 def run_sample(args: argparse.Namespace) -> int:
     """Write one image, or a grid of images, and its recipe."""
     sampler = build_sampler(args)
-    seeds = tuple(parse_seeds(args.seeds))
+    seeds: Sequence[int] = parse_seeds(args.seeds)
+    values = parse_labels(args.labels, args.model, sampler)
+    columns = args.columns
+    if args.across is None:
+        rows = choose_rows(sampler, args.model, seeds, values)
+    else:
+        crossed = list(cross_seeds(sampler, args.model, seeds, args.across, values))
+        columns = len(crossed) // len(seeds)
+        seeds, rows = zip(*crossed, strict=True)
     recipe = Recipe(
         kind="sample" if len(seeds) == 1 else "grid",
         model=args.model,
         checkpoint=sampler.library.get_fingerprint(args.model),
-        seeds=seeds,
+        seeds=tuple(seeds),
         truncation=args.truncation,
-        labels=parse_labels(args.labels, args.model, seeds, sampler),
-        columns=args.columns,
+        labels=rows,
+        columns=columns,
         size=args.size,
         resize=args.resize,
     )

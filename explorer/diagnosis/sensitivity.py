@@ -29,7 +29,7 @@ def stream_sensitivity(sampler: Sampler, model: str, base_seed: int) -> Iterator
     header = sampler.get_header(model)
 
     def render(latents: Tensor, seed: int) -> NDArray[np.uint8]:
-        labels = sampler.make_labels(model, [seed] * len(latents))
+        labels = sampler.make_label_vectors(model, [seed] * len(latents))
         return sampler.sample_images(model, latents.to(torch.float32), labels)
 
     bases = range(base_seed, min(base_seed + NUM_BASES, MAX_SEED + 1))

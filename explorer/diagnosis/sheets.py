@@ -69,5 +69,5 @@ def walk(
     start = sampler.make_latents(model, [base_seed])  # (1, z_dim)
     direction = make_direction(curve.direction_seed, start.shape[1])
     steps = torch.linspace(-largest, largest, NUM_STEPS)
-    labels = sampler.make_labels(model, [base_seed] * NUM_STEPS)
+    labels = sampler.make_label_vectors(model, [base_seed] * NUM_STEPS)
     return sampler.sample_images(model, start + steps[:, None] * direction, labels)

@@ -78,7 +78,7 @@ def walk_direction(context: AppContext, name: str, request: Answer) -> np.ndarra
     start = context.sampler.make_latents(name, [base])  # (1, z_dim)
     way = sample_latents([direction], start.shape[1])
     latents = start + torch.tensor(steps, dtype=start.dtype)[:, None] * way / way.norm()
-    labels = context.sampler.make_labels(name, [base] * len(steps))
+    labels = context.sampler.make_label_vectors(name, [base] * len(steps))
     return context.sampler.sample_images(name, latents, labels)
 
 

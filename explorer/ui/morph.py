@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from explorer.animation import get_real_fps, save_gif
-from explorer.latents import INTERPOLATIONS
-from explorer.paths import check_method
+from explorer.paths import follow_path
 from explorer.recipe import Recipe
-from explorer.replay import count_images, iter_images, make_label_ends
+from explorer.replay import count_images, iter_images, make_stop_vectors
 from explorer.ui.context import AppContext
 from explorer.ui.errors import check_whole
 from training.errors import ConfigError
@@ -54,12 +53,12 @@ def render_preview(context: AppContext, recipe: Recipe) -> np.ndarray:
 
 def render_position(context: AppContext, recipe: Recipe, t: float) -> np.ndarray:
     """Render the one frame at position t in [0, 1] of a morph, uint8 (H, W, C)."""
-    ends = context.sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
-    interpolate = INTERPOLATIONS[check_method(recipe.method)]
-    latents = interpolate(ends[0], ends[1], torch.tensor([t], dtype=torch.float64))  # (1, z_dim)
-    labels = make_label_ends(recipe, context.sampler)
+    place = torch.tensor([t], dtype=torch.float64)
+    stops = context.sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
+    latents = follow_path(stops, place, method=recipe.method)  # (1, z_dim)
+    labels = make_stop_vectors(recipe, context.sampler)
     if labels is not None:
-        labels = torch.lerp(labels[0], labels[1], t)[None]  # (1, L)
+        labels = follow_path(labels, place, method="lerp")  # (1, V)
     with context.take_frame_slot():
         return context.sampler.sample_images(recipe.model, latents, labels)[0]
 

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from explorer.__main__ import main
+from explorer.label_reading import ReaderShelf, Reading, compare_rows
 from explorer.library import CheckpointLibrary
 from explorer.recipe import Recipe, read_recipe
-from explorer.replay import make_label_rows, render_recipe, replay_recipe
+from explorer.replay import make_label_vectors, render_recipe, replay_recipe
 from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.context import AppContext
@@ -54,7 +55,7 @@ def test_labels_are_part_of_the_checkpoint(folder: Path) -> None:
 def test_labels_that_are_not_given_are_those_of_the_seed(sampler: Sampler) -> None:
     drawn = sampler.sample_seeds("faces", [5, 6])
     given = sampler.sample_images(
-        "faces", sampler.make_latents("faces", [5, 6]), LAYOUT.draw([5, 6])
+        "faces", sampler.make_latents("faces", [5, 6]), LAYOUT.encode(LAYOUT.draw([5, 6]))
     )
     np.testing.assert_array_equal(drawn, given)
     other = sampler.sample_seeds("faces", [5], labels=sampler.make_labels("faces", [5], {"age": 1}))
@@ -67,38 +68,42 @@ def test_a_batch_makes_the_bytes_of_single_images(sampler: Sampler) -> None:
         np.testing.assert_array_equal(sampler.sample_seeds("faces", [seed])[0], together[seed])
 
 
-def test_rows_are_checked_before_anything_is_computed(sampler: Sampler) -> None:
+def test_labels_are_checked_before_anything_is_computed(sampler: Sampler) -> None:
     latents = sampler.make_latents("faces", [1])
-    with pytest.raises(ConfigError, match=r"needs a row of labels \(hair, age\) for each of 1"):
+    with pytest.raises(ConfigError, match=r"needs labels \(hair, age\) for each of 1 images"):
         sampler.sample_images("faces", latents)
+    with pytest.raises(ConfigError, match=r"vectors of shape \(1, 3\), found shape \(1, 2\)"):
+        sampler.iter_images("faces", latents, torch.tensor([[1.0, 20.0]]))
+    with pytest.raises(ConfigError, match="entries of the label hair are not shares of a whole"):
+        sampler.iter_images("faces", latents, torch.tensor([[0.5, 0.6, 0.0]]))
+    with pytest.raises(ConfigError, match="entry of the label age is out of range"):
+        sampler.iter_images("faces", latents, torch.tensor([[1.0, 0.0, 1.5]]))
     with pytest.raises(ConfigError, match="hair is 2: expected the number of one of its values"):
-        sampler.iter_images("faces", latents, torch.tensor([[2.0, 1.0]]))
+        sampler.encode_labels("faces", [[2.0, 1.0]])
     with pytest.raises(ConfigError, match="1 label values were given, expected 2"):
-        sampler.iter_images("faces", latents, torch.tensor([[1.0]]))
+        sampler.encode_labels("faces", [[1.0]])
 
 
-def test_numbers_go_along_a_morph_and_classes_stay(sampler: Sampler) -> None:
-    options = {"num_frames": 5, "labels": ((1.0, 20.0), (1.0, 80.0))}
-    recipe = Recipe("interpolation", "faces", "", (3, 3), **options)  # type: ignore[arg-type]
-    rows = make_label_rows(recipe, sampler)
-    assert rows is not None
-    assert rows.tolist() == [[1, 20], [1, 35], [1, 50], [1, 65], [1, 80]]
+def test_labels_go_straight_from_stop_to_stop(sampler: Sampler) -> None:
+    """Numbers grow, and one class fades into the other."""
+    options = {"num_frames": 5, "labels": ((0.0, 20.0), (1.0, 20.0), (1.0, 80.0))}
+    recipe = Recipe("interpolation", "faces", "", (3, 3, 3), **options)  # type: ignore[arg-type]
+    vectors = make_label_vectors(recipe, sampler)
+    assert vectors is not None
+    expected = [[1, 0, -0.6], [0.5, 0.5, -0.6], [0, 1, -0.6], [0, 1, 0], [0, 1, 0.6]]
+    np.testing.assert_allclose(vectors.numpy(), expected, atol=1e-12)
     frames = render_recipe(recipe, sampler)
     assert len(np.unique(frames.reshape(5, -1), axis=0)) == 5
-    alone = sampler.sample_seeds("faces", [3], labels=torch.tensor([[1.0, 50.0]]))
+    alone = sampler.sample_seeds("faces", [3], labels=torch.tensor([[1.0, 20.0]]))
     np.testing.assert_array_equal(frames[2], alone[0])
 
 
 def test_a_morph_without_labels_keeps_those_of_its_first_seed(sampler: Sampler) -> None:
-    rows = make_label_rows(Recipe("interpolation", "faces", "", (3, 4), num_frames=3), sampler)
-    assert rows is not None
-    np.testing.assert_array_equal(rows.numpy(), LAYOUT.draw([3]).expand(3, -1).numpy())
-
-
-def test_a_class_cannot_morph(sampler: Sampler) -> None:
-    recipe = Recipe("interpolation", "faces", "", (1, 2), labels=((0.0, 1.0), (1.0, 1.0)))
-    with pytest.raises(ConfigError, match="hair goes from short to long: give both ends the same"):
-        render_recipe(recipe, sampler)
+    recipe = Recipe("interpolation", "faces", "", (3, 4), num_frames=3)
+    vectors = make_label_vectors(recipe, sampler)
+    assert vectors is not None
+    wanted = LAYOUT.encode(LAYOUT.draw([3]).double()).expand(3, -1)
+    np.testing.assert_array_equal(vectors.numpy(), wanted.numpy())
 
 
 def run(folder: Path, *arguments: str) -> int:
@@ -124,6 +129,55 @@ def test_a_sweep_on_the_command_line(folder: Path, tmp_path: Path) -> None:
     command = ("interpolate", "faces", "--from", "4", "--to", "4", "--frames", "4", *ends)
     assert run(folder, *command, "--size", "32", "--output", str(path)) == 0
     assert read_recipe(path).labels == ((0.0, 10.0), (0.0, 90.0))
+
+
+def test_all_values_go_across_on_the_command_line(
+    folder: Path, sampler: Sampler, tmp_path: Path
+) -> None:
+    path = tmp_path / "sheet.png"
+    command = ("sample", "faces", "--seeds", "5,9", "--across", "hair", "--labels", "age=30")
+    assert run(folder, *command, "--output", str(path)) == 0
+    recipe = read_recipe(path)
+    assert recipe.seeds == (5, 5, 9, 9)
+    assert recipe.labels == ((0.0, 30.0), (1.0, 30.0)) * 2
+    assert recipe.columns == 2
+    sheet = replay_recipe(recipe, sampler)[0]
+    last = sampler.sample_seeds("faces", [9], labels=torch.tensor([[1.0, 30.0]]))[0]
+    np.testing.assert_array_equal(sheet[34:, 34:], last)
+
+
+def test_a_sweep_holds_the_seed_and_all_other_labels(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "older.gif"
+    command = ("interpolate", "faces", "--from", "4", "--sweep", "age", "--frames", "4")
+    assert run(folder, *command, "--size", "32", "--output", str(path)) == 0
+    recipe = read_recipe(path)
+    assert recipe.seeds == (4, 4)
+    hair = float(LAYOUT.draw([4])[0, 0])
+    # The middle nine tenths of ages whose median is 40: 0.05 is 4, 0.95 is 94.
+    assert recipe.labels == ((hair, 4.0), (hair, 94.0))
+
+
+def test_a_sweep_leaves_no_other_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("interpolate", "faces", "--sweep", "age", "--to-labels", "age=9")
+    assert run(folder, *command) == 2
+    assert "leave --to-labels out" in capsys.readouterr().err
+    assert run(folder, "sample", "faces", "--across", "beard") == 2
+    assert "There is no label 'beard': the model's labels are hair, age" in capsys.readouterr().err
+
+
+def test_what_was_read_stands_beside_what_was_asked() -> None:
+    found = compare_rows(LAYOUT, (1.0, 30.0), (0.0, 33.26))
+    assert found == [
+        Reading("hair", "long", "short", False),
+        Reading("age", "30", "33.26", None),
+    ]
+    assert compare_rows(LAYOUT, (1.0, 30.0), (1.0, 30.0))[0].is_right is True
+
+
+def test_a_model_whose_labels_nobody_learned_to_read_says_so(folder: Path) -> None:
+    shelf = ReaderShelf(CheckpointLibrary(folder))
+    with pytest.raises(ConfigError, match=r"No reader of these images .*python -m training reader"):
+        shelf.get("faces")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def run_case(name: str, folder: Path, processes: Processes):
         config, make_dataset(), run, path, "the command", CPU, folder / "cache", processes
     )
     trainer._scorer.load()
-    score = trainer._scorer.score(trainer.engine.generator_ema, lambda: False)
+    measured = trainer._scorer.score(trainer.engine.generator_ema, lambda: False)
     trainer.train()
     networks = ("generator", "discriminator", "generator_ema")
     weights = {
@@ -69,7 +69,7 @@ def run_case(name: str, folder: Path, processes: Processes):
     }
     return {
         "weights": weights,
-        "score": None if score is None else score.value,
+        "score": None if measured is None else measured.score.value,
         "rows": read_history(run.metrics_path),
     }
 

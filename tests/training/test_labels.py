@@ -23,7 +23,8 @@ def test_rows_become_vectors_and_come_back():
 
 
 def test_templates_are_mixed_between_the_two_knots_around_a_number():
-    weights = LAYOUT.weigh(torch.tensor([[0.0, 30.0], [2.0, 100.0]]))  # knots at 0, 20, ... 100
+    rows = torch.tensor([[0.0, 30.0], [2.0, 100.0]])
+    weights = LAYOUT.weigh(LAYOUT.encode(rows))  # knots at 0, 20, ... 100
     expected = [[1, 0, 0, 0, 0.5, 0.5, 0, 0, 0], [0, 0, 1, 0, 0, 0, 0, 0, 1]]
     torch.testing.assert_close(weights, torch.tensor(expected, dtype=torch.float32))
     assert LAYOUT.basis_size == 9

@@ -34,6 +34,6 @@ def test_of_several_labels_their_mixture_is_nearest_to_each_image():
     rows = np.stack([kind, age], axis=1).astype(np.float32)
     templates = fit_templates(make_dataset(images), layout, rows)
     asked = torch.tensor([[0.0, 0.0], [1.0, 30.0], [1.0, 100.0]])
-    mixed = torch.einsum("nb,bchw->nchw", layout.weigh(asked), templates)
+    mixed = torch.einsum("nb,bchw->nchw", layout.weigh(layout.encode(asked)), templates)
     found = (mixed[:, 0, 0, 0] + 1) * 127.5
     np.testing.assert_allclose(found.numpy(), [40, 130, 200], atol=0.5)

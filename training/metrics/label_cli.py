@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from tqdm import tqdm
 
-from training.checkpoint import load_generator
+from training.checkpoint import CheckpointHeader, load_generator
 from training.datasets import load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.datasets.label_rows import read_label_rows
@@ -26,16 +26,18 @@ from training.metrics.label_fidelity import (
     check_reader,
     measure_fidelity,
 )
-from training.metrics.label_reader import (
-    NUM_IMAGES_SEEN,
+from training.metrics.label_reader import NUM_IMAGES_SEEN, train_reader
+from training.metrics.reader_files import (
+    READER_FOLDER,
+    find_reader,
+    list_reader_folders,
     load_reader,
     save_reader,
-    train_reader,
 )
 from training.metrics.sampling import make_labelled_images
 from training.tables import format_table
 
-READER_FOLDER = Path("checkpoints/readers")
+DEFAULT_FOLDER = Path("checkpoints") / READER_FOLDER
 DEFAULT_NUM_SAMPLES = 2000
 
 Fidelities: TypeAlias = dict[str, tuple[LabelFidelity, ...]]
@@ -59,7 +61,7 @@ def add_reader_parser(subparsers: Subparsers) -> None:
         metavar="N",
         help="train on so many images, again and again (%(default)s)",
     )
-    parser.add_argument("--output", type=Path, help=f"file to write ({READER_FOLDER}/DATA-RES)")
+    parser.add_argument("--output", type=Path, help=f"file to write ({DEFAULT_FOLDER}/DATA-RES)")
     add_device_argument(parser)
     add_dataset_arguments(parser)
     parser.set_defaults(run=run_reader)
@@ -70,7 +72,8 @@ def run_reader(args: argparse.Namespace) -> int:
     dataset = load_dataset(args.data, get_dataset_options(args))
     labels = read_label_rows(dataset, args.labels)
     reader = train_reader(dataset, labels, select_device(args.device), args.images_seen)
-    path = args.output or READER_FOLDER / name_reader(dataset.name, dataset.resolution)
+    name = f"{slugify(dataset.name)}-{dataset.resolution}.safetensors"
+    path = args.output or DEFAULT_FOLDER / name
     save_reader(path, reader)
     rows = [("label", f"read off {reader.num_held_out:,} real images it did not learn from")]
     rows += [(one.name, format_agreement(one.describe())) for one in reader.agreements]
@@ -88,7 +91,11 @@ def add_fidelity_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument("checkpoints", nargs="+", type=Path, metavar="CHECKPOINT")
     parser.add_argument(
-        "--reader", type=Path, metavar="FILE", help=f"a reader's file (in {READER_FOLDER})"
+        "--reader",
+        type=Path,
+        metavar="FILE",
+        help=f"a reader's file (that of the images the model learned, in {READER_FOLDER}/ beside "
+        f"it, {DEFAULT_FOLDER}, or the cache)",
     )
     parser.add_argument(
         "--num-samples",
@@ -115,10 +122,7 @@ def run_fidelity(args: argparse.Namespace) -> int:
         generator, header = load_generator(path, device)
         if not len(header.model.labels):
             raise MetricError(f"{path.name} was trained without labels: there is none to read.")
-        reader_path = args.reader or find_reader(
-            path, str(header.dataset.get("name", "")), header.model.img_resolution
-        )
-        reader = load_reader(reader_path, device)
+        reader = load_reader(args.reader or locate_reader(path, header), device)
         check_reader(reader, header.model.labels)
         jobs.append((path, generator, header.model.labels, reader))
     found: Fidelities = {}
@@ -129,22 +133,18 @@ def run_fidelity(args: argparse.Namespace) -> int:
     return 0
 
 
-def name_reader(dataset_name: str, resolution: int) -> str:
-    """Return the file name of the reader of a data set."""
-    return f"{slugify(dataset_name)}-{resolution}.safetensors"
-
-
-def find_reader(checkpoint: Path, dataset_name: str, resolution: int) -> Path:
-    """Return where the reader of a checkpoint's data set is; raises MetricError if nowhere."""
-    name = name_reader(dataset_name, resolution)
-    for folder in (checkpoint.parent / "readers", READER_FOLDER):
-        if (folder / name).is_file():
-            return folder / name
-    raise MetricError(
-        f"There is no reader of {dataset_name} at {resolution} px ({name}) in "
-        f"{checkpoint.parent / 'readers'}: train one with `python -m training reader --data "
-        f"{dataset_name} --resolution {resolution}`, or name its file with --reader."
-    )
+def locate_reader(checkpoint: Path, header: CheckpointHeader) -> Path:
+    """Return the file of the reader of a checkpoint's data set; raises MetricError if none is."""
+    folders = [*list_reader_folders(checkpoint.parent), DEFAULT_FOLDER]
+    found = find_reader(header.dataset, header.model.labels, folders)
+    if found is None:
+        name, labels = header.dataset.get("name", "DATA"), ",".join(header.model.labels.names)
+        raise MetricError(
+            f"No reader of the images {checkpoint.name} learned ({name}, {labels}) is in "
+            f"{folders[0]}: train one with `python -m training reader --data {name} --resolution "
+            f"{header.model.img_resolution}`, or name its file with --reader."
+        )
+    return found
 
 
 def format_fidelities(found: Fidelities) -> str:

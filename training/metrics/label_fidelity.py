@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from training.errors import MetricError
 from training.images import to_float
@@ -16,6 +16,8 @@ from training.metrics.label_reader import LabelReader
 from training.metrics.sampling import MakeLabelled
 
 BATCH_SIZE = 64
+
+Readings = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,65 @@ class LabelFidelity:
         }
 
 
+class FidelityMeter:
+    """Read the labels of generated images, batch by batch, and compare all that was read.
+
+    ``critic`` is the one whose predictor taught the generator, where it is at hand. Raises
+    MetricError if the reader learned other labels.
+    """
+
+    def __init__(
+        self, layout: LabelLayout, reader: LabelReader, critic: nn.Module | None = None
+    ) -> None:
+        check_reader(reader, layout)
+        self._layout, self._reader, self._critic = layout, reader, critic
+        self._columns = [reader.layout.names.index(name) for name in layout.names]
+        self._readings: list[Readings] = []
+
+    @property
+    def num_columns(self) -> int:
+        """Return the columns of readings: of each label what was asked for, read, and predicted."""
+        return 3 * len(self._layout)
+
+    def read(self, images: Tensor, rows: Tensor) -> Readings:
+        """Read uint8 images (N, C, H, W) of label rows (N, L): readings float32 (N, 3 L).
+
+        What no predictor read is not a number.
+        """
+        asked = rows.float().cpu().numpy()
+        with torch.inference_mode():
+            read = self._reader.read(images)[:, self._columns]
+            predicted = np.full_like(asked, np.nan)
+            if self._critic is not None:
+                predicted = self._predict(self._critic, images)
+        return np.concatenate([asked, read, predicted], axis=1)
+
+    def add(self, readings: Readings) -> None:
+        """Take readings into account."""
+        self._readings.append(readings)
+
+    def compute(self) -> tuple[LabelFidelity, ...]:
+        """Compare all readings so far, label by label."""
+        asked, read, predicted = np.split(np.concatenate(self._readings), 3, axis=1)
+        strangers = measure_agreement(self._layout, asked, read)
+        own: tuple[LabelAgreement | None, ...] = (None,) * len(self._layout)
+        if self._critic is not None:
+            own = measure_agreement(self._layout, asked, predicted)
+        real = [self._reader.agreements[column] for column in self._columns]
+        return tuple(map(LabelFidelity, strangers, real, own))
+
+    def _predict(self, critic: nn.Module, images: Tensor) -> Readings:
+        """Read by the predictor; a critic in training would take part of its measure from this."""
+        is_training = critic.training
+        critic.eval()
+        try:
+            vectors = critic.read(to_float(images))  # type: ignore[operator]
+        finally:
+            critic.train(is_training)
+        found: Readings = self._layout.decode(vectors.float()).cpu().numpy()
+        return found
+
+
 def measure_fidelity(
     make_images: MakeLabelled,
     layout: LabelLayout,
@@ -58,31 +119,11 @@ def measure_fidelity(
     num_samples: int,
     critic: nn.Module | None = None,
 ) -> tuple[LabelFidelity, ...]:
-    """Compare the labels asked for with those read off ``num_samples`` generated images.
-
-    ``critic`` is the one whose predictor taught the generator, where it is at hand. Raises
-    MetricError if the reader learned other labels.
-    """
-    check_reader(reader, layout)
-    columns = [reader.layout.names.index(name) for name in layout.names]
-    asked: list[NDArray[np.float32]] = []
-    read: list[NDArray[np.float32]] = []
-    predicted: list[NDArray[np.float32]] = []
-    with torch.inference_mode():
-        for start in range(0, num_samples, BATCH_SIZE):
-            images, rows = make_images(start, min(BATCH_SIZE, num_samples - start))
-            asked.append(rows.cpu().numpy())
-            read.append(reader.read(images)[:, columns])
-            if critic is not None:
-                vectors = critic.read(to_float(images))  # type: ignore[operator]
-                predicted.append(layout.decode(vectors.float()).cpu().numpy())
-    wanted = np.concatenate(asked)
-    strangers = measure_agreement(layout, wanted, np.concatenate(read))
-    own: tuple[LabelAgreement | None, ...] = (None,) * len(layout)
-    if predicted:
-        own = measure_agreement(layout, wanted, np.concatenate(predicted))
-    real = [reader.agreements[column] for column in columns]
-    return tuple(map(LabelFidelity, strangers, real, own))
+    """Compare the labels asked for with those read off ``num_samples`` generated images."""
+    meter = FidelityMeter(layout, reader, critic)
+    for start in range(0, num_samples, BATCH_SIZE):
+        meter.add(meter.read(*make_images(start, min(BATCH_SIZE, num_samples - start))))
+    return meter.compute()
 
 
 def check_reader(reader: LabelReader, layout: LabelLayout) -> None:

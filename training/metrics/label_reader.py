@@ -3,31 +3,23 @@
 A generator never sees it, so that what it reads is in the picture for anyone to read.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialize
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
 
 from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
-from training.errors import ConfigError, MetricError
-from training.files import write_bytes
 from training.images import to_float
 from training.labels import LabelLayout
 from training.metrics.label_agreement import LabelAgreement, measure_agreement
 
-FORMAT_VERSION = 1
-METADATA_KEY = "latent_explorer_reader"
 HELD_OUT_SHARE = 0.1
 SEED = 0
 BATCH_SIZE = 128
@@ -171,69 +163,3 @@ def _shift(images: Tensor, shift: NDArray[np.int64]) -> Tensor:
     padded = functional.pad(images, padding, mode="replicate")
     height, width = images.shape[2:]
     return padded[:, :, max(-down, 0) :, max(-right, 0) :][:, :, :height, :width]
-
-
-def save_reader(path: Path, reader: LabelReader) -> None:
-    """Write a reader to one file, its weights in float16."""
-    weights = {
-        name: tensor.detach().cpu().half() if tensor.is_floating_point() else tensor.cpu()
-        for name, tensor in reader.network.state_dict().items()
-    }
-    facts = {
-        "format_version": FORMAT_VERSION,
-        "labels": reader.layout.to_list(),
-        "dataset": reader.dataset,
-        "channels": int(next(reader.network.parameters()).shape[1]),
-        "num_held_out": reader.num_held_out,
-        "agreements": [
-            {
-                "name": one.name,
-                "value": one.value,
-                "num_images": one.num_images,
-                "error": one.error,
-                "confusion": None if one.confusion is None else one.confusion.tolist(),
-            }
-            for one in reader.agreements
-        ],
-    }
-    write_bytes(path, serialize(weights, {METADATA_KEY: json.dumps(facts)}))
-
-
-def load_reader(path: Path, device: torch.device | str = "cpu") -> LabelReader:
-    """Load a reader; raises MetricError that says why the file cannot be one."""
-    try:
-        with safe_open(path, "pt") as file:
-            facts = json.loads((file.metadata() or {})[METADATA_KEY])
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if facts["format_version"] != FORMAT_VERSION:
-            raise MetricError(
-                f"{path} has format version {facts['format_version']!r}, this program reads "
-                f"{FORMAT_VERSION}: update the program or train the reader again."
-            )
-        layout = LabelLayout.from_list(facts["labels"])
-        network = ReaderNetwork(
-            facts["channels"], facts["dataset"]["resolution"], layout.vector_size
-        )
-        network.load_state_dict(weights)
-        agreements = tuple(
-            LabelAgreement(
-                item["name"],
-                item["value"],
-                item["num_images"],
-                item["error"],
-                None if item["confusion"] is None else np.array(item["confusion"]),
-            )
-            for item in facts["agreements"]
-        )
-        num_held_out = facts["num_held_out"]
-    except FileNotFoundError as error:
-        raise MetricError(f"There is no file {path}: check the path.") from error
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise MetricError(
-            f"{path} is not a readable reader of labels ({type(error).__name__}): copy it again, "
-            "or train it again with `python -m training reader`."
-        ) from error
-    except ConfigError as error:
-        raise MetricError(f"{path} describes labels that cannot be: {error}") from error
-    network.to(device).eval().requires_grad_(False)
-    return LabelReader(layout, facts["dataset"], network, agreements, num_held_out)

@@ -51,19 +51,22 @@ class LabelGenerator(Generator):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Map latents (N, z_dim) and label rows (N, L) to images (N, C, H, W) in [-1, 1]."""
-        labels = check_rows(self.labels, labels).to(z.dtype)
+        return self.render(z, self.labels.encode(check_rows(self.labels, labels).to(z.dtype)))
+
+    def render(self, z: Tensor, vectors: Tensor) -> Tensor:
+        """Map latents and label vectors (N, vector_size), which may lie between rows, to images."""
         side = self.img_resolution
-        told = torch.cat([z, self.labels.encode(labels)], dim=1)  # (N, z_dim + vector_size)
-        template = self.deformation(self.mix_templates(labels), told)  # (N, C, H, W)
+        told = torch.cat([z, vectors], dim=1)  # (N, z_dim + vector_size)
+        template = self.deformation(self.mix_templates(vectors), told)  # (N, C, H, W)
         noise = self.noise(z).view(-1, NOISE_CHANNELS, NOISE_SIDE, NOISE_SIDE)
         noise = functional.interpolate(noise, (side, side), mode="bilinear", align_corners=False)
         features = self.first(torch.cat([template.to(noise.dtype), noise], dim=1))
         images: Tensor = torch.tanh(self.last(self.blocks(features)))
         return images
 
-    def mix_templates(self, labels: Tensor) -> Tensor:
-        """Mix the template of each row, (N, C, H, W)."""
-        weights = self.labels.weigh(labels)  # (N, basis_size)
+    def mix_templates(self, vectors: Tensor) -> Tensor:
+        """Mix the template of each label vector, (N, C, H, W)."""
+        weights = self.labels.weigh(vectors)  # (N, basis_size)
         with torch.autocast(weights.device.type, enabled=False):
             return torch.einsum("nb,bchw->nchw", weights, self.templates.to(weights.dtype))
 

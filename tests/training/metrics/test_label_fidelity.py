@@ -12,7 +12,8 @@ from training.errors import MetricError
 from training.labels import ClassLabel, LabelLayout, NumberLabel
 from training.metrics.label_agreement import measure_agreement
 from training.metrics.label_fidelity import measure_fidelity
-from training.metrics.label_reader import load_reader, save_reader, train_reader
+from training.metrics.label_reader import train_reader
+from training.metrics.reader_files import find_reader, load_reader, save_reader
 
 SIDE = 16
 COLUMNS = (
@@ -124,6 +125,42 @@ def test_a_reader_comes_back_from_its_file(reader, tmp_path):
     assert (again.layout, again.num_held_out) == (reader.layout, 150)
     assert [one.value for one in again.agreements] == [one.value for one in reader.agreements]
     np.testing.assert_array_equal(again.agreements[0].confusion, reader.agreements[0].confusion)
+
+
+def test_a_reader_is_found_by_the_images_and_labels_it_learned(reader, tmp_path):
+    near, far = tmp_path / "near", tmp_path / "far"
+    save_reader(near / "any-name.safetensors", reader)
+    save_reader(far / "same.safetensors", reader)
+    (near / "a-damaged-one.safetensors").write_bytes(b"nothing")
+    dataset, folders = dict(reader.dataset), [tmp_path / "absent", near, far]
+    assert find_reader(dataset, reader.layout, folders) == near / "any-name.safetensors"
+    one = LabelLayout((reader.layout.labels[1],))
+    assert find_reader(dataset, one, [far]) == far / "same.safetensors"
+    assert find_reader({**dataset, "fingerprint": "other"}, reader.layout, folders) is None
+    assert find_reader({**dataset, "resolution": 8}, reader.layout, folders) is None
+    other = LabelLayout((ClassLabel("half", ("up", "down"), (0.5, 0.5)),))
+    assert find_reader(dataset, other, folders) is None
+
+
+class NormedReader(PixelReader):
+    """Read as PixelReader does, behind a batch norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(1)
+
+    def read(self, images):
+        return super().read(self.norm(images))
+
+
+def test_reading_leaves_a_critic_in_training_as_it_was(reader):
+    """Batch norms would take part of their running averages from generated images."""
+    critic = NormedReader().train()
+    before = {name: tensor.clone() for name, tensor in critic.state_dict().items()}
+    measure_fidelity(make_source(draw_images), reader.layout, reader, 20, critic)
+    assert critic.training
+    for name, tensor in critic.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
 
 
 def test_files_that_are_no_readers_are_refused(tmp_path):
