@@ -43,7 +43,20 @@ class ReaderShelf:
         self._readers: OrderedDict[tuple[Path, int], LabelReader] = OrderedDict()
 
     def get(self, model: str) -> "LabelReader":
-        """Return the reader of a model's labels; raises ConfigError if there is none.
+        """Return the reader of a model's labels; raises ConfigError if there is none."""
+        reader = self.find(model)
+        if reader is not None:
+            return reader
+        header = self._get_header(model)
+        if not len(header.model.labels):
+            raise ConfigError(f"{model} was trained without labels: there is none to read.")
+        raise ConfigError(
+            f"No reader of {header.dataset.get('title', 'these images')} is in "
+            f"{self._library.folder / 'readers'}: train one with `python -m training reader`."
+        )
+
+    def find(self, model: str) -> "LabelReader | None":
+        """Return the reader of a model's labels, None if there is none.
 
         It is found by the images that the model learned, and loaded again when its file changes.
         """
@@ -52,15 +65,13 @@ class ReaderShelf:
 
         header = self._get_header(model)
         layout = header.model.labels
-        if not len(layout):
-            raise ConfigError(f"{model} was trained without labels: there is none to read.")
-        folders = list_reader_folders(self._library.folder)
-        path = find_reader(header.dataset, layout, folders)
+        path = (
+            find_reader(header.dataset, layout, list_reader_folders(self._library.folder))
+            if len(layout)
+            else None
+        )
         if path is None:
-            raise ConfigError(
-                f"No reader of {header.dataset.get('title', 'these images')} is in {folders[0]}: "
-                "train one with `python -m training reader`."
-            )
+            return None
         key = (path, path.stat().st_mtime_ns)
         with self._lock:
             if key not in self._readers:

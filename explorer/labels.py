@@ -1,6 +1,7 @@
 """The labels of images to make: given by name, drawn by seed, or swept through all values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 from explorer.sampler import Sampler
 from training.errors import ConfigError
@@ -32,15 +33,44 @@ def choose_rows(
     return () if rows is None else tuple(map(tuple, rows.tolist()))
 
 
-def list_stops(sampler: Sampler, model: str, name: str, num_stops: int) -> list[float]:
-    """List the values of a label from first to last: all classes, or so many numbers.
+def choose_stops(
+    sampler: Sampler,
+    model: str,
+    ends: tuple[int, int],
+    values: Mapping[str, float],
+    changes: Mapping[str, float],
+    sweep: str = "",
+) -> tuple[tuple[int, ...], Rows]:
+    """Return the seeds and label rows that a morph goes through.
 
-    Raises ConfigError if the model has no such label.
+    It leads from one end with ``values`` to the other, where ``changes`` hold besides; a label that
+    is drawn is the first seed's all the way. With ``sweep`` it stays at the first seed and goes
+    through all values of that label.
     """
-    layout = sampler.get_header(model).model.labels
-    layout.check_name(name)
-    (label,) = (label for label in layout if label.name == name)
-    return label.list_stops(num_stops)
+    if sweep:
+        rows = sweep_rows(sampler, model, ends[0], sweep, values)
+        return (ends[0],) * len(rows), rows
+    first = choose_rows(sampler, model, ends[:1], values)
+    return ends, first + choose_rows(sampler, model, ends[:1], {**values, **changes})
+
+
+def choose_sheet(
+    sampler: Sampler,
+    model: str,
+    seeds: Sequence[int],
+    values: Mapping[str, float],
+    across: str = "",
+) -> tuple[tuple[int, ...], Rows, int]:
+    """Return seeds and label rows of a sheet's images, and its columns: 0 if they are free.
+
+    With ``across`` each seed is a row, and each value of that label a column.
+    """
+    if not across:
+        return tuple(seeds), choose_rows(sampler, model, seeds, values), 0
+    rows = [sweep_rows(sampler, model, seed, across, values, NUM_SHEET_STOPS) for seed in seeds]
+    columns = len(rows[0])
+    places = tuple(seed for seed in seeds for _ in range(columns))
+    return places, tuple(itertools.chain.from_iterable(rows)), columns
 
 
 def sweep_rows(
@@ -51,23 +81,12 @@ def sweep_rows(
     values: Mapping[str, float],
     num_stops: int = 2,
 ) -> Rows:
-    """Return rows through all values of one label; the others are those given, or the seed's."""
+    """Return rows through all classes, or so many numbers, of one label; the others stay.
+
+    They are those given, or the seed's. Raises ConfigError if the model has no such label.
+    """
+    layout = sampler.get_header(model).model.labels
+    stops = layout.find(name).list_stops(num_stops)
     return tuple(
-        row
-        for stop in list_stops(sampler, model, name, num_stops)
-        for row in choose_rows(sampler, model, [seed], {**values, name: stop})
+        row for stop in stops for row in choose_rows(sampler, model, [seed], {**values, name: stop})
     )
-
-
-def cross_seeds(
-    sampler: Sampler,
-    model: str,
-    seeds: Sequence[int],
-    name: str,
-    values: Mapping[str, float],
-    num_stops: int = NUM_SHEET_STOPS,
-) -> Iterator[tuple[int, tuple[float, ...]]]:
-    """Yield (seed, row) for each seed and each value of a label: seed by seed, a sheet's rows."""
-    for seed in seeds:
-        for row in sweep_rows(sampler, model, seed, name, values, num_stops):
-            yield seed, row

@@ -115,24 +115,23 @@ class LabelLayout:
         for label, entries in zip(self.labels, self.split(vectors), strict=True):
             label.check_entries(entries)
 
-    def check_name(self, name: str) -> None:
-        """Raise ConfigError unless there is a label of this name."""
-        if name not in self.names:
-            raise ConfigError(
-                f"There is no label {name!r}: the model's labels are {', '.join(self.names)}."
-                if len(self)
-                else f"There is no label {name!r}: the model was trained without labels."
-            )
+    def find(self, name: str) -> Label:
+        """Return the label of this name; raises ConfigError if there is none."""
+        for label in self.labels:
+            if label.name == name:
+                return label
+        raise ConfigError(
+            f"There is no label {name!r}: the model's labels are {', '.join(self.names)}."
+            if len(self)
+            else f"There is no label {name!r}: the model was trained without labels."
+        )
 
     def parse(self, texts: Mapping[str, str]) -> dict[str, float]:
         """Read values by the labels' names; raises ConfigError for what is unknown or not possible.
 
         Labels that are not named are left out.
         """
-        known = {label.name: label for label in self.labels}
-        for name in texts:
-            self.check_name(name)
-        return {name: known[name].parse(text) for name, text in texts.items()}
+        return {name: self.find(name).parse(text) for name, text in texts.items()}
 
     def complete(self, seeds: Sequence[int], values: Mapping[str, float]) -> Tensor:
         """Return a row per seed, (N, L), with the values given and the others drawn by seed."""

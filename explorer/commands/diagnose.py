@@ -24,6 +24,7 @@ from explorer.diagnosis.stream import (
 from explorer.diagnosis.table import format_diagnoses
 from explorer.diagnosis.types import Diagnosis
 from explorer.feature_bank import FeatureBank
+from explorer.label_reading import ReaderShelf
 from explorer.sampler import Sampler
 from training.cli import EXIT_INTERRUPTED
 from training.datasets import load_dataset
@@ -117,7 +118,8 @@ def start_stream(
         dataset = dataset if is_same else None
     samples = bank.open(name, bank.get_extractor(args.extractor), args.seed)
     options = DiagnosisOptions(num_samples=args.num_samples)
-    return stream_diagnosis(bank.sampler, samples, reference, options, dataset)
+    reader = ReaderShelf(bank.sampler.library).find(name)
+    return stream_diagnosis(bank.sampler, samples, reference, options, dataset, reader)
 
 
 def _drain(streams: dict[str, Iterator[Diagnosis]]) -> tuple[dict[str, Diagnosis], bool]:

@@ -11,11 +11,10 @@ from explorer.commands.common import (
     parse_labels,
     write_recipe,
 )
-from explorer.labels import Rows, choose_rows, sweep_rows
+from explorer.labels import choose_stops
 from explorer.latents import INTERPOLATIONS, MAX_SEED
 from explorer.paths import MAX_FRAMES, MIN_FRAMES
 from explorer.recipe import MAX_FPS, Recipe
-from explorer.sampler import Sampler
 from training.errors import ConfigError
 
 
@@ -50,13 +49,13 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
     add_image_arguments(parser, default_size=256)
     parser.add_argument(
         "--to-labels",
-        default=None,
+        default="",
         metavar="NAME=VALUE,...",
         help="labels at the end, which the way from --labels leads to; those not named stay",
     )
     parser.add_argument(
         "--sweep",
-        default=None,
+        default="",
         metavar="NAME",
         help="hold the first seed and go through all values of a label instead",
     )
@@ -70,7 +69,13 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
 def run_interpolate(args: argparse.Namespace) -> int:
     """Write an animation from one seed's image to another's, and its recipe."""
     sampler = build_sampler(args)
-    seeds, rows = choose_stops(args, sampler)
+    if args.sweep and args.to_labels:
+        raise ConfigError("--sweep goes through all values: leave --to-labels out.")
+    values, changes = (
+        parse_labels(text, args.model, sampler) for text in (args.labels, args.to_labels)
+    )
+    ends = (args.first_seed, args.last_seed)
+    seeds, rows = choose_stops(sampler, args.model, ends, values, changes, args.sweep)
     recipe = Recipe(
         kind="interpolation",
         model=args.model,
@@ -86,19 +91,3 @@ def run_interpolate(args: argparse.Namespace) -> int:
         resize=args.resize,
     )
     return write_recipe(args.output, recipe, sampler)
-
-
-def choose_stops(args: argparse.Namespace, sampler: Sampler) -> tuple[tuple[int, ...], Rows]:
-    """Return the seeds and label rows that the way goes through: both ends, or a whole sweep."""
-    values = parse_labels(args.labels, args.model, sampler)
-    if args.sweep is not None:
-        if args.to_labels is not None:
-            raise ConfigError("--sweep goes through all values: leave --to-labels out.")
-        rows = sweep_rows(sampler, args.model, args.first_seed, args.sweep, values)
-        return (args.first_seed,) * len(rows), rows
-    changes = parse_labels(args.to_labels or "", args.model, sampler)
-    # Both rows are the first seed's, so that a label that is drawn is the same along the way.
-    seeds = [args.first_seed]
-    first = choose_rows(sampler, args.model, seeds, values)
-    last = choose_rows(sampler, args.model, seeds, {**values, **changes})
-    return (args.first_seed, args.last_seed), first + last

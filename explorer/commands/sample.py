@@ -1,7 +1,6 @@
 """The command `sample`: images of seeds."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 from explorer.commands.common import (
@@ -12,7 +11,7 @@ from explorer.commands.common import (
     parse_labels,
     write_recipe,
 )
-from explorer.labels import choose_rows, cross_seeds
+from explorer.labels import choose_sheet
 from explorer.latents import MAX_SEED, parse_seeds
 from explorer.recipe import Recipe
 
@@ -34,6 +33,7 @@ def add_sample_parser(subparsers: Subparsers) -> None:
     add_image_arguments(parser, default_size=0)
     parser.add_argument(
         "--across",
+        default="",
         metavar="NAME",
         help="a label whose values go across, one seed to a row, instead of --columns",
     )
@@ -47,23 +47,18 @@ def add_sample_parser(subparsers: Subparsers) -> None:
 def run_sample(args: argparse.Namespace) -> int:
     """Write one image, or a grid of images, and its recipe."""
     sampler = build_sampler(args)
-    seeds: Sequence[int] = parse_seeds(args.seeds)
     values = parse_labels(args.labels, args.model, sampler)
-    columns = args.columns
-    if args.across is None:
-        rows = choose_rows(sampler, args.model, seeds, values)
-    else:
-        crossed = list(cross_seeds(sampler, args.model, seeds, args.across, values))
-        columns = len(crossed) // len(seeds)
-        seeds, rows = zip(*crossed, strict=True)
+    seeds, rows, columns = choose_sheet(
+        sampler, args.model, parse_seeds(args.seeds), values, args.across
+    )
     recipe = Recipe(
         kind="sample" if len(seeds) == 1 else "grid",
         model=args.model,
         checkpoint=sampler.library.get_fingerprint(args.model),
-        seeds=tuple(seeds),
+        seeds=seeds,
         truncation=args.truncation,
         labels=rows,
-        columns=columns,
+        columns=columns or args.columns,
         size=args.size,
         resize=args.resize,
     )

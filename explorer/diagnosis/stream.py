@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explorer.diagnosis.copy_search import CopySearch, explain_no_search
+from explorer.diagnosis.label_fidelity import stream_fidelity
 from explorer.diagnosis.parts import (
     MAX_FOR_METRICS,
     build_duplicates,
@@ -32,6 +33,9 @@ from training.metrics.extractors import Extractor
 from training.metrics.real_features import RealFeatures
 from training.metrics.reference import MAX_IMAGES, ReferenceStatistics
 from training.metrics.registry import Prepared
+
+if TYPE_CHECKING:
+    from training.metrics.label_reader import LabelReader
 
 FIRST_AT = 32
 SECONDS_OF_SAMPLES, SECONDS_OF_PARTS = 0.4, 0.2
@@ -81,12 +85,14 @@ def stream_diagnosis(
     reference: ReferenceStatistics,
     options: DiagnosisOptions,
     dataset: ImageDataset | None = None,
+    reader: "LabelReader | None" = None,
 ) -> Iterator[Diagnosis]:
     """Yield the diagnosis of a model's first samples, whole each time, until all is measured.
 
-    `dataset`: the images that the reference was made of, if they are here. Without a sampler the
-    sensitivity is left out. What is cheap comes with every yield, what is not when it has become
-    affordable, and everything at the end. Closing the iterator stops the work between two steps.
+    `dataset`: the images that the reference was made of, if they are here. `reader`: who reads the
+    labels of a model that has some. Without a sampler sensitivity and labels are left out. What is
+    cheap comes with every yield, what is not when it has become affordable, and everything at the
+    end. Closing the iterator stops the work between two steps.
 
     Raises MetricError here, before any work: below 64 or above 50,000 samples, for a reference
     without real features, of another extractor, or for another data set than the reference's.
@@ -112,7 +118,7 @@ def stream_diagnosis(
             f"Diagnosis: the reference is of {reference.title}, but the images given are those of"
             f" {dataset.title}; give the ones that the reference was made of, or none."
         )
-    return _Run(sampler, samples, reference, reference.real, options, dataset).stream()
+    return _Run(sampler, samples, reference, reference.real, options, dataset, reader).stream()
 
 
 @dataclass
@@ -141,6 +147,7 @@ class _Run:
     real: RealFeatures
     options: DiagnosisOptions
     dataset: ImageDataset | None
+    reader: "LabelReader | None"
     features: Features = field(init=False)
     num_samples: int = 0
     state: Diagnosis = field(init=False)
@@ -165,6 +172,7 @@ class _Run:
             mode_note=None
             if self.reference.modes
             else f"{self.reference.title} has no labels, so there are no known modes to count.",
+            label_note=None if self.reader else "Nobody here can read labels of this model.",
         )
 
     def stream(self) -> Generator[Diagnosis, None, None]:
@@ -189,6 +197,7 @@ class _Run:
                 yield self._report(f"Measuring all {self.num_samples:,} samples")
         while self._advance_sensitivity(sensitivity):
             yield self._report("Moving the image in z")
+        yield from self._read_labels()
         yield from self._search_all_images()
         yield self._report(f"Done: {self.num_samples:,} samples", is_done=True)
 
@@ -273,6 +282,16 @@ class _Run:
         if found is not None:
             self.state = replace(self.state, sensitivity=found)
         return found is not None
+
+    def _read_labels(self) -> Iterator[Diagnosis]:
+        if self.sampler is None or self.reader is None:
+            return
+        samples = self.samples
+        for found in stream_fidelity(
+            self.sampler, samples.model, self.reader, samples.base_seed, self.num_samples
+        ):
+            self.state = replace(self.state, labels=found)
+            yield self._report(f"Reading the labels of {found[0].num_samples:,} samples")
 
     def _count_dataset(self) -> int:
         number = self.reference.dataset.get("num_images", self.real.num_images)

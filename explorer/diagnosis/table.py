@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from explorer.diagnosis.types import Copying, Diagnosis, Duplicates, Sensitivity
+from explorer.diagnosis.types import Copying, Diagnosis, Duplicates, LabelFidelity, Sensitivity
 from explorer.diagnosis.verdict import format_count
 from training.tables import format_table
 
@@ -46,6 +46,8 @@ def _describe(diagnosis: Diagnosis) -> dict[str, str]:
             f"{mode.entropy:.2f} bits (real {mode.real_entropy:.2f}; classifier right"
             f" {mode.accuracy:.0%})" + (f", missing: {missing}" if missing else "")
         )
+    for label in diagnosis.labels:
+        facts[f"label {label.name} as asked"] = _describe_fidelity(label)
     if diagnosis.copying is not None:
         facts |= _describe_copying(diagnosis.copying)
     return facts
@@ -71,6 +73,15 @@ def _describe_sensitivity(found: Sensitivity) -> dict[str, str]:
         f"grey levels per step of {found.steps[-1]:g} in z": f"{found.mean_changes[-1]:.1f}"
         f" ({flat:.1f} to {strong:.1f}; two samples {found.between_samples:.1f})"
     }
+
+
+def _describe_fidelity(found: LabelFidelity) -> str:
+    if found.error is None:
+        return f"{found.value:.1%} (real {found.real_value:.1%})"
+    return (
+        f"rank correlation {found.value:.2f} (real {found.real_value:.2f}), mean error"
+        f" {found.error:.3g} (real {found.real_error:.3g})"
+    )
 
 
 def _describe_copying(found: Copying) -> dict[str, str]:

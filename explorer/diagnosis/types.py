@@ -207,6 +207,29 @@ class FeatureMap(Record):
     real_positions: NDArray[np.float32]
 
 
+@dataclass(frozen=True, eq=False)
+class LabelFidelity(Record):
+    """Hold, for one label, how well samples show what was asked for, read by a stranger.
+
+    `value` is the share of samples whose class is read right, or the rank correlation (Spearman) of
+    asked and read numbers, whose mean absolute error is `error`; `real_value` and `real_error` are
+    the same reader's on `num_real` real images it did not learn from. Of classes, `values` names
+    them, `shares` is the share read right of each, and `confusion` (C, C) counts samples by the
+    class asked for and the class read.
+    """
+
+    name: str
+    values: tuple[str, ...]
+    num_samples: int
+    value: float
+    real_value: float
+    num_real: int
+    error: float | None = None
+    real_error: float | None = None
+    shares: tuple[float, ...] = ()
+    confusion: NDArray[np.int64] | None = None
+
+
 @dataclass(frozen=True)
 class Finding(Record):
     """Hold what one part of the diagnosis says by itself."""
@@ -232,7 +255,8 @@ class Diagnosis(Record):
     """Hold one state of a running diagnosis of one model; parts are None until measured.
 
     `stage` is a sentence for the status line. `modes` stays empty where the reference has no
-    classifiers; `mode_note` then says so.
+    classifiers; `mode_note` then says so. `labels` stays empty where the model has none, or where
+    nobody can read them; `label_note` then says so.
     """
 
     model: str
@@ -251,6 +275,8 @@ class Diagnosis(Record):
     mode_note: str | None = None
     copying: Copying | None = None
     map: FeatureMap | None = None
+    labels: tuple[LabelFidelity, ...] = ()
+    label_note: str | None = None
 
 
 def _to_plain(value: Any) -> Any:

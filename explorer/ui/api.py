@@ -8,6 +8,7 @@ import gradio as gr
 from gradio import FileData
 
 from explorer.images import save_png
+from explorer.labels import Rows, choose_sheet, choose_stops, parse_values
 from explorer.latents import parse_seeds
 from explorer.recipe import Recipe
 from explorer.replay import render_recipe
@@ -15,7 +16,15 @@ from explorer.ui.components.model_cards import describe_card
 from explorer.ui.context import COMPUTE, MAX_SCORE_JOBS, SCORE, AppContext
 from explorer.ui.diagnosing import stream_cases
 from explorer.ui.errors import check_whole, show_project_errors
-from explorer.ui.morph import build_recipe, export_gif, render_position, set_export
+from explorer.ui.label_plans import get_layout
+from explorer.ui.morph import (
+    build_recipe,
+    check_ends,
+    check_model,
+    export_gif,
+    render_position,
+    set_export,
+)
 from explorer.ui.scoring import stream_board
 from explorer.ui.tabs.compare import check_models
 from training.metrics.extractors import DEFAULT_EXTRACTOR
@@ -32,14 +41,22 @@ def build_endpoints(context: AppContext) -> None:
 def build_sampling_endpoints(context: AppContext) -> None:
     """Register sample and compare."""
 
-    def save_grid(model: str, seeds: str, truncation: float, columns: int, size: int) -> Any:
+    def save_grid(
+        model: str, seeds: str, truncation: float, columns: int, size: int,
+        labels: str = "", across: str = "",
+    ) -> Any:  # fmt: skip
+        values = parse_values(labels, get_layout(context, model))
+        places, rows, across_columns = choose_sheet(
+            context.sampler, model, parse_seeds(seeds), values, across
+        )
         recipe = Recipe(
             kind="grid",
             model=model,
             checkpoint=context.library.get_fingerprint(model),
-            seeds=tuple(parse_seeds(seeds)),
+            seeds=places,
             truncation=truncation,
-            columns=check_whole(columns, "The number of columns"),
+            labels=rows,
+            columns=across_columns or check_whole(columns, "The number of columns"),
             size=check_whole(size, "The size"),
         )
         path = context.make_export_path(f"{model}-grid", ".png")
@@ -48,10 +65,20 @@ def build_sampling_endpoints(context: AppContext) -> None:
 
     @show_project_errors
     def sample(
-        model: str, seeds: str = "0-15", truncation: float = 1.0, columns: int = 4, size: int = 0
+        model: str,
+        seeds: str = "0-15",
+        truncation: float = 1.0,
+        columns: int = 4,
+        size: int = 0,
+        labels: str = "",
+        across: str = "",
     ) -> FileData:
-        """Make a grid of samples as a PNG; seeds are numbers and ranges such as "0-15, 42"."""
-        return save_grid(model, seeds, truncation, columns, size)
+        """Make a grid of samples as a PNG; seeds are numbers and ranges such as "0-15, 42".
+
+        Of a model with labels, labels such as "age=30" hold for all images, and the values of the
+        label that across names go across, one seed to a row.
+        """
+        return save_grid(model, seeds, truncation, columns, size, labels, across)
 
     @show_project_errors
     def compare(
@@ -110,9 +137,17 @@ def build_morph_endpoints(context: AppContext) -> None:
         t: float = 0.5,
         method: str = "slerp",
         truncation: float = 1.0,
+        labels: str = "",
+        to_labels: str = "",
+        sweep: str = "",
     ) -> FileData:
-        """Make the image at position t in [0, 1] between two seeds, as a PNG of native size."""
-        recipe = build_recipe(context, model, seed_a, seed_b, method, truncation)
+        """Make the image at position t in [0, 1] between two seeds, as a PNG of native size.
+
+        Of a model with labels, those such as "age=30" lead to to_labels; sweep names a label whose
+        values are gone through instead, at seed_a.
+        """
+        seeds, rows = plan_stops(context, model, (seed_a, seed_b), labels, to_labels, sweep)
+        recipe = build_recipe(context, model, seeds, method, truncation, rows)
         path = context.make_export_path(f"{model}-{seed_a}-to-{seed_b}-at-{t}", ".png")
         save_png(path, render_position(context, recipe, t))
         return describe_file(path)
@@ -129,9 +164,16 @@ def build_morph_endpoints(context: AppContext) -> None:
         is_ping_pong: bool = True,
         method: str = "slerp",
         truncation: float = 1.0,
+        labels: str = "",
+        to_labels: str = "",
+        sweep: str = "",
     ) -> FileData:
-        """Make a GIF from one seed to another; its recipe is in its comment."""
-        recipe = build_recipe(context, model, seed_a, seed_b, method, truncation)
+        """Make a GIF from one seed to another, or of a sweep; its recipe is in its comment.
+
+        Labels are given as to interpolate_frame.
+        """
+        seeds, rows = plan_stops(context, model, (seed_a, seed_b), labels, to_labels, sweep)
+        recipe = build_recipe(context, model, seeds, method, truncation, rows)
         recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong)
         *_, last = export_gif(context, recipe)
         assert last.path is not None
@@ -159,6 +201,21 @@ def build_library_endpoints(context: AppContext) -> None:
 
     gr.api(list_models, api_name="list_models")
     gr.api(rescan, api_name="rescan")
+
+
+def plan_stops(
+    context: AppContext,
+    model: str,
+    ends: tuple[Any, Any],
+    labels: str,
+    to_labels: str,
+    sweep: str,
+) -> tuple[tuple[int, ...], Rows]:
+    """Return the seeds and label rows that a morph goes through, as a program asks for them."""
+    layout = get_layout(context, check_model(context, model))
+    values, changes = parse_values(labels, layout), parse_values(to_labels, layout)
+    seeds = check_ends(*ends)
+    return choose_stops(context.sampler, model, seeds, values, changes, sweep)
 
 
 def describe_file(path: Path) -> Any:

@@ -14,10 +14,12 @@ import gradio as gr
 from explorer.diagnosis.on_disk import find_dataset_on_disk
 from explorer.diagnosis.results import DiagnosisResults
 from explorer.feature_bank import FeatureBank
+from explorer.label_reading import ReaderShelf
 from explorer.library import CheckpointLibrary
 from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
+from explorer.ui.components.label_panel import build_label_panel
 from explorer.worker import Worker
 from training.errors import ConfigError
 from training.files import get_cache_dir
@@ -56,6 +58,7 @@ class AppContext:
     def __post_init__(self) -> None:
         """Make what is built over the sampler; nothing is computed or loaded yet."""
         self.bank = FeatureBank(self.sampler)
+        self.readers = ReaderShelf(self.library)
         self.results = ScoreResults(self.scores or get_cache_dir() / "scores")
         self.diagnoses = DiagnosisResults()
 
@@ -127,6 +130,10 @@ class Page:
         self.morph_seed_b = gr.Number(1, label="Seed B", precision=0, min_width=100, render=False)
         self.morph_truncation = gr.Slider(
             0, 1, value=1, step=0.01, label="Truncation", render=False, buttons=[]
+        )
+        self.morph_panels = (
+            build_label_panel("Labels at A", "by seed A", render=False),
+            build_label_panel("Labels at B", "as at A", render=False),
         )
 
     def build_model_dropdown(self, num_models: int = 1, render: bool = True) -> gr.Dropdown:

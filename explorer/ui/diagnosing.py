@@ -124,7 +124,8 @@ def _stream_case(
 
     def make_stream() -> Iterator[Diagnosis]:
         samples = context.bank.open(name, context.bank.get_extractor(reference.extractor))
-        return stream_diagnosis(context.sampler, samples, reference, options, dataset)
+        reader = context.readers.find(name)
+        return stream_diagnosis(context.sampler, samples, reference, options, dataset, reader)
 
     known = context.diagnoses.find(key)
     if known is not None:

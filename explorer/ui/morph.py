@@ -1,5 +1,6 @@
 """What the Interpolate tab and the public endpoints both do: one frame, a preview, a GIF."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from explorer.animation import get_real_fps, save_gif
+from explorer.labels import Rows
 from explorer.paths import follow_path
 from explorer.recipe import Recipe
 from explorer.replay import count_images, iter_images, make_stop_vectors
@@ -16,7 +18,7 @@ from explorer.ui.context import AppContext
 from explorer.ui.errors import check_whole
 from training.errors import ConfigError
 
-PREVIEW_FRAMES = 61
+PREVIEW_FRAMES = 61  # at least: every stop has one of its own
 
 
 @dataclass(frozen=True)
@@ -30,24 +32,41 @@ class ExportStep:
 
 
 def build_recipe(
-    context: AppContext, model: str | None, seed_a: Any, seed_b: Any, method: str, truncation: float
+    context: AppContext,
+    model: str | None,
+    seeds: tuple[int, ...],
+    method: str,
+    truncation: float,
+    labels: Rows = (),
 ) -> Recipe:
-    """Build the recipe of a morph from what the widgets or a caller hold; raises ConfigError."""
-    if not model:
-        raise ConfigError(context.library.message or "No model is chosen: choose one.")
+    """Build the recipe of a morph through stops, as the page previews it; raises ConfigError."""
+    legs = max(1, len(seeds) - 1)
     return Recipe(
         kind="interpolation",
-        model=model,
-        checkpoint=context.library.get_fingerprint(model),
-        seeds=(check_whole(seed_a, "Seed A"), check_whole(seed_b, "Seed B")),
-        method=method,
+        model=check_model(context, model),
+        checkpoint=context.library.get_fingerprint(check_model(context, model)),
+        seeds=seeds,
         truncation=truncation,
-        num_frames=PREVIEW_FRAMES,
+        labels=labels,
+        method=method,
+        num_frames=legs * math.ceil((PREVIEW_FRAMES - 1) / legs) + 1,
     )
 
 
+def check_model(context: AppContext, model: str | None) -> str:
+    """Return the chosen model; raises ConfigError that says why there is none."""
+    if not model:
+        raise ConfigError(context.library.message or "No model is chosen: choose one.")
+    return model
+
+
+def check_ends(seed_a: Any, seed_b: Any) -> tuple[int, int]:
+    """Return both seeds of a morph; raises ConfigError."""
+    return check_whole(seed_a, "Seed A"), check_whole(seed_b, "Seed B")
+
+
 def render_preview(context: AppContext, recipe: Recipe) -> np.ndarray:
-    """Render the whole path in the model's own resolution, uint8 (61, H, W, C)."""
+    """Render the whole path in the model's own resolution, uint8 (T, H, W, C)."""
     return np.concatenate(list(iter_images(recipe, context.sampler)))
 
 
@@ -73,7 +92,7 @@ def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
         chunks.append(chunk)
         done += len(chunk)
         yield ExportStep(done, total)
-    name = f"{recipe.model}-{recipe.seeds[0]}-to-{recipe.seeds[1]}"
+    name = f"{recipe.model}-{recipe.seeds[0]}-to-{recipe.seeds[-1]}"
     path = context.make_export_path(name, ".gif")
     save_gif(path, np.concatenate(chunks), recipe.fps, recipe=recipe)
     yield ExportStep(total, total, path, get_real_fps(recipe.fps))

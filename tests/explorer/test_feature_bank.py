@@ -167,9 +167,8 @@ SHADES = LabelLayout((ClassLabel("shade", ("dark", "middle", "light"), (0.25, 0.
 class ClassPainter(nn.Module):
     """Paint every image of class k in the grey of 0.5 k - 0.5."""
 
-    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        assert labels is not None
-        grey = 0.5 * labels[:, 0] - 0.5
+    def render(self, z: Tensor, vectors: Tensor) -> Tensor:
+        grey = 0.5 * vectors.argmax(dim=1) - 0.5
         return grey[:, None, None, None].expand(-1, 3, 32, 32)
 
 

@@ -66,6 +66,13 @@ window.LX = window.LX || {};
     return { size: Math.floor(width / columns) - pad, columns };
   };
 
+  // Size of a frame in a sheet whose number of columns is given; smaller than this it scrolls.
+  LX.fitColumns = ({ columns, native, width, pad, side, largest }) => {
+    const step = Math.max(8, native[0] / 4);
+    const fitting = Math.floor(((width - side) / columns - pad) / step) * step;
+    return { size: Math.max(32, Math.min(largest, fitting)), columns };
+  };
+
   // Whole multiples show every pixel as a square; anything small and uneven is better smoothed.
   LX.isCrisp = (shown, native) => {
     const scale = (shown * (window.devicePixelRatio || 1)) / native;
@@ -82,6 +89,13 @@ window.LX = window.LX || {};
     event.preventDefault();
     return next >= 0 && next < count ? next : null;
   };
+
+  LX.spellLabel = (name) => name.replaceAll("_", " ");
+
+  // Values of labels that are colours are shown as such.
+  LX.isColour = (value) => /^#[0-9a-f]{6}$/i.test(value);
+  LX.drawColour = (value) => (LX.isColour(value)
+    ? LX.el("i", { class: "lx-colour", style: `background:${value}`, "aria-hidden": "true" }) : null);
 
   LX.showNotice = (element, text) =>
     element.replaceChildren(LX.el("p", { class: "lx-notice", text }));

@@ -112,19 +112,13 @@
 
   const isAmiss = (mode) => mode.missing.length * 100 + mode.rare.length;
 
-  LX.spellLabel = (name) => name.replaceAll("_", " ");
-
-  // Values that are colours are shown as such.
-  const drawColour = (value) => (/^#[0-9a-f]{6}$/i.test(value)
-    ? el("i", { class: "lx-colour", style: `background:${value}`, "aria-hidden": "true" }) : null);
-
   function drawMode(mode) {
     const order = mode.values.map((_, index) => index).sort((a, b) => mode.real_shares[b] - mode.real_shares[a]);
     const largest = Math.max(...mode.shares, ...mode.real_shares);
     const rows = order.map((index) => {
       const value = mode.values[index];
       const state = mode.missing.includes(value) ? "missing" : mode.rare.includes(value) ? "rare" : "";
-      return el("tr", { "data-state": state }, el("th", { scope: "row" }, drawColour(value), el("span", { text: value, title: value }),
+      return el("tr", { "data-state": state }, el("th", { scope: "row" }, LX.drawColour(value), el("span", { text: value, title: value }),
         state ? el("em", { text: state }) : null),
       el("td", { class: "lx-bar-cell" }, LX.drawBar(mode.shares[index], mode.real_shares[index], largest)),
       el("td", { class: "lx-number", text: LX.formatShare(mode.shares[index]) }),
@@ -243,6 +237,9 @@
       read: (data) => data.spread, draw: drawSpread },
     { key: "modes", title: "Known modes", question: "Is every known kind of image there, as often as it should be?",
       read: (data, cases) => (data.modes && data.modes.length ? listModes(data, cases) : null), note: (data) => data.mode_note, draw: drawModes },
+    { key: "labels", title: "Labels", question: "Does a stranger read in the samples what was asked for?",
+      read: (data) => (data.labels && data.labels.length ? data.labels : null), note: (data) => data.label_note,
+      draw: (cell, data) => LX.drawFidelity(cell, data) },
     { key: "map", title: "Map", question: "Where do samples lie among real images?",
       read: (data) => data.map && [data.map, data.is_done], draw: drawMap },
     { key: "sensitivity", title: "Sensitivity", question: "How far does the image move per step in z?",

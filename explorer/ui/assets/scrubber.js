@@ -81,16 +81,28 @@ LX.scrubber = (element, context) => {
     animation = requestAnimationFrame(step);
   }
 
+  // The value of the label that is swept: between two numbers those between, between classes none.
+  function nameStop(place) {
+    const [low, high] = [data.stops[Math.floor(place)], data.stops[Math.ceil(place)]];
+    if (low === high) return LX.spellLabel(low);
+    const areNumbers = data.stops.length === 2 && [low, high].every((text) => Number.isFinite(Number(text)));
+    return areNumbers ? Number((Number(low) + (place % 1) * (Number(high) - Number(low))).toPrecision(3)).toString() : "";
+  }
+
   function drawStrip() {
     const isNarrow = element.clientWidth < 560;
-    const count = isNarrow ? 7 : 11;
+    // As many as are large enough, and every stop of a sweep among them.
+    const legs = data.stops.length - 1;
+    const perLeg = Math.ceil((isNarrow ? 6 : 10) / legs);
+    const count = legs * perLeg + 1;
     strip.replaceChildren(...Array.from({ length: count }, (_, index) => {
       const position = index / (count - 1);
       const canvas = el("canvas", { "aria-hidden": "true" });
       drawFromSprite(canvas, position);
       return el("button", { type: "button", class: "lx-frame", "data-t": position,
         "aria-label": `Go to t = ${position.toFixed(2)}`, onclick: () => { stop(); moveTo(position); } },
-      canvas, el("span", { class: "lx-edge", text: position.toFixed(2).replace(/^0/, "") }));
+      canvas, el("span", { class: "lx-edge",
+        text: data.is_sweep ? nameStop(index / perLeg) : position.toFixed(2).replace(/^0/, "") }));
     }));
   }
 
@@ -99,7 +111,7 @@ LX.scrubber = (element, context) => {
     root.classList.toggle("is-crisp", isCrisp);
     ends.forEach((end, index) => {
       drawFromSprite(end.querySelector("canvas"), index);
-      end.querySelector("b").textContent = String(data.seeds[index]);
+      end.querySelector("b").textContent = data.stops[index * (data.stops.length - 1)];
     });
     drawStrip();
     follow();

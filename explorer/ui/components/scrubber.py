@@ -1,6 +1,6 @@
 """The morph: both ends, a stage, a slider that follows the hand, and a film strip."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
@@ -44,12 +44,18 @@ def build_scrubber(render_frame: Callable[[dict[str, Any]], dict[str, Any]]) -> 
     )
 
 
-def describe_morph(request: dict[str, Any], frames: np.ndarray) -> dict[str, Any]:
-    """Describe a rendered path, uint8 (T, H, W, C), and the request that made it."""
+def describe_morph(
+    request: dict[str, Any], frames: np.ndarray, stops: Sequence[str], is_sweep: bool = False
+) -> dict[str, Any]:
+    """Describe a rendered path, uint8 (T, H, W, C), the request that made it, and its stops.
+
+    The stops are named by their seeds, or in a sweep by the values of the label that is swept.
+    """
     count, height, width = frames.shape[:3]
     return {
         "request": request,
-        "seeds": [request["seed_a"], request["seed_b"]],
+        "stops": list(stops),
+        "is_sweep": is_sweep,
         "size": [width, height],
         "count": count,
         "columns": SPRITE_COLUMNS,

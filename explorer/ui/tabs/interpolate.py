@@ -6,14 +6,19 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.recipe import RESIZE_METHODS
+from explorer.labels import Rows
+from explorer.recipe import MAX_STOPS, RESIZE_METHODS, Recipe
 from explorer.ui.components.progress_line import build_progress_line, describe_progress
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
 from explorer.ui.context import COMPUTE, PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
-from explorer.ui.errors import answer_project_errors, show_project_errors
+from explorer.ui.errors import answer_project_errors, check_whole, show_project_errors
+from explorer.ui.label_controls import LabelControls, connect_label_controls
+from explorer.ui.label_plans import MorphPlan, plan_morph
 from explorer.ui.morph import (
     build_recipe,
+    check_ends,
+    check_model,
     export_gif,
     render_position,
     render_preview,
@@ -22,6 +27,7 @@ from explorer.ui.morph import (
 from training.errors import ConfigError
 
 METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
+NUM_OPTIONS = 5  # of an export, behind the inputs of the path
 SIZES = [("As the model made it", 0), *((str(size), size) for size in (128, 256, 384, 512))]
 
 
@@ -53,6 +59,7 @@ def build_tab(context: AppContext, page: Page) -> None:
                 page.morph_seed_b.render()
             method = gr.Radio(METHODS, value="slerp", label="Path")
             page.morph_truncation.render()
+            labels = build_labels(page)
             gr.HTML("<h3>Make a GIF</h3>")
             with gr.Row():
                 frames = gr.Number(60, label="Frames from A to B", precision=0, min_width=100)
@@ -77,12 +84,25 @@ def build_tab(context: AppContext, page: Page) -> None:
             )
             download = gr.DownloadButton("Download GIF", visible=False)
 
-    path = [page.morph_model, page.morph_seed_a, page.morph_seed_b, method, page.morph_truncation]
-    connect_morph(context, page, scrubber, path, method)
+    path = [
+        page.morph_model, page.morph_seed_a, page.morph_seed_b, method, page.morph_truncation,
+        *labels.panels, labels.sweep,
+    ]  # fmt: skip
+    connect_morph(context, page, scrubber, path)
+    connect_label_controls(context, page, page.morph_model, labels)
     options = [frames, fps, size, resize, is_ping_pong]
     connect_export(
         context, [*path, *options], ExportWidgets(start, cancel, progress, result, download)
     )
+
+
+def build_labels(page: Page) -> LabelControls:
+    """Build the controls of labels, which a model without any leaves hidden."""
+    with gr.Column(visible=False, elem_classes="lx-label-group") as group:
+        sweep = gr.Dropdown([("None", "")], value="", label="Sweep a label, holding seed A")
+        for panel in page.morph_panels:
+            panel.render()
+    return LabelControls(group, page.morph_panels, sweep, "None: from A to B")
 
 
 def build_frame_renderer(context: AppContext) -> Any:
@@ -92,13 +112,14 @@ def build_frame_renderer(context: AppContext) -> Any:
     def render_frame(request: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(request, dict) or not isinstance(request.get("t"), (int, float)):
             raise ConfigError("The page asked for a frame without a position: reload it.")
+        seeds, rows = read_stops(request)
         recipe = build_recipe(
             context,
             str(request.get("model")),
-            request.get("seed_a"),
-            request.get("seed_b"),
+            seeds,
             str(request.get("method")),
             float(request.get("truncation", 1.0)),
+            rows,
         )
         t = float(request["t"])
         return {"t": t, "src": encode_png(render_position(context, recipe, t))}
@@ -106,29 +127,40 @@ def build_frame_renderer(context: AppContext) -> Any:
     return render_frame
 
 
-def connect_morph(
-    context: AppContext, page: Page, scrubber: gr.HTML, path: list[Any], method: gr.Radio
-) -> None:
+def read_stops(request: dict[str, Any]) -> tuple[tuple[int, ...], Rows]:
+    """Return the seeds and label rows that the page sent; raises ConfigError."""
+    seeds, rows = request.get("seeds"), request.get("labels")
+    are_numbers = isinstance(rows, list) and all(
+        isinstance(row, list) and all(isinstance(value, (int, float)) for value in row)
+        for row in rows[: MAX_STOPS + 1]
+    )
+    if not isinstance(seeds, list) or not are_numbers:
+        raise ConfigError("The page asked for a frame without its stops: reload it.")
+    assert isinstance(rows, list)
+    labels = tuple(tuple(map(float, row)) for row in rows[: MAX_STOPS + 1])
+    return tuple(check_whole(seed, "A seed") for seed in seeds[: MAX_STOPS + 1]), labels
+
+
+def connect_morph(context: AppContext, page: Page, scrubber: gr.HTML, path: list[Any]) -> None:
     """Render the path whenever one of its inputs changes, and when the page opens."""
 
     @show_project_errors
-    def draw(
-        model: str | None, seed_a: float, seed_b: float, method: str, truncation: float
-    ) -> dict[str, Any]:
-        if not model:
+    def draw(*inputs: Any) -> dict[str, Any]:
+        if not inputs[0]:
             return {"message": context.library.message or "Choose a model."}
-        recipe = build_recipe(context, model, seed_a, seed_b, method, truncation)
+        recipe, plan = plan_recipe(context, *inputs)
         request = {
-            "model": model,
-            "seed_a": recipe.seeds[0],
-            "seed_b": recipe.seeds[1],
-            "method": method,
-            "truncation": truncation,
+            "model": recipe.model,
+            "seeds": recipe.seeds,
+            "labels": recipe.labels,
+            "method": recipe.method,
+            "truncation": recipe.truncation,
         }
-        return describe_morph(request, render_preview(context, recipe))
+        frames = render_preview(context, recipe)
+        return describe_morph(request, frames, plan.texts, plan.is_sweep)
 
     gr.on(
-        [widget.change for widget in path],
+        [*(widget.change for widget in path), *(panel.input for panel in page.morph_panels)],
         draw,
         path,
         scrubber,
@@ -140,16 +172,31 @@ def connect_morph(
     page.on_load(draw, path, scrubber)
 
 
+def plan_recipe(
+    context: AppContext,
+    model: str | None,
+    seed_a: Any,
+    seed_b: Any,
+    method: str,
+    truncation: float,
+    panel_a: dict[str, Any] | None,
+    panel_b: dict[str, Any] | None,
+    sweep: str | None,
+) -> tuple[Recipe, MorphPlan]:
+    """Build the recipe of what the controls hold, and the plan behind it; raises ConfigError."""
+    ends = check_ends(seed_a, seed_b)
+    plan = plan_morph(context, check_model(context, model), ends, (panel_a, panel_b), sweep)
+    recipe = build_recipe(context, model, plan.seeds, method, truncation, plan.rows)
+    return recipe, plan
+
+
 def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidgets) -> None:
     """Make a GIF in steps that can be cancelled, show it and offer it for download."""
 
     @show_project_errors
-    def make(
-        model: str, seed_a: float, seed_b: float, method: str, truncation: float,
-        frames: float, fps: float, size: int, resize: str, is_ping_pong: bool,
-    ) -> Iterator[list[Any]]:  # fmt: skip
-        recipe = build_recipe(context, model, seed_a, seed_b, method, truncation)
-        recipe = set_export(recipe, frames, fps, size, resize, is_ping_pong)
+    def make(*inputs: Any) -> Iterator[list[Any]]:
+        path, options = inputs[:-NUM_OPTIONS], inputs[-NUM_OPTIONS:]
+        recipe = set_export(plan_recipe(context, *path)[0], *options)
         for step in export_gif(context, recipe):
             if step.path is not None:
                 text = f"{step.total} frames, {step.fps:.4g} per second"

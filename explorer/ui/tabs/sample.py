@@ -1,22 +1,29 @@
-"""Sample: images by seed on a contact sheet."""
+"""Sample: images by seed, and by label, on a contact sheet."""
 
+import html
 import math
 import random
 from typing import Any
 
 import gradio as gr
+import torch
 
 from explorer.images import save_png
 from explorer.latents import MAX_SEED
 from explorer.recipe import RESIZE_METHODS, Recipe
 from explorer.replay import render_recipe
-from explorer.ui.components.contact_sheet import build_contact_sheet, describe_sheet
+from explorer.ui.components.contact_sheet import SheetLabels, build_contact_sheet, describe_sheet
+from explorer.ui.components.label_panel import build_label_panel
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.downloads import connect_download
 from explorer.ui.errors import check_whole, show_project_errors
+from explorer.ui.label_controls import LabelControls, connect_label_controls, set_row
+from explorer.ui.label_plans import SheetPlan, plan_sheet
+from training.errors import ConfigError
 
 SIZES = {"As the model made it": 0, "128": 128, "256": 256, "512": 512, "1024": 1024}
 WHOLE_SHEET, CHOSEN_IMAGE = "Whole sheet", "Chosen image"
+Chosen = dict[str, Any]
 
 
 def build_tab(context: AppContext, page: Page) -> None:
@@ -30,37 +37,102 @@ def build_tab(context: AppContext, page: Page) -> None:
             with gr.Row():
                 seed = gr.Number(0, label="First seed", precision=0, min_width=100)
                 dice = gr.Button("Roll", elem_classes="lx-dice", min_width=70)
-            count = gr.Slider(1, 64, value=16, step=1, label="How many", buttons=[])
+            count = gr.Slider(1, 64, value=16, step=1, label="How many seeds", buttons=[])
             truncation = gr.Slider(0, 1, value=1, step=0.01, label="Truncation", buttons=[])
+            labels, is_read = build_labels()
             gr.HTML("<h3>Save as PNG</h3>")
             what = gr.Radio([WHOLE_SHEET, CHOSEN_IMAGE], value=WHOLE_SHEET, label="Save what")
             size = gr.Dropdown(list(SIZES), value="256", label="Pixels per image")
             resize = gr.Radio(list(RESIZE_METHODS), value="lanczos", label="Enlarge with")
             save = gr.Button("Save PNG")
 
+    draw, make_png = build_drawer(context), build_saver(context)
+    asked = [model, seed, count, truncation, labels.panels[0], labels.sweep]
+    inputs = [*asked, is_read]
+    follow: dict[str, Any] = {**PRIVATE, "concurrency_id": "sample", "concurrency_limit": 2}
+    gr.on(
+        [
+            model.change, seed.input, count.input, truncation.input, labels.panels[0].input,
+            labels.sweep.input, is_read.input,
+        ],
+        draw,
+        inputs,
+        sheet,
+        trigger_mode="always_last",
+        **follow,
+    )  # fmt: skip
+    connect_label_controls(context, page, model, labels)
+    dice.click(roll_seed, None, seed, queue=False, **PRIVATE).then(draw, inputs, sheet, **follow)
+    page.on_load(draw, inputs, sheet)
+    sheet.choose(take_chosen, None, chosen, queue=False, **PRIVATE)
+    connect_download(save, make_png, [*asked, chosen, what, size, resize], concurrency_id="sample")
+    connect_sending(context, page, sheet)
+
+
+def build_labels() -> tuple[LabelControls, gr.Checkbox]:
+    """Build the controls of labels, hidden for models without any, and the reader's switch."""
+    with gr.Column(visible=False, elem_classes="lx-label-group") as group:
+        panel = build_label_panel("Labels", "by seed")
+        across = gr.Dropdown([("None", "")], value="", label="All values across")
+        is_read = gr.Checkbox(
+            False, label="Read the labels", info="By a network that learned from real images only."
+        )
+    return LabelControls(group, (panel,), across, "None: the labels above"), is_read
+
+
+def build_drawer(context: AppContext) -> Any:
+    """Build the function that draws the sheet."""
+
     @show_project_errors
-    def draw(model: str | None, seed: float, count: float, truncation: float) -> dict[str, Any]:
+    def draw(
+        model: str | None, seed: float, count: float, truncation: float,
+        panel: dict[str, Any] | None, across: str | None, is_read: bool,
+    ) -> dict[str, Any]:  # fmt: skip
         if not model:
             return {"message": context.library.message or "Choose a model."}
-        seeds = list_seeds(seed, count)
-        images = context.sampler.sample_seeds(model, seeds, truncation)
-        return describe_sheet(model, seeds, truncation, images)
+        plan = plan_sheet(context, model, list_seeds(seed, count), panel, across)
+        rows = torch.tensor(plan.rows) if plan.rows else None
+        images = context.sampler.sample_seeds(model, plan.seeds, truncation, rows)
+        readings = read_labels(context, model, images, plan) if is_read and plan.rows else ()
+        labels = SheetLabels(plan.layout, plan.rows, readings, plan.across)
+        return describe_sheet(model, plan.seeds, truncation, images, labels)
+
+    return draw
+
+
+def read_labels(context: AppContext, model: str, images: Any, plan: SheetPlan) -> Any:
+    """Read the labels of a sheet's images; without a reader the page says so and shows none."""
+    try:
+        return context.readers.read(model, images, plan.rows)
+    except ConfigError as error:
+        gr.Warning(html.escape(str(error), quote=False), duration=8, title="Nobody can read these")
+        return ()
+
+
+def build_saver(context: AppContext) -> Any:
+    """Build the function that saves the sheet, or the chosen image."""
 
     @show_project_errors
     def make_png(
-        model: str, seed: float, count: float, truncation: float, chosen: int | None, what: str,
-        size: str, resize: str,
+        model: str, seed: float, count: float, truncation: float, panel: dict[str, Any] | None,
+        across: str | None, chosen: Chosen | None, what: str, size: str, resize: str,
     ) -> str:  # fmt: skip
+        plan = plan_sheet(context, model, list_seeds(seed, count), panel, across)
         is_single = what == CHOSEN_IMAGE
-        first = check_whole(seed, "The first seed") if chosen is None else chosen
-        seeds = [first] if is_single else list_seeds(seed, count)
+        seeds, rows = plan.seeds, plan.rows
+        if is_single and chosen is not None:
+            seeds = (check_whole(chosen["seed"], "The seed"),)
+            rows = (tuple(chosen["row"]),) if chosen["row"] else ()
+        elif is_single:
+            seeds, rows = seeds[:1], rows[:1]
         recipe = Recipe(
             kind="sample" if is_single else "grid",
             model=model or "",
             checkpoint=context.library.get_fingerprint(model or ""),
-            seeds=tuple(seeds),
+            seeds=seeds,
             truncation=truncation,
-            columns=math.ceil(math.sqrt(len(seeds))),
+            labels=rows,
+            columns=plan.columns or math.ceil(math.sqrt(len(seeds))),
             size=SIZES[size],
             resize=resize,
         )
@@ -69,21 +141,7 @@ def build_tab(context: AppContext, page: Page) -> None:
         save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
         return str(path)
 
-    inputs: list[Any] = [model, seed, count, truncation]
-    follow: dict[str, Any] = {**PRIVATE, "concurrency_id": "sample", "concurrency_limit": 2}
-    gr.on(
-        [model.change, seed.input, count.input, truncation.input],
-        draw,
-        inputs,
-        sheet,
-        trigger_mode="always_last",
-        **follow,
-    )
-    dice.click(roll_seed, None, seed, queue=False, **PRIVATE).then(draw, inputs, sheet, **follow)
-    page.on_load(draw, inputs, sheet)
-    sheet.choose(take_chosen, None, chosen, queue=False, **PRIVATE)
-    connect_download(save, make_png, [*inputs, chosen, what, size, resize], concurrency_id="sample")
-    connect_sending(page, sheet)
+    return make_png
 
 
 def list_seeds(first: float | None, count: float) -> list[int]:
@@ -98,17 +156,24 @@ def roll_seed() -> int:
     return random.randrange(100_000)
 
 
-def take_chosen(event: gr.EventData) -> int:
-    """Return the seed of the frame that was chosen on the sheet."""
-    return int(event.seed)
+def take_chosen(event: gr.EventData) -> Chosen:
+    """Return the seed and labels of the frame that was chosen on the sheet."""
+    return {"seed": int(event.seed), "row": event.row}
 
 
-def connect_sending(page: Page, sheet: gr.HTML) -> None:
-    """Let the loupe's buttons put a seed into Interpolate and go there."""
+def connect_sending(context: AppContext, page: Page, sheet: gr.HTML) -> None:
+    """Let the loupe's buttons put a seed and its labels into Interpolate and go there."""
 
-    def send(event: gr.EventData) -> list[Any]:
-        return [event.model, int(event.seed), event.truncation, gr.Tabs(selected="interpolate")]
+    def build_sender(side: int) -> Any:
+        def send(event: gr.EventData, panel: dict[str, Any]) -> list[Any]:
+            value = set_row(context, panel, event.model, event.row)
+            tab = gr.Tabs(selected="interpolate")
+            return [event.model, int(event.seed), event.truncation, value, tab]
 
-    for listener, seed in ((sheet.use_a, page.morph_seed_a), (sheet.use_b, page.morph_seed_b)):
-        outputs = [page.morph_model, seed, page.morph_truncation, page.tabs]
-        listener(send, None, outputs, queue=False, **PRIVATE)
+        return send
+
+    for side, listener in enumerate((sheet.use_a, sheet.use_b)):
+        seed = (page.morph_seed_a, page.morph_seed_b)[side]
+        panel = page.morph_panels[side]
+        outputs = [page.morph_model, seed, page.morph_truncation, panel, page.tabs]
+        listener(build_sender(side), panel, outputs, queue=False, **PRIVATE)

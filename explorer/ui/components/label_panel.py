@@ -1,0 +1,69 @@
+"""Controls made from a model's labels: a choice for classes, a slider for numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import gradio as gr
+
+from training.errors import ConfigError
+from training.labels import ClassLabel, Label, LabelLayout, NumberLabel
+
+
+def build_label_panel(title: str, unset: str, render: bool = True) -> gr.HTML:
+    """Build the controls; event input tells that the hand changed one.
+
+    ``unset`` says what holds for a label without a value, such as "by seed".
+    """
+    return gr.HTML(
+        value={"title": title, "unset": unset, "labels": [], "chosen": {}},
+        html_template='<div class="lx-labels"></div>',
+        js_on_load="LX.labelPanel(element, {trigger, props, watch});",
+        apply_default_css=False,
+        render=render,
+    )
+
+
+def describe_panel(
+    panel: Mapping[str, Any] | None, layout: LabelLayout, chosen: Mapping[str, float] | None = None
+) -> dict[str, Any]:
+    """Describe the controls of a layout, keeping what is chosen where the layout has it too."""
+    kept = read_panel(panel, layout) if chosen is None else dict(chosen)
+    return {
+        "title": str((panel or {}).get("title", "")),
+        "unset": str((panel or {}).get("unset", "")),
+        "labels": [describe_label(label) for label in layout],
+        "chosen": kept,
+    }
+
+
+def describe_label(label: Label) -> dict[str, Any]:
+    """Describe a label as what the page needs for its control."""
+    if isinstance(label, ClassLabel):
+        return {"name": label.name, "values": list(label.values)}
+    assert isinstance(label, NumberLabel)
+    stops = label.list_stops(2)
+    is_whole = all(float(value).is_integer() for value in label.quantiles)
+    step = 1 if is_whole and label.high - label.low >= 10 else (label.high - label.low) / 100
+    return {
+        "name": label.name,
+        "low": label.low,
+        "high": label.high,
+        "step": step,
+        "middle": (stops[0] + stops[1]) / 2,
+    }
+
+
+def read_panel(panel: Mapping[str, Any] | None, layout: LabelLayout) -> dict[str, float]:
+    """Read what is chosen; values that the layout does not have are those of another model."""
+    chosen = (panel or {}).get("chosen")
+    found: dict[str, float] = {}
+    for label in layout:
+        value = chosen.get(label.name) if isinstance(chosen, dict) else None
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            continue
+        try:
+            label.check(float(value))
+        except ConfigError:
+            continue
+        found[label.name] = float(value)
+    return found
