@@ -126,6 +126,9 @@ def describe_labels(header: CheckpointHeader) -> list[tuple[str, str]]:
             )
             if found["predictor"] is not None:
                 text += f"; the model's own predictor {format_agreement(found['predictor'])}"
+            if found.get("diversity") is not None:
+                ratio = found["diversity"]["mean"]
+                text += f"; within a value samples differ {ratio:.2f} times as much as real images"
         rows.append((f"label {label.name}", text))
     return rows
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
 from training.metrics.estimator import ScoreEstimator
 from training.metrics.extractors import Extractor, load_extractor
+from training.metrics.label_diversity import measure_diversity
 from training.metrics.label_fidelity import FidelityMeter, LabelFidelity
 from training.metrics.label_reader import NUM_IMAGES_SEEN, LabelReader, train_reader
 from training.metrics.reader_files import find_reader, list_reader_folders, load_reader, save_reader
@@ -118,7 +119,7 @@ class TrainingScorer:
         the ``critic``. Several processes share the samples, and the main one alone has the score,
         of the same samples in the same order as one process would; the others get None.
         """
-        source = make_labelled_images(generator, self._device)
+        source, kept = make_labelled_images(generator, self._device), []
         running = ScoreEstimator(self.reference, self.extractor)
         meter = FidelityMeter(self._labels.layout, self.reader, critic) if self._labels else None
         num_samples = self._config.score_samples
@@ -130,9 +131,24 @@ class TrainingScorer:
                 running.update(features)
                 if meter is not None:
                     meter.add(readings)
+                    kept.append(features)
         if not self._processes.is_main:
             return None
-        return TrainingScore(running.compute(), meter.compute() if meter else None)
+        labels = self._finish_labels(meter, np.concatenate(kept)) if meter else None
+        return TrainingScore(running.compute(), labels)
+
+    def _finish_labels(
+        self, meter: FidelityMeter, features: NDArray[np.float32]
+    ) -> tuple[LabelFidelity, ...]:
+        """Compute fidelities, and the diversity within labels where real features are at hand."""
+        found, real = meter.compute(), self.reference.real
+        if self._labels is None or real is None:
+            return found
+        layout, rows = self._labels.layout, self._labels.rows[real.indices]
+        spreads = measure_diversity(layout, features, meter.asked, real.features, rows)
+        return tuple(
+            replace(one, diversity=spread) for one, spread in zip(found, spreads, strict=True)
+        )
 
     def _measure_share(
         self, source: MakeLabelled, meter: FidelityMeter | None, start: int

@@ -10,6 +10,7 @@ import torch
 
 from explorer.__main__ import main
 from explorer.label_reading import ReaderShelf, Reading, compare_rows
+from explorer.labels import choose_rows
 from explorer.library import CheckpointLibrary
 from explorer.recipe import Recipe, read_recipe
 from explorer.replay import make_label_vectors, render_recipe, replay_recipe
@@ -17,29 +18,16 @@ from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.context import AppContext
 from explorer.ui.morph import render_position
-from training.checkpoint import CheckpointHeader, load_header, save_generator
+from tests.explorer.labelled import LAYOUT, save_labelled_model, save_untrained_reader
+from training.checkpoint import load_header
 from training.errors import ConfigError
-from training.labels import ClassLabel, LabelLayout, NumberLabel
-from training.models import ModelConfig, build_generator
-
-LAYOUT = LabelLayout(
-    (ClassLabel("hair", ("short", "long"), (0.5, 0.5)), NumberLabel("age", (0.0, 40.0, 100.0)))
-)
-CONFIG = ModelConfig("label_gan", z_dim=8, width=4, img_resolution=32, labels=LAYOUT)
+from training.metrics.reader_files import load_reader
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Return a folder with the checkpoint faces, whose images differ by label and latent."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        generator = build_generator(CONFIG).eval()
-        torch.nn.init.normal_(generator.get_buffer("templates"))
-        with torch.no_grad():
-            for weights in generator.parameters():
-                if weights.ndim == 4:
-                    weights.mul_(5)
-    save_generator(tmp_path / "faces.safetensors", generator, CheckpointHeader(CONFIG))
+    """Return a folder with the checkpoint faces."""
+    save_labelled_model(tmp_path)
     return tmp_path
 
 
@@ -174,9 +162,26 @@ def test_what_was_read_stands_beside_what_was_asked() -> None:
     assert compare_rows(LAYOUT, (1.0, 30.0), (1.0, 30.0))[0].is_right is True
 
 
+def test_images_are_read_by_the_reader_of_what_the_model_learned(
+    folder: Path, sampler: Sampler
+) -> None:
+    path = save_untrained_reader(folder)
+    rows = choose_rows(sampler, "faces", range(6), {})
+    images = sampler.sample_seeds("faces", range(6))
+    found = ReaderShelf(sampler.library).read("faces", images, rows)
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    with torch.inference_mode():
+        read = load_reader(path).read(pixels)
+    hairs = LAYOUT.labels[0]
+    for row, one, (hair, age) in zip(rows, read, found, strict=True):
+        assert (hair.asked, hair.read) == (hairs.format(row[0]), hairs.format(one[0]))
+        assert hair.is_right == (row[0] == one[0])
+        assert (age.asked, age.read) == (f"{row[1]:.4g}", f"{one[1]:.4g}")
+
+
 def test_a_model_whose_labels_nobody_learned_to_read_says_so(folder: Path) -> None:
     shelf = ReaderShelf(CheckpointLibrary(folder))
-    with pytest.raises(ConfigError, match=r"No reader of these images .*python -m training reader"):
+    with pytest.raises(ConfigError, match=r"No reader of Toy .*python -m training reader"):
         shelf.get("faces")
 
 

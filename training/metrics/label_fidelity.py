@@ -12,6 +12,7 @@ from training.errors import MetricError
 from training.images import to_float
 from training.labels import LabelLayout
 from training.metrics.label_agreement import LabelAgreement, measure_agreement
+from training.metrics.label_diversity import LabelDiversity
 from training.metrics.label_reader import LabelReader
 from training.metrics.sampling import MakeLabelled
 
@@ -26,11 +27,13 @@ class LabelFidelity:
 
     ``fidelity`` is what the independent reader reads, ``real`` the same reader on real images that
     it did not learn from, ``predicted`` what the generator's own predictor reads; None without one.
+    ``diversity`` says how far images of one value differ; None where features are not at hand.
     """
 
     fidelity: LabelAgreement
     real: LabelAgreement
     predicted: LabelAgreement | None
+    diversity: LabelDiversity | None = None
 
     @property
     def hidden_information(self) -> float | None:
@@ -50,6 +53,7 @@ class LabelFidelity:
             "reader_on_real": self.real.describe(),
             "predictor": None if self.predicted is None else self.predicted.describe(),
             "hidden_information": self.hidden_information,
+            "diversity": None if self.diversity is None else self.diversity.describe(),
         }
 
 
@@ -89,6 +93,11 @@ class FidelityMeter:
     def add(self, readings: Readings) -> None:
         """Take readings into account."""
         self._readings.append(readings)
+
+    @property
+    def asked(self) -> Readings:
+        """Return the label rows asked for so far, (N, L)."""
+        return np.concatenate(self._readings)[:, : len(self._layout)]
 
     def compute(self) -> tuple[LabelFidelity, ...]:
         """Compare all readings so far, label by label."""

@@ -1,0 +1,169 @@
+"""Labels on the page: what the hand asks for, the pixels that come, and who reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+
+from explorer.recipe import read_recipe
+from tests.browser.conftest import PHONE, OpenPage, open_tab, read_uri
+from tests.explorer.labelled import LAYOUT, save_labelled_model, save_untrained_reader
+from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+FRAMES = ".lx-sample .lx-frame"
+SETTLED = """() => {
+  const morph = document.querySelector(".lx-morph");
+  return morph.dataset.exact === Number(morph.querySelector("input").value).toFixed(3);
+}"""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LiveApp]:
+    """Serve a model with labels, a reader of them, and a model without."""
+    root = tmp_path_factory.mktemp("labels")
+    folder = root / "checkpoints"
+    folder.mkdir()
+    save_labelled_model(folder)
+    save_untrained_reader(folder)
+    save_small_checkpoint(folder, "plain", "dcgan", 8)
+    with serve(folder, root / "exports") as app:
+        yield app
+
+
+@pytest.fixture(scope="module")
+def only_labelled(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LiveApp]:
+    """Serve a model with labels alone, which nobody can read."""
+    root = tmp_path_factory.mktemp("only")
+    folder = root / "checkpoints"
+    folder.mkdir()
+    save_labelled_model(folder)
+    with serve(folder, root / "exports") as app:
+        yield app
+
+
+@pytest.fixture
+def page(app: LiveApp, open_page: OpenPage) -> Page:
+    """Open the app and choose faces."""
+    page = open_page(app.url)
+    page.wait_for_selector(f"{FRAMES} img")
+    choose(page, "sample", "Model", "faces")
+    page.wait_for_selector("#tab-sample .lx-label")
+    return page
+
+
+def read_frames(page: Page) -> np.ndarray:
+    sources = page.locator(f"{FRAMES} img").evaluate_all("images => images.map((i) => i.src)")
+    return np.stack([read_uri(source) for source in sources])
+
+
+def wait_for_images(page: Page, expected: np.ndarray) -> None:
+    """Wait until the sheet shows exactly these images."""
+    for _ in range(200):
+        found = read_frames(page)
+        if found.shape == expected.shape and np.array_equal(found, expected):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError(f"The sheet shows {found.shape}, and not the images expected.")
+
+
+def sample(app: LiveApp, seeds: list[int], **values: float) -> np.ndarray:
+    rows = app.sampler.make_labels("faces", seeds, values)
+    return app.sampler.sample_seeds("faces", seeds, labels=rows)
+
+
+def choose(page: Page, tab: str, label: str, option: str) -> None:
+    page.locator(f"#tab-{tab}").get_by_label(label, exact=True).first.click()
+    page.get_by_role("option", name=option, exact=True).click()
+
+
+def find_label(page: Page, tab: str, name: str, panel: int = 0) -> Locator:
+    return page.locator(f"#tab-{tab} .lx-labels").nth(panel).get_by_role("group", name=name)
+
+
+def test_labels_are_by_seed_until_the_hand_chooses(page: Page, app: LiveApp) -> None:
+    seeds = list(range(16))
+    wait_for_images(page, sample(app, seeds))
+    find_label(page, "sample", "hair").get_by_label("long").check()
+    wait_for_images(page, sample(app, seeds, hair=1))
+    find_label(page, "sample", "age").get_by_role("slider").fill("90")
+    wait_for_images(page, sample(app, seeds, hair=1, age=90))
+    find_label(page, "sample", "age").get_by_role("button", name="by seed").click()
+    find_label(page, "sample", "hair").get_by_label("by seed").check()
+    wait_for_images(page, sample(app, seeds))
+
+
+def test_values_go_across_and_are_read_and_saved(page: Page, app: LiveApp, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    page.get_by_label("number input for How many").fill("2")
+    choose(page, "sample", "All values across", "hair")
+    rows = torch.tensor([[hair, LAYOUT.draw([seed])[0, 1]] for seed in (0, 1) for hair in (0, 1)])
+    expected = app.sampler.sample_seeds("faces", [0, 0, 1, 1], labels=rows)
+    wait_for_images(page, expected)
+    axis = page.locator(".lx-sample .lx-axis").all_inner_texts()
+    assert axis == ["hair", "short", "long", "0", "1"]
+
+    page.get_by_label("Read the labels").check()
+    page.wait_for_selector(".lx-verdict-mark")
+    found = app.context.readers.read("faces", expected, rows.tolist())
+    wanted = ["✓" if hair.is_right else f"✗ {hair.read}" for hair, _ in found]
+    assert page.locator(".lx-verdict-mark").all_inner_texts() == wanted
+
+    page.locator(FRAMES).nth(3).click()
+    cells = page.locator(".lx-loupe .lx-read tbody tr").first.locator("td").all_inner_texts()
+    assert cells[0] == "long"
+    assert cells[1].split()[0] == found[3][0].read
+    page.get_by_label("Chosen image").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save PNG").click()
+    path = tmp_path / "one.png"
+    download.value.save_as(path)
+    recipe = read_recipe(path)
+    assert recipe.seeds == (1,)
+    assert recipe.labels[0] == pytest.approx(rows[3].tolist())
+
+
+def test_a_frame_takes_its_labels_to_interpolate_and_a_sweep_holds_the_seed(
+    page: Page, app: LiveApp
+) -> None:
+    find_label(page, "sample", "hair").get_by_label("long").check()
+    wait_for_images(page, sample(app, list(range(16)), hair=1))
+    page.locator(FRAMES).nth(5).click()
+    page.get_by_role("button", name="Start a morph here").click()
+    page.wait_for_selector("#tab-interpolate .lx-label")
+    assert page.get_by_label("Seed A", exact=True).input_value() == "5"
+    find_label(page, "interpolate", "hair").get_by_label("long").wait_for()
+    assert find_label(page, "interpolate", "hair").get_by_label("long").is_checked()
+    assert find_label(page, "interpolate", "hair", 1).get_by_label("as at A").is_checked()
+
+    choose(page, "interpolate", "Sweep a label, holding seed A", "hair")
+    ends = "[...document.querySelectorAll('.lx-end b')].map((b) => b.textContent).join()"
+    page.wait_for_function(f"{ends} === 'short,long'")
+    page.locator(".lx-strip .lx-frame").last.click()
+    page.wait_for_function(SETTLED)
+    stage = read_uri(page.evaluate("document.querySelector('.lx-stage').toDataURL('image/png')"))
+    age = float(LAYOUT.draw([5])[0, 1])
+    np.testing.assert_array_equal(stage, sample(app, [5], hair=1, age=age)[0])
+
+
+def test_a_model_without_labels_has_no_controls(page: Page) -> None:
+    choose(page, "sample", "Model", "plain")
+    page.wait_for_selector("#tab-sample .lx-label", state="detached")
+    assert page.locator("#tab-sample").get_by_label("All values across").count() == 0
+
+
+def test_labels_fit_on_a_phone(only_labelled: LiveApp, open_page: OpenPage) -> None:
+    """Of a folder with one model, the controls are there as soon as the page is."""
+    page = open_page(only_labelled.url, PHONE)
+    page.wait_for_selector("#tab-sample .lx-label")
+    choose(page, "sample", "All values across", "age")
+    page.wait_for_selector(".lx-sample .lx-axis")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    open_tab(page, "Interpolate")
+    page.wait_for_selector("#tab-interpolate .lx-label")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
