@@ -12,8 +12,9 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+from torch import nn
 
 from docs.ablation_report import (
     Line,
@@ -22,23 +23,25 @@ from docs.ablation_report import (
     draw_ablation,
     format_page_part,
     read_lines,
-    write_page,
+)
+from docs.case_runs import (
+    ROOT,
+    StopError,
+    finish_training,
+    open_trainer,
+    score_generator,
+    write_results,
 )
 from training.checkpoint import load_generator
 from training.config import TrainConfig
 from training.datasets import DatasetOptions, ImageDataset, load_dataset
-from training.devices import select_device
 from training.errors import TrainingError
 from training.metrics.score import describe_score
 from training.models import get_model_spec
 from training.presets import PRESETS
-from training.runs import RunFolder
-from training.scoring import TrainingScorer
-from training.signals import StopSignal
 from training.techniques import describe_techniques
 from training.trainer import Trainer
 
-ROOT = Path(__file__).resolve().parent.parent
 LINES, PAGE = ROOT / "docs" / "ablation.jsonl", ROOT / "docs" / "ABLATION.md"
 CHART = ROOT / "docs" / "images" / "ablation.svg"
 RUNS = ROOT / "runs" / "ablation"
@@ -123,10 +126,6 @@ class Case:
         )
 
 
-class StopError(Exception):
-    """Say that a signal ended the work; its number is the argument."""
-
-
 def main() -> int:
     """Train what is missing, or write the table."""
     args = parse_arguments()
@@ -145,7 +144,7 @@ def main() -> int:
     lines = select_lines(rows, args.kimg, read_lines(LINES))
     draw_ablation(CHART, rows, lines)
     part = format_page_part(rows, lines, CHART.relative_to(PAGE.parent).as_posix())
-    write_page(PAGE, part)
+    write_results(PAGE, part)
     print(part)
     return 0
 
@@ -203,21 +202,28 @@ def select_lines(rows: list[Row], kimg: float, lines: list[Line]) -> list[Line]:
     return [line for line in lines if settings.get(line.row) == line.setting]
 
 
+def score(trainer: Trainer, generator: nn.Module) -> dict[str, Any]:
+    """Score a generator by many samples; a signal ends it."""
+    return describe_score(score_generator(trainer, generator, NUM_SAMPLES).score)
+
+
 def run_case(case: Case, dataset: ImageDataset, device: str) -> Line:
     """Train a case, or go on with it, and score its last and its best generator."""
-    trainer = build_trainer(case, dataset, device)
+    command = f"python -m docs.ablation --only {shlex.quote(case.row.key)} --seeds {case.seed}"
+    config = case.build_config()
+    trainer = open_trainer(config, dataset, DATASET_OPTIONS, RUNS, command, device)
     error = last = best = best_step = None
     with trainer.folder.lock():
         try:
-            if not trainer.is_done:
-                check_signal(trainer.train())
+            finish_training(trainer)
         except TrainingError as failure:
             error = str(failure)
         else:
             generator, header = load_generator(trainer.checkpoint_path, trainer.device)
             best_step = int(header.training["step"])
             last = score(trainer, trainer.engine.generator_ema)
-            best = last if best_step == trainer.progress.step else score(trainer, generator)
+            is_last = best_step == trainer.progress.step
+            best = last if is_last else score(trainer, generator)
     return Line(
         row=case.row.key,
         seed=case.seed,
@@ -231,37 +237,6 @@ def run_case(case: Case, dataset: ImageDataset, device: str) -> Line:
         best_step=best_step,
         error=error,
     )
-
-
-def build_trainer(case: Case, dataset: ImageDataset, device: str) -> Trainer:
-    """Build the trainer of a case, at its saved step if it was begun."""
-    folder = RunFolder(RUNS / case.name)
-    config = case.build_config()
-    checkpoint_path = RUNS / "checkpoints" / f"{case.name}.safetensors"
-    command = f"python -m docs.ablation --only {shlex.quote(case.row.key)} --seeds {case.seed}"
-    trainer = Trainer(config, dataset, folder, checkpoint_path, command, select_device(device))
-    if folder.states.list_paths():
-        trainer.resume()
-    else:
-        folder.save_options(config, DATASET_OPTIONS, checkpoint_path.parent, command)
-    return trainer
-
-
-def score(trainer: Trainer, generator: Any) -> dict[str, Any]:
-    """Score a generator by many samples; a signal ends it."""
-    config = dataclasses.replace(trainer.config, score_samples=NUM_SAMPLES)
-    scorer = TrainingScorer(config, trainer.dataset, trainer.device, ROOT / "checkpoints", None)
-    with StopSignal() as stop:
-        found = scorer.score(generator, lambda: stop.is_set)
-        check_signal(stop)
-    assert found is not None  # a score is left out only after a signal
-    return describe_score(found.score)
-
-
-def check_signal(stop: StopSignal) -> None:
-    """Raise StopError if a signal was received."""
-    if stop.received is not None:
-        raise StopError(int(stop.received))
 
 
 if __name__ == "__main__":

@@ -1,17 +1,14 @@
 """Results of the ablation: the lines of docs/ablation.jsonl, and their table and chart."""
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from training.files import write_text
+from docs.case_runs import append_json_line, read_json_lines
 from training.metrics.chart import Bar, ChartText, draw_chart
 
-START, END = "<!-- written by docs/ablation.py -->", "<!-- end -->"
 BAR_NOTE = (
     "Bars: mean over the seeds; error bars: their range, or the 95 % interval of a single one"
 )
@@ -53,16 +50,12 @@ class Line:
 
 def read_lines(path: Path) -> list[Line]:
     """Read the finished runs; none if there is no file."""
-    if not path.is_file():
-        return []
-    texts = path.read_text(encoding="utf-8").splitlines()
-    return [Line(**json.loads(text)) for text in texts if text.strip()]
+    return [Line(**item) for item in read_json_lines(path)]
 
 
 def append_line(path: Path, line: Line) -> None:
     """Add a finished run, the file whole or as it was."""
-    lines = [*read_lines(path), line]
-    write_text(path, "".join(json.dumps(asdict(item)) + "\n" for item in lines))
+    append_json_line(path, asdict(line))
 
 
 def format_table(rows: Sequence[Row], lines: Sequence[Line]) -> str:
@@ -108,14 +101,6 @@ def format_page_part(rows: Sequence[Row], lines: Sequence[Line], chart: str) -> 
     )
     picture = f"![Mean score of the last generator of each setting]({chart})"
     return f"{text}\n\n{picture}\n\n{format_table(rows, lines)}"
-
-
-def write_page(page: Path, part: str) -> None:
-    """Put the results between their marks on the page."""
-    text = page.read_text(encoding="utf-8")
-    pattern = re.escape(START) + ".*?" + re.escape(END)
-    body = f"{START}\n\n{part}\n\n{END}"
-    write_text(page, re.sub(pattern, lambda _: body, text, flags=re.DOTALL))
 
 
 def build_bars(rows: Sequence[Row], lines: Sequence[Line]) -> list[Bar]:

@@ -7,32 +7,28 @@ cache; the diagnoses take as long again. ``--num-seeds 2`` is quicker.
 
 import argparse
 import math
-import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from docs.case_runs import ROOT, write_results
 from explorer.diagnosis.stream import DiagnosisOptions, stream_diagnosis
 from explorer.diagnosis.types import Diagnosis
 from training.datasets import ImageDataset, load_dataset
 from training.datasets.avatars import draw_avatar, read_option
 from training.datasets.cache import compute_fingerprint
 from training.datasets.decode import convert_mode, to_array
-from training.files import write_text
 from training.latents import sample_latents
 from training.metrics.dataset_features import extract_dataset_features
 from training.metrics.extractors import Extractor, load_extractor
 from training.metrics.reference import ReferenceStatistics, load_reference
 
-ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "DIAGNOSIS.md"
 REFERENCE = ROOT / "checkpoints/references/avatars-toon-head-64-efficientnet-lite0.safetensors"
-START, END = "<!-- written by docs/validate_diagnosis.py -->", "<!-- end -->"
 STYLE, RESOLUTION = "toon-head", 64
 NUM_TRAINING = 20_000
 NUM_HELD_OUT, NUM_MODES, NUM_COPIED = 2500, 1100, 300
@@ -130,11 +126,7 @@ def main() -> None:
             describe(outcomes[-1], seed)
     table = format_table(cases, outcomes)
     print(table)
-    if PAGE.exists():
-        text = PAGE.read_text(encoding="utf-8")
-        pattern = re.escape(START) + ".*?" + re.escape(END)
-        body = f"{START}\n\n{table}\n\n{END}"
-        write_text(PAGE, re.sub(pattern, lambda _: body, text, flags=re.DOTALL))
+    write_results(PAGE, table)
 
 
 def build_cases(training: ImageDataset, extractor: Extractor) -> list[Case]:

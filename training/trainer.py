@@ -62,7 +62,7 @@ class Trainer:
         check_shares(self.config, processes.num)
         self.dataset, self.folder, self.device = dataset, folder, device
         self.checkpoint_path, self.command = checkpoint_path, command
-        found = self._read_labels()
+        self.labels = found = self._read_labels()
         model = self.config.build_model_config(
             dataset.channels, dataset.resolution, found.layout if found else NO_LABELS
         )

@@ -8,8 +8,6 @@ import pytest
 
 from docs.ablation import KIMG, SETTINGS, Case, build_rows, list_missing, select_lines
 from docs.ablation_report import (
-    END,
-    START,
     Line,
     Row,
     append_line,
@@ -18,8 +16,8 @@ from docs.ablation_report import (
     format_page_part,
     format_table,
     read_lines,
-    write_page,
 )
+from docs.case_runs import END, START, write_results
 
 ROWS = [
     Row("plain", "DCGAN: as published", "dcgan", {}, None),
@@ -102,7 +100,7 @@ def test_the_page_says_what_there_is_and_keeps_its_text(tmp_path):
     assert format_page_part(ROWS, [], "x.svg") == "No run has finished yet."
     page = tmp_path / "page.md"
     page.write_text(f"# Title\n\n{START}\nold\n{END}\nafter\n", encoding="utf-8")
-    write_page(page, part)
+    write_results(page, part)
     assert page.read_text(encoding="utf-8") == f"# Title\n\n{START}\n\n{part}\n\n{END}\nafter\n"
 
 

@@ -1,0 +1,92 @@
+"""Trainings that studies are made of: begun, gone on with after a stop, and scored at the end."""
+
+import dataclasses
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from training.config import TrainConfig
+from training.datasets import DatasetOptions, ImageDataset
+from training.devices import select_device
+from training.files import write_text
+from training.runs import RunFolder
+from training.scoring import TrainingScore, TrainingScorer
+from training.signals import StopSignal
+from training.trainer import Trainer
+
+START, END = "<!-- results -->", "<!-- end -->"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class StopError(Exception):
+    """Say that a signal ended the work; its number is the argument."""
+
+
+def open_trainer(
+    config: TrainConfig,
+    dataset: ImageDataset,
+    options: DatasetOptions,
+    runs: Path,
+    command: str,
+    device: str,
+) -> Trainer:
+    """Build the trainer of a run named as the config says, at its saved step if it was begun."""
+    folder = RunFolder(runs / config.name)
+    checkpoint_path = runs / "checkpoints" / f"{config.name}.safetensors"
+    trainer = Trainer(config, dataset, folder, checkpoint_path, command, select_device(device))
+    if folder.states.list_paths():
+        trainer.resume()
+    else:
+        folder.save_options(config, options, checkpoint_path.parent, command)
+    return trainer
+
+
+def finish_training(trainer: Trainer) -> None:
+    """Train until the goal; a signal saves and raises StopError."""
+    if not trainer.is_done:
+        check_signal(trainer.train())
+
+
+def score_generator(trainer: Trainer, generator: nn.Module, num_samples: int) -> TrainingScore:
+    """Score a generator by many samples; a signal raises StopError."""
+    config = dataclasses.replace(trainer.config, score_samples=num_samples)
+    labels = trainer.labels
+    scorer = TrainingScorer(
+        config, trainer.dataset, trainer.device, ROOT / "checkpoints", None, labels=labels
+    )
+    with StopSignal() as stop:
+        found = scorer.score(generator, lambda: stop.is_set, trainer.engine.discriminator)
+        check_signal(stop)
+    assert found is not None  # a score is left out only after a signal
+    return found
+
+
+def check_signal(stop: StopSignal) -> None:
+    """Raise StopError if a signal was received."""
+    if stop.received is not None:
+        raise StopError(int(stop.received))
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """Read the lines of a file, one object each; none if there is no file."""
+    if not path.is_file():
+        return []
+    texts = path.read_text(encoding="utf-8").splitlines()
+    return [json.loads(text) for text in texts if text.strip()]
+
+
+def append_json_line(path: Path, line: dict[str, Any]) -> None:
+    """Add a line, the file whole or as it was."""
+    lines = [*read_json_lines(path), line]
+    write_text(path, "".join(json.dumps(item) + "\n" for item in lines))
+
+
+def write_results(page: Path, part: str) -> None:
+    """Put the results between their marks on a page."""
+    text = page.read_text(encoding="utf-8")
+    pattern = re.escape(START) + ".*?" + re.escape(END)
+    body = f"{START}\n\n{part}\n\n{END}"
+    write_text(page, re.sub(pattern, lambda _: body, text, flags=re.DOTALL))
