@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from tests.training.conftest import TINY, TINY_DIM, load_tiny
+from training import scoring
 from training.config import TrainConfig
-from training.datasets import ImageDataset
+from training.datasets import ImageDataset, LabelColumn
 from training.history import read_history
 from training.metrics.extractors import EXTRACTORS, ExtractorSpec
 from training.processes import Processes, join_processes
@@ -38,18 +39,25 @@ CASES = {
         },
     ),
     "linear": ("sgan", {}),
+    "labels": (
+        "label_gan",
+        {"critic_steps": 2, "predictor_data": "both", "critic_norm": "layer"},
+    ),
 }
 
 
 def make_dataset():
-    """Make 48 images of 32 x 32 in which every image has one colour."""
+    """Make 48 images of 32 x 32 in which every image has one colour; the label is its red."""
     colours = np.random.default_rng(0).integers(0, 256, (48, 3, 1, 1), dtype=np.uint8)
     images = np.ascontiguousarray(np.broadcast_to(colours, (48, 3, 32, 32)))
-    return ImageDataset("folder:colours", "Colours", "CC0", images, "c0")
+    columns = (LabelColumn("red", ("low", "high")),)
+    labels = (colours[:, 0, 0] > 127).astype(np.int64)
+    return ImageDataset("folder:colours", "Colours", "CC0", images, "c0", labels, columns)
 
 
 def run_case(name: str, folder: Path, processes: Processes):
     """Train one case; returns the weights by name, the first score, and the rows of metrics."""
+    scoring.NUM_IMAGES_READ = 1000  # a reader worth its name takes minutes
     EXTRACTORS[TINY] = ExtractorSpec(TINY, "FD-Tiny", TINY_DIM, load_tiny)
     model, options = CASES[name]
     config = TrainConfig(model, "folder:colours", "shared", **{**SMALL, **options})

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from tests.training.shared_runs import CASES, run_case
+from tests.training.shared_runs import CASES, SMALL, run_case
 from training.config import TrainConfig
 from training.errors import ConfigError
 from training.processes import ALONE, Processes, check_shares, join_processes
@@ -19,6 +19,7 @@ IDLE_WEIGHTS = tuple(
     for index in (0, 3, 6)
     for name in (f"{index}.bias", f"{index + 1}.running_mean")
 )
+LOSSES = ("loss_d", "loss_g", "penalty", "d_real", "d_fake", "loss_predictor", "loss_labels")
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +75,25 @@ def test_two_processes_train_as_one_with_the_same_batch(folder, name, tmp_path):
     assert [row["step"] for row in rows] == [row["step"] for row in expected]
     for found, row in zip(rows, expected, strict=True):
         assert found["images_seen"] == row["images_seen"]
-        for field in ("loss_d", "loss_g", "penalty", "d_real", "d_fake"):
-            assert found[field] == pytest.approx(row[field], abs=1e-4), field
+        for field in LOSSES:
+            assert found[field] == pytest.approx(row[field], abs=1e-4, rel=1e-5), field
     (score,), (wanted,) = (
         [row["score"] for row in found["rows"] if row.get("score") is not None]
         for found in (first, alone)
     )
     assert score == pytest.approx(wanted, rel=1e-3)
+
+
+def test_labels_are_read_off_all_samples_of_both_processes(folder, tmp_path):
+    alone = run_case("labels", tmp_path, ALONE)
+    first, _ = load(folder, "labels")
+    (found,), (wanted,) = (
+        [row["labels"] for row in case["rows"] if row.get("labels")] for case in (first, alone)
+    )
+    assert found[0]["fidelity"]["num_images"] == SMALL["score_samples"]
+    assert found[0]["reader_on_real"] == wanted[0]["reader_on_real"]
+    for reader in ("fidelity", "predictor"):  # weights differ by rounding: so may single images
+        assert found[0][reader]["value"] == pytest.approx(wanted[0][reader]["value"], abs=0.03)
 
 
 def test_one_process_writes(folder):

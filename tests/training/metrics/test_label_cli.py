@@ -1,0 +1,113 @@
+"""The commands `reader` and `fidelity`, run as the command line runs them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from training.__main__ import main
+from training.checkpoint import CheckpointHeader, save_generator
+from training.datasets import DatasetOptions, load_dataset
+from training.datasets.label_rows import read_label_rows
+from training.metrics.reader_files import load_reader
+from training.models import ModelConfig, build_generator
+
+NUM_IMAGES = 240
+READER = "checkpoints/readers/folder-photos-32.safetensors"
+
+
+@pytest.fixture
+def photos(workplace):
+    """Write a folder of photos, left or right half light, with labels."""
+    folder = workplace / "Photos"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    lines = ["file,side"]
+    for number in range(NUM_IMAGES):
+        pixels = rng.integers(0, 60, (32, 32, 3), dtype=np.uint8)
+        half = slice(0, 16) if number % 2 else slice(16, 32)
+        pixels[:, half] += 120
+        Image.fromarray(pixels).save(folder / f"{number:03}.png")
+        lines.append(f"{number:03}.png,{'left' if number % 2 else 'right'}")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def run(photos, workplace):
+    """Return a function that runs a command on the photos."""
+
+    def run(*arguments):
+        return main([*arguments, "--device", "cpu"])
+
+    return run
+
+
+def train_reader(run, *arguments):
+    return run("reader", "--data", "folder:Photos", "--resolution", "32", *arguments)
+
+
+def save_model(workplace, labels=None):
+    """Save a model, untrained, of the labels of the photos, or of none."""
+    dataset = load_dataset("folder:Photos", DatasetOptions(resolution=32))
+    layout = read_label_rows(dataset).layout
+    kind = {"model": "label_gan", "labels": layout} if labels is None else {"model": "dcgan"}
+    config = ModelConfig(z_dim=8, width=4, img_resolution=32, **kind)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        generator = build_generator(config).eval()
+    path = workplace / "checkpoints" / "model.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    save_generator(path, generator, CheckpointHeader(config, dataset=dataset.describe()))
+    return path
+
+
+def test_a_reader_is_trained_written_and_measured_on_images_held_out(run, workplace, capsys):
+    assert train_reader(run, "--images-seen", "4000") == 0
+    reader = load_reader(workplace / READER)
+    assert reader.layout.names == ("side",)
+    assert reader.num_held_out == NUM_IMAGES // 10
+    assert reader.agreements[0].value == 1.0  # it cannot be missed
+    out = capsys.readouterr().out
+    assert "read off 24 real images it did not learn from" in out
+    assert "side   100.0 %" in out
+    assert READER in out
+
+
+def test_fidelity_finds_the_reader_of_the_models_images(run, workplace, capsys):
+    train_reader(run, "--images-seen", "2000")
+    path = save_model(workplace)
+    capsys.readouterr()
+    assert run("fidelity", str(path), "--num-samples", "50", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    (label,) = found["labels"]
+    assert (found["model"], label["label"]) == ("model", "side")
+    assert label["fidelity"]["num_images"] == 50
+    assert 0 <= label["fidelity"]["value"] <= 1
+    assert label["reader_on_real"]["num_images"] == 24
+    assert (label["predictor"], label["hidden_information"]) == (None, None)
+    assert run("fidelity", str(path), "--num-samples", "50") == 0
+    table = capsys.readouterr().out
+    assert f"{100 * label['fidelity']['value']:.1f} %" in table
+
+
+def test_without_a_reader_it_says_how_to_get_one(run, photos, workplace, capsys):
+    path = save_model(workplace)
+    assert run("fidelity", str(path)) == 2
+    error = capsys.readouterr().err
+    assert "No reader of the images model.safetensors learned (folder:Photos, side)" in error
+    assert "python -m training reader --data folder:Photos --resolution 32" in error
+
+
+def test_a_model_without_labels_is_refused(run, photos, workplace, capsys):
+    path = save_model(workplace, labels=())
+    assert run("fidelity", str(path)) == 2
+    assert "model.safetensors was trained without labels" in capsys.readouterr().err
+
+
+def test_images_without_labels_have_no_reader(run, photos, capsys):
+    (photos / "labels.csv").unlink()
+    assert train_reader(run) == 2
+    assert "has no labels" in capsys.readouterr().err
