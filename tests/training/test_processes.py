@@ -76,7 +76,9 @@ def test_two_processes_train_as_one_with_the_same_batch(folder, name, tmp_path):
     for found, row in zip(rows, expected, strict=True):
         assert found["images_seen"] == row["images_seen"]
         for field in LOSSES:
-            assert found[field] == pytest.approx(row[field], abs=1e-4, rel=1e-5), field
+            wanted = row[field]  # None of models without a predictor
+            close = wanted and pytest.approx(wanted, abs=1e-4, rel=1e-5)
+            assert found[field] == close, field
     (score,), (wanted,) = (
         [row["score"] for row in found["rows"] if row.get("score") is not None]
         for found in (first, alone)
