@@ -15,6 +15,8 @@ CHUNK_BYTES = 1 << 20
 TAIL_BYTES = 256
 MAX_LINE_BYTES = 1 << 16
 MAX_COLUMNS = 40
+# Of the columns that say how well each label is read off generated images.
+FIDELITY_PREFIX = "fidelity of "
 
 
 class NumberTable:
@@ -134,7 +136,7 @@ class MetricsLog:
         interval = row.get("interval")
         if isinstance(interval, list) and len(interval) == 2:
             numbers |= _select_numbers({"low": interval[0], "high": interval[1]})
-        self.scores.append(numbers)
+        self.scores.append(numbers | _select_fidelities(row.get("labels")))
         self.score_name = str(row.get("score_name") or "Score")
         return True
 
@@ -146,6 +148,17 @@ def _parse_row(line: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return row if isinstance(row, dict) else {}
+
+
+def _select_fidelities(labels: Any) -> dict[str, float]:
+    """Return label fidelities by columns of their own; a model without labels has none."""
+    found = {}
+    for item in labels if isinstance(labels, list) else ():
+        fidelity = item.get("fidelity") if isinstance(item, dict) else None
+        value = read_number(fidelity.get("value")) if isinstance(fidelity, dict) else None
+        if value is not None:
+            found[f"{FIDELITY_PREFIX}{item.get('label')}"] = value
+    return found
 
 
 def _select_numbers(row: Mapping[str, Any]) -> dict[str, float]:

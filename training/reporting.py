@@ -128,6 +128,11 @@ class Reporter(SilentReporter):
     def report_score(self, row: dict[str, Any]) -> None:
         """Record a score row."""
         self._record(row)
+        for one in row.get("labels") or ():
+            for reader in ("fidelity", "predictor"):
+                if one[reader] is not None:
+                    name = f"labels/{one['label']}/{reader}"
+                    self._tensorboard.add_scalar(name, one[reader]["value"], row["step"])
         self._score_text = (
             f"{row['score_name']} {row['score']:.1f} (floor {row['noise_floor']:.1f}, "
             f"N {row['num_samples']})"

@@ -159,3 +159,19 @@ def test_a_copy_does_not_grow(log: MetricsLog) -> None:
     append(log.path, make_line(2))
     log.refresh()
     assert (len(copy), len(log.losses)) == (1, 2)
+
+
+def test_label_fidelities_have_columns_of_their_own(log: MetricsLog) -> None:
+    labels = [
+        {"label": "hair", "fidelity": {"value": 0.75, "num_images": 9}},
+        {"label": "age", "fidelity": {"value": -0.5, "num_images": 9, "error": 3.0}},
+        {"label": "damaged", "fidelity": "high"},
+        "damaged",
+    ]
+    log.path.write_bytes(make_line(1, score=9.0) + make_line(2, score=8.0, labels=labels))
+    log.refresh()
+    steps, hair = log.scores.get_curve("fidelity of hair")
+    assert (steps.tolist(), hair.tolist()) == ([2], [0.75])
+    assert log.scores.get_curve("fidelity of age")[1].tolist() == [-0.5]
+    assert "fidelity of damaged" not in log.scores.names
+    assert log.num_damaged == 0

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from training.cards import format_card
 from training.checkpoint import load_generator
@@ -89,6 +90,15 @@ def test_scores_come_with_label_fidelity_and_the_card_says_so(
     value = header.best_score["labels"][0]["fidelity"]["value"]
     assert f"| label half | left, right; an independent reader reads {100 * value:.1f} %" in card
     assert list((tmp_path / "cache" / "readers").glob("*.safetensors"))
+    # Each value has at least 10 images of both kinds: 64 samples, 600 real ones.
+    diversity = header.best_score["labels"][0]["diversity"]
+    assert diversity["lowest_group"] in ("left", "right")
+    assert 0 <= diversity["lowest"] <= diversity["mean"]
+    events = EventAccumulator(str(trainer.folder.tensorboard)).Reload()
+    for reader in ("fidelity", "predictor"):
+        logged = {event.step: event.value for event in events.Scalars(f"labels/half/{reader}")}
+        expected = {row["step"]: row["labels"][0][reader]["value"] for row in rows}
+        assert logged == pytest.approx(expected)
 
 
 def test_templates_are_the_mean_images_and_do_not_learn(tmp_path, toy):

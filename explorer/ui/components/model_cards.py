@@ -8,7 +8,7 @@ import gradio as gr
 
 from explorer.library import CheckpointEntry
 from explorer.numbers import format_count, format_seconds, read_number
-from training.cards import list_techniques
+from training.cards import describe_labels, list_techniques
 from training.checkpoint import CheckpointHeader
 from training.models import MODELS
 
@@ -70,6 +70,7 @@ def _list_facts(header: CheckpointHeader) -> list[tuple[str, str]]:
         ("Training seed", training.get("seed")),
         ("Latent size", header.model.z_dim),
         ("Techniques", list_techniques(header) if header.model.model in MODELS else None),
+        *describe_labels(header),
         ("Command", training.get("command")),
     ]
     return [(term, str(value)) for term, value in facts if value not in (None, "")]

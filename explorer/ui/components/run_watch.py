@@ -11,7 +11,7 @@ import gradio as gr
 import numpy as np
 
 from explorer.curves import pick_extremes, smooth_series
-from explorer.metrics_log import NumberTable
+from explorer.metrics_log import FIDELITY_PREFIX, NumberTable
 from explorer.numbers import format_count, format_score, format_seconds
 from explorer.run_goal import Goal
 from explorer.runs import RunHistory, RunSummary
@@ -117,7 +117,11 @@ def describe_run(name: str, history: RunHistory) -> dict[str, Any]:
         "name": name,
         "version": history.version,
         "facts": list_facts(history),
-        "charts": [*describe_scores(history), *describe_losses(history.losses)],
+        "charts": [
+            *describe_scores(history),
+            *describe_fidelities(history.scores),
+            *describe_losses(history.losses),
+        ],
         "grids": list(history.grids.items()),
         "damage": describe_damage(history.num_damaged),
     }
@@ -178,6 +182,17 @@ def describe_scores(history: RunHistory) -> list[dict[str, Any]]:
     }
     title = f"{history.score_name} (lower is better)"
     return [{"key": "score", "title": title, "series": [series], "fromZero": True}]
+
+
+def describe_fidelities(scores: NumberTable) -> list[dict[str, Any]]:
+    """Describe the chart of how well a stranger reads each label; none without labels."""
+    names = [name for name in scores.names if name.startswith(FIDELITY_PREFIX)]
+    if not names:
+        return []
+    curves = [(name.removeprefix(FIDELITY_PREFIX), *scores.get_curve(name)) for name in names]
+    series = [{"name": label, "points": pack(steps, values)} for label, steps, values in curves]
+    title = "Labels read right by a stranger (numbers: rank correlation)"
+    return [{"key": "labels", "title": title, "series": series, "fromZero": True}]
 
 
 def describe_losses(losses: NumberTable) -> list[dict[str, Any]]:

@@ -140,6 +140,22 @@ def test_a_score_comes_with_interval_floor_and_number_of_samples(tmp_path: Path)
     ]
 
 
+def test_each_label_is_a_curve_of_how_well_it_is_read(tmp_path: Path) -> None:
+    def label(name: str, value: float) -> dict[str, Any]:
+        return {"label": name, "fidelity": {"value": value}}
+
+    rows = [
+        {"step": step, "score": 50.0, "labels": [label("hair", hair), label("age", 0.25)]}
+        for step, hair in ((10, 0.5), (20, 0.75))
+    ]
+    write_rows(tmp_path / "one", *rows)
+    chart = next(chart for chart in describe(tmp_path)["charts"] if chart["key"] == "labels")
+    assert [(one["name"], one["points"]) for one in chart["series"]] == [
+        ("hair", [[10, 0.5], [20, 0.75]]),
+        ("age", [[10, 0.25], [20, 0.25]]),
+    ]
+
+
 def test_a_hundred_thousand_rows_become_few_points_with_every_peak(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=100_000)
     values[31_415], values[92_653] = 40.0, -30.0
