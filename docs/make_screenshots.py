@@ -33,6 +33,7 @@ URL = f"http://127.0.0.1:{PORT}/"
 MAX_BYTES = 300_000
 MORPH_SEEDS = (2, 6)
 DIAGNOSED = "dcgan-avatars"
+LABELLED, LABEL = "label_gan-mnist", "digit"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 
@@ -40,6 +41,20 @@ PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scal
 def show_sample(page: Page) -> None:
     """Show the sheet with its third image under the loupe."""
     page.locator(".lx-sample .lx-frame").nth(2).click()
+
+
+def show_labels(page: Page) -> None:
+    """Show every value of a label for some seeds, each read by a stranger."""
+    tab = page.locator("#tab-sample")
+    tab.get_by_label("Model", exact=True).click()
+    page.get_by_role("option", name=LABELLED).click()
+    page.get_by_label("number input for How many").fill("8")
+    tab.get_by_label("All values across").click()
+    page.get_by_role("option", name=LABEL, exact=True).click()
+    page.wait_for_selector(".lx-sample .lx-axis")
+    page.get_by_label("Read the labels").check()
+    page.wait_for_selector(".lx-verdict-mark")
+    page.locator(".lx-sample .lx-frame").nth(17).click()
 
 
 def show_interpolate(page: Page) -> None:
@@ -131,6 +146,7 @@ class Shot:
 
 SHOTS = (
     Shot("sample", show_sample),
+    Shot("labels", show_labels),
     Shot("interpolate", show_interpolate),
     Shot("compare", show_compare, "light"),
     Shot("scores", show_scores),

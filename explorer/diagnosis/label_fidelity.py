@@ -38,6 +38,18 @@ def stream_fidelity(
         yield tuple(describe(layout, one, real[one.name]) for one in found)
 
 
+def explain_labels(sampler: Sampler | None, model: str, reader: "LabelReader | None") -> str | None:
+    """Say why labels are not read yet, or never; None for models without labels."""
+    if sampler is None or not len(sampler.get_header(model).model.labels):
+        return None
+    if reader is None:
+        return (
+            "Nobody here can read the labels of this model: train a reader of its images with "
+            "`python -m training reader`."
+        )
+    return "Labels are read when all else is measured."
+
+
 def describe(layout: LabelLayout, found: LabelAgreement, real: LabelAgreement) -> LabelFidelity:
     """Build the record of one label."""
     return LabelFidelity(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explorer.diagnosis.copy_search import CopySearch, explain_no_search
-from explorer.diagnosis.label_fidelity import stream_fidelity
+from explorer.diagnosis.label_fidelity import explain_labels, stream_fidelity
 from explorer.diagnosis.parts import (
     MAX_FOR_METRICS,
     build_duplicates,
@@ -172,7 +172,7 @@ class _Run:
             mode_note=None
             if self.reference.modes
             else f"{self.reference.title} has no labels, so there are no known modes to count.",
-            label_note=None if self.reader else "Nobody here can read labels of this model.",
+            label_note=explain_labels(self.sampler, self.samples.model, self.reader),
         )
 
     def stream(self) -> Generator[Diagnosis, None, None]:

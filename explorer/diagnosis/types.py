@@ -255,8 +255,8 @@ class Diagnosis(Record):
     """Hold one state of a running diagnosis of one model; parts are None until measured.
 
     `stage` is a sentence for the status line. `modes` stays empty where the reference has no
-    classifiers; `mode_note` then says so. `labels` stays empty where the model has none, or where
-    nobody can read them; `label_note` then says so.
+    classifiers; `mode_note` then says so. `labels` stays empty where the model has none, and
+    until they are read; `label_note` then says why.
     """
 
     model: str

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, open_tab, read_uri
+from tests.explorer.labelled import LAYOUT
 from tests.explorer.ui.diagnosable import NUM_REAL, fill_diagnosable_folder
 from tests.explorer.ui.live_app import LiveApp, serve
 
@@ -136,6 +137,38 @@ def test_the_pictures_are_the_samples_and_the_real_images(
     page.wait_for_selector(".lx-morph:not(.is-empty)")
     assert page.get_by_label("Seed A").input_value() == first
     assert page.get_by_label("Seed B").input_value() == second
+
+
+def test_labels_are_read_and_shown_as_a_confusion(clinic: LiveApp, open_page: OpenPage) -> None:
+    page = open_diagnose(open_page, clinic)
+    start(page, ["faces"])
+    page.wait_for_function(DONE, timeout=LONG_MS)
+    cell = find_cell(page, "labels", "faces")
+    seeds = range(256)
+    images = clinic.sampler.sample_seeds("faces", seeds)
+    rows = LAYOUT.draw(seeds).tolist()
+    readings = clinic.context.readers.read("faces", images, rows)
+    hairs = [(one[0].asked, one[0].read) for one in readings]
+    values = LAYOUT.labels[0].values  # type: ignore[attr-defined]
+    wanted = []
+    for asked in values:
+        reads = [read for wish, read in hairs if wish == asked]
+        shares = [round(100 * reads.count(value) / len(reads)) for value in values]
+        wanted.append([str(share) if share else "" for share in shares])
+    table = cell.get_by_role("table", name="hair: asked for in rows, read in columns")
+    found = [row.locator("td").all_inner_texts() for row in table.locator("tbody tr").all()]
+    assert found == wanted
+    assert "mean error" in cell.inner_text()
+
+
+def test_a_model_without_labels_has_no_part_about_them(
+    clinic: LiveApp, open_page: OpenPage
+) -> None:
+    page = open_diagnose(open_page, clinic)
+    start(page, ["one"])
+    page.wait_for_function(DONE, timeout=LONG_MS)
+    assert page.locator("[data-part=labels]").is_hidden()
+    assert page.locator("[data-part=modes]").is_visible()
 
 
 def test_the_map_shows_the_picture_of_a_point(clinic: LiveApp, open_page: OpenPage) -> None:

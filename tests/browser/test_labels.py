@@ -141,7 +141,7 @@ def test_a_frame_takes_its_labels_to_interpolate_and_a_sweep_holds_the_seed(
     assert find_label(page, "interpolate", "hair").get_by_label("long").is_checked()
     assert find_label(page, "interpolate", "hair", 1).get_by_label("as at A").is_checked()
 
-    choose(page, "interpolate", "Sweep a label, holding seed A", "hair")
+    choose(page, "interpolate", "Sweep a label", "hair")
     ends = "[...document.querySelectorAll('.lx-end b')].map((b) => b.textContent).join()"
     page.wait_for_function(f"{ends} === 'short,long'")
     page.locator(".lx-strip .lx-frame").last.click()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,9 @@ CONFIG = ModelConfig("label_gan", z_dim=8, width=4, img_resolution=32, labels=LA
 DATASET = {"name": "toy", "title": "Toy", "fingerprint": "f", "resolution": 32}
 
 
-def save_labelled_model(folder: Path, name: str = "faces") -> Path:
+def save_labelled_model(
+    folder: Path, name: str = "faces", dataset: dict[str, Any] = DATASET
+) -> Path:
     """Save a generator, untrained, whose images differ by label and latent."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -32,11 +35,11 @@ def save_labelled_model(folder: Path, name: str = "faces") -> Path:
                 if weights.ndim == 4:
                     weights.mul_(5)
     path = folder / f"{name}.safetensors"
-    save_generator(path, generator, CheckpointHeader(CONFIG, dataset=DATASET))
+    save_generator(path, generator, CheckpointHeader(CONFIG, dataset=dataset))
     return path
 
 
-def save_untrained_reader(folder: Path) -> Path:
+def save_untrained_reader(folder: Path, dataset: dict[str, Any] = DATASET) -> Path:
     """Save a reader that learned nothing: it reads some label off each image, always the same."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -46,5 +49,5 @@ def save_untrained_reader(folder: Path) -> Path:
         LabelAgreement("age", 0.75, 50, error=8.0),
     )
     path = folder / "readers" / "toy.safetensors"
-    save_reader(path, LabelReader(LAYOUT, DATASET, network, agreements, 50))
+    save_reader(path, LabelReader(LAYOUT, dataset, network, agreements, 50))
     return path

@@ -146,6 +146,7 @@ LX.diagnosis = (element, context) => {
     page.status.textContent = value.status;
     value.cases.forEach((data, column) => drawVerdict(page.verdicts[column], data, !!value.is_stopped));
     for (const [part, cells] of page.cells) {
+      if (part.isMeant && !value.cases.some(part.isMeant)) cells[0].closest(".lx-part").hidden = true;
       value.cases.forEach((data, column) => updateCell(cells[column], part, data, value));
     }
   }

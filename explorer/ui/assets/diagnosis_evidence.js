@@ -228,6 +228,7 @@
   }
 
   // In the order of usefulness. `read` gives what a cell is drawn from: it is drawn anew when that changes.
+  // A part with `isMeant` is hidden unless that is true of a model.
   LX.EVIDENCE = [
     { key: "duplicates", title: "Near-duplicates", question: "Do different seeds give the same image?",
       read: (data) => data.duplicates, draw: drawDuplicates },
@@ -239,6 +240,7 @@
       read: (data, cases) => (data.modes && data.modes.length ? listModes(data, cases) : null), note: (data) => data.mode_note, draw: drawModes },
     { key: "labels", title: "Labels", question: "Does a stranger read in the samples what was asked for?",
       read: (data) => (data.labels && data.labels.length ? data.labels : null), note: (data) => data.label_note,
+      isMeant: (data) => Boolean(data.label_note || (data.labels && data.labels.length)),
       draw: (cell, data) => LX.drawFidelity(cell, data) },
     { key: "map", title: "Map", question: "Where do samples lie among real images?",
       read: (data) => data.map && [data.map, data.is_done], draw: drawMap },

@@ -99,7 +99,12 @@ def build_tab(context: AppContext, page: Page) -> None:
 def build_labels(page: Page) -> LabelControls:
     """Build the controls of labels, which a model without any leaves hidden."""
     with gr.Column(visible=False, elem_classes="lx-label-group") as group:
-        sweep = gr.Dropdown([("None", "")], value="", label="Sweep a label, holding seed A")
+        sweep = gr.Dropdown(
+            [("None", "")],
+            value="",
+            label="Sweep a label",
+            info="At seed A; all else stays as it is.",
+        )
         for panel in page.morph_panels:
             panel.render()
     return LabelControls(group, page.morph_panels, sweep, "None: from A to B")

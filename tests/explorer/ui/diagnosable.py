@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from explorer.library import REFERENCES_FOLDER
+from tests.explorer.labelled import save_labelled_model, save_untrained_reader
 from tests.explorer.ui.live_app import (
     EXTRACTOR,
     RESOLUTION,
@@ -58,7 +59,7 @@ def fill_diagnosable_folder(folder: Path, cache_dir: Path) -> ImageDataset:
     """Put models into a folder, with the reference of their images, which are in the cache.
 
     "one" differs by seed, "stuck" makes the same image for every seed, and "stranger" learned
-    images that there are no statistics of.
+    images that there are no statistics of. "faces" has labels, and a reader that learned nothing.
     """
     dataset = make_labelled_dataset()
     folder.mkdir(parents=True)
@@ -72,6 +73,8 @@ def fill_diagnosable_folder(folder: Path, cache_dir: Path) -> ImageDataset:
             with torch.no_grad():
                 next(iter(generator.parameters())).zero_()
         save_generator(path, generator, make_header(header.model, dataset.describe()))
+    save_labelled_model(folder, "faces", dataset.describe())
+    save_untrained_reader(folder, dataset.describe())
     references = folder / REFERENCES_FOLDER
     references.mkdir()
     reference = compute_reference(dataset, EXTRACTOR, progress=False)
