@@ -175,7 +175,7 @@ def build_scorer(
     config = setting.build_config()
     if context.is_quick:
         config = dataclasses.replace(config, score_samples=32)
-    folder = context.root / "checkpoints" / "references"
+    folder = context.root / "checkpoints"
     dataset = build_stand_in(context)
     return TrainingScorer(config, dataset, device, folder, cache_dir=None), config.score_samples
 

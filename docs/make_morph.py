@@ -9,7 +9,7 @@ import torch
 from explorer.animation import resize_frames, save_gif
 from explorer.latents import parse_seeds
 from explorer.library import CheckpointLibrary
-from explorer.paths import build_path
+from explorer.paths import follow_path
 from explorer.sampler import Sampler
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,7 +38,8 @@ def make_loop(sampler: Sampler, text: str, num_frames: int, size: int) -> np.nda
     """Make the frames (T, size, size, 3) from each seed to the next and back to the first."""
     model, _, seeds = text.partition(":")
     corners = sampler.make_latents(model, parse_seeds(seeds))
-    loop = build_path(torch.cat([corners, corners[:1]]), num_frames * len(corners) + 1)[:-1]
+    total = num_frames * len(corners)
+    loop = follow_path(torch.cat([corners, corners[:1]]), torch.arange(total), total)
     return resize_frames(sampler.sample_images(model, loop), size, "lanczos")
 
 

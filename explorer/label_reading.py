@@ -60,26 +60,35 @@ class ReaderShelf:
 
         It is found by the images that the model learned, and loaded again when its file changes.
         """
-        # Here, since a page without such models does not need it.
-        from training.metrics.reader_files import find_reader, list_reader_folders, load_reader
-
-        header = self._get_header(model)
-        layout = header.model.labels
-        path = (
-            find_reader(header.dataset, layout, list_reader_folders(self._library.folder))
-            if len(layout)
-            else None
-        )
-        if path is None:
+        found = self._locate(model)
+        if found is None:
             return None
-        key = (path, path.stat().st_mtime_ns)
         with self._lock:
-            if key not in self._readers:
-                self._readers[key] = load_reader(path)
-            self._readers.move_to_end(key)
+            if found not in self._readers:
+                # Here, since a page without such models does not need it.
+                from training.metrics.reader_files import load_reader
+
+                self._readers[found] = load_reader(found[0])
+            self._readers.move_to_end(found)
             while len(self._readers) > MAX_READERS:
                 self._readers.popitem(last=False)
-            return self._readers[key]
+            return self._readers[found]
+
+    def identify(self, model: str) -> str:
+        """Return a text that changes with the reader of a model's labels, "" if there is none."""
+        found = self._locate(model)
+        return "" if found is None else str(found)
+
+    def _locate(self, model: str) -> tuple[Path, int] | None:
+        """Return the file of a model's reader and when it was changed."""
+        from training.metrics.reader_files import find_reader, list_reader_folders
+
+        header = self._get_header(model)
+        if not len(header.model.labels):
+            return None
+        folders = list_reader_folders(self._library.folder)
+        path = find_reader(header.dataset, header.model.labels, folders)
+        return None if path is None else (path, path.stat().st_mtime_ns)
 
     def read(
         self, model: str, images: np.ndarray, rows: Sequence[Sequence[float]]

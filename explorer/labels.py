@@ -3,6 +3,8 @@
 import itertools
 from collections.abc import Mapping, Sequence
 
+from explorer.latents import MAX_SEEDS
+from explorer.recipe import MAX_STOPS
 from explorer.sampler import Sampler
 from training.errors import ConfigError
 from training.labels import LabelLayout
@@ -48,7 +50,15 @@ def choose_stops(
     through all values of that label.
     """
     if sweep:
+        if changes:
+            raise ConfigError(
+                f"A sweep of {sweep} goes through all its values: give no labels to end with."
+            )
         rows = sweep_rows(sampler, model, ends[0], sweep, values)
+        if len(rows) > MAX_STOPS:
+            raise ConfigError(
+                f"{sweep} has {len(rows)} values, and a sweep goes through {MAX_STOPS} at most."
+            )
         return (ends[0],) * len(rows), rows
     first = choose_rows(sampler, model, ends[:1], values)
     return ends, first + choose_rows(sampler, model, ends[:1], {**values, **changes})
@@ -67,10 +77,21 @@ def choose_sheet(
     """
     if not across:
         return tuple(seeds), choose_rows(sampler, model, seeds, values), 0
+    columns = count_columns(sampler, model, across)
+    if columns * len(seeds) > MAX_SEEDS:
+        raise ConfigError(
+            f"{len(seeds)} seeds by {columns} values of {across} are too many images: choose at "
+            f"most {MAX_SEEDS // columns} seeds."
+        )
     rows = [sweep_rows(sampler, model, seed, across, values, NUM_SHEET_STOPS) for seed in seeds]
-    columns = len(rows[0])
     places = tuple(seed for seed in seeds for _ in range(columns))
     return places, tuple(itertools.chain.from_iterable(rows)), columns
+
+
+def count_columns(sampler: Sampler, model: str, across: str) -> int:
+    """Return how many values of a label go across a sheet; raises ConfigError without the label."""
+    layout = sampler.get_header(model).model.labels
+    return len(layout.find(across).list_stops(NUM_SHEET_STOPS))
 
 
 def sweep_rows(

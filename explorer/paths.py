@@ -40,6 +40,13 @@ def follow_path(stops: Tensor, t: Tensor, length: float = 1.0, method: str = "sl
     return INTERPOLATIONS[check_method(method)](stops[first], stops[first + 1], place - first)
 
 
+def fit_frames(num_frames: int, num_stops: int) -> int:
+    """Return the number of frames nearest to one wished for with which each stop has a frame."""
+    legs = num_stops - 1
+    per_leg = min(round((num_frames - 1) / legs), (MAX_FRAMES - 1) // legs)
+    return legs * max(1, per_leg) + 1
+
+
 def count_path_frames(num_frames: int, is_ping_pong: bool) -> int:
     """Return how many frames `build_path` makes."""
     return 2 * num_frames - 2 if is_ping_pong else num_frames

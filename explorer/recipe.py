@@ -60,6 +60,11 @@ class Recipe:
         check_truncation(self.truncation)
         check_method(self.method)
         check_num_frames(self.num_frames)
+        if self.kind == "interpolation" and self.num_frames < len(self.seeds):
+            raise ConfigError(
+                f"{self.num_frames} frames are fewer than the {len(self.seeds)} images that the "
+                f"way goes through: choose at least {len(self.seeds)}."
+            )
         check_fps(self.fps)
         if self.columns < 1:
             raise ConfigError(f"{self.columns} columns are out of range: choose at least 1.")

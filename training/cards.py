@@ -114,23 +114,35 @@ def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | Non
 
 def describe_labels(header: CheckpointHeader) -> list[tuple[str, str]]:
     """Say what each label can be, and who could read it when the model was scored best."""
-    measured = {one["label"]: one for one in (header.best_score or {}).get("labels") or []}
-    rows = []
-    for label in header.model.labels:
-        text = label.describe()
-        if label.name in measured:
-            found = measured[label.name]
-            text += (
-                f"; an independent reader reads {format_agreement(found['fidelity'])}, of real "
-                f"images {format_agreement(found['reader_on_real'])}"
-            )
-            if found["predictor"] is not None:
-                text += f"; the model's own predictor {format_agreement(found['predictor'])}"
-            if found.get("diversity") is not None:
-                ratio = found["diversity"]["mean"]
-                text += f"; within a value samples differ {ratio:.2f} times as much as real images"
-        rows.append((f"label {label.name}", text))
-    return rows
+    rows = (header.best_score or {}).get("labels")
+    measured = {
+        one.get("label"): one
+        for one in (rows if isinstance(rows, list) else [])
+        if isinstance(one, dict) and isinstance(one.get("label"), str)
+    }
+    return [
+        (f"label {label.name}", label.describe() + _describe_readers(measured.get(label.name)))
+        for label in header.model.labels
+    ]
+
+
+def _describe_readers(found: dict[str, Any] | None) -> str:
+    """Say what a score row knows of a label; nothing if it knows nothing or is damaged."""
+    try:
+        if found is None:
+            return ""
+        text = (
+            f"; an independent reader reads {format_agreement(found['fidelity'])}, of real images "
+            f"{format_agreement(found['reader_on_real'])}"
+        )
+        if found["predictor"] is not None:
+            text += f"; the model's own predictor {format_agreement(found['predictor'])}"
+        if found.get("diversity") is not None:
+            ratio = float(found["diversity"]["mean"])
+            text += f"; within a value samples differ {ratio:.2f} times as much as real images"
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return ""
+    return text
 
 
 def list_techniques(header: CheckpointHeader) -> str:

@@ -16,6 +16,10 @@ NUM_KNOTS = 6
 MAX_CLASSES = 1000
 # Where a number's sweep begins and ends, in shares of the data.
 STOPS = (0.05, 0.95)
+# Rows are float32, ranges are not; in shares of the range.
+ROUNDING = 1e-6
+# Beyond, rounding would overflow; such numbers are kept as they are.
+MAX_DIGITS = 12
 
 
 class Label(Protocol):
@@ -79,6 +83,7 @@ class ClassLabel:
     shares: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        check_texts((self.name, *self.values))
         if not 2 <= len(self.values) <= MAX_CLASSES or len(set(self.values)) < len(self.values):
             raise ConfigError(
                 f"The label {self.name} has the values {', '.join(self.values) or 'none'}: "
@@ -172,11 +177,12 @@ class NumberLabel:
     quantiles: tuple[float, ...]
 
     def __post_init__(self) -> None:
+        check_texts((self.name,))
         if (
             len(self.quantiles) < 2
             or not all(map(math.isfinite, self.quantiles))
             or list(self.quantiles) != sorted(self.quantiles)
-            or self.low == self.high
+            or not 0 < self.high - self.low < math.inf
         ):
             raise ConfigError(f"The label {self.name} has no range: its quantiles do not ascend.")
 
@@ -225,7 +231,8 @@ class NumberLabel:
 
     def check(self, value: float) -> None:
         """Raise ConfigError unless it is in the range of the data."""
-        if not self.low <= value <= self.high:
+        slack = ROUNDING * (self.high - self.low)
+        if not self.low - slack <= value <= self.high + slack:
             raise ConfigError(
                 f"The label {self.name} is {value:g}: expected {self.low:g} to {self.high:g}."
             )
@@ -238,15 +245,20 @@ class NumberLabel:
             )
 
     def list_stops(self, count: int) -> list[float]:
-        """List ``count`` numbers, evenly spaced over the middle nine tenths of the data.
+        """List at most ``count`` numbers, evenly spaced over the middle nine tenths of the data.
 
-        They have as few digits as tell them apart; what is rarest is seldom learned well.
+        What is rarest is seldom learned well. Where the middle is one number, the whole range is
+        taken instead. Numbers have no more digits than tell them apart.
         """
         places = np.linspace(0.0, 1.0, len(self.quantiles))
-        low, high = np.interp(STOPS, places, self.quantiles)
-        digits = 2 - math.floor(math.log10(self.high - self.low))
-        values = np.linspace(low, high, count).round(digits).clip(self.low, self.high)
-        return [float(value) for value in values]
+        low, high = map(float, np.interp(STOPS, places, self.quantiles))
+        if low == high:
+            low, high = self.low, self.high
+        digits = 2 - math.floor(math.log10(high - low))
+        values = np.linspace(low, high, count)
+        if abs(digits) < MAX_DIGITS:
+            values = values.round(digits).clip(self.low, self.high)
+        return [float(value) for value in dict.fromkeys(values.tolist())]
 
     def parse(self, text: str) -> float:
         """Read a number."""
@@ -271,3 +283,10 @@ class NumberLabel:
     def to_dict(self) -> dict[str, Any]:
         """Return the label as plain JSON values."""
         return {"kind": "number", "name": self.name, "quantiles": list(self.quantiles)}
+
+
+def check_texts(values: tuple[Any, ...]) -> None:
+    """Raise ConfigError unless all are texts: a damaged checkpoint may hold anything."""
+    for value in values:
+        if not isinstance(value, str):
+            raise ConfigError(f"A label is called {value!r}, or has such a value: expected a text.")

@@ -155,7 +155,7 @@ class LabelLayout:
         """Build from plain JSON values; raises ConfigError if they describe no labels."""
         try:
             return cls(tuple(_build_label(dict(item)) for item in values))
-        except (TypeError, ValueError, KeyError) as error:
+        except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise ConfigError(f"The description of the labels is damaged ({error}).") from error
 
 

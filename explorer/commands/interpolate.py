@@ -13,9 +13,8 @@ from explorer.commands.common import (
 )
 from explorer.labels import choose_stops
 from explorer.latents import INTERPOLATIONS, MAX_SEED
-from explorer.paths import MAX_FRAMES, MIN_FRAMES
+from explorer.paths import MAX_FRAMES, MIN_FRAMES, check_num_frames, fit_frames
 from explorer.recipe import MAX_FPS, Recipe
-from training.errors import ConfigError
 
 
 def add_interpolate_parser(subparsers: Subparsers) -> None:
@@ -34,7 +33,8 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--frames",
         type=int,
         default=60,
-        help=f"frames from first to last, {MIN_FRAMES} to {MAX_FRAMES} (%(default)s)",
+        help=f"frames from first to last, {MIN_FRAMES} to {MAX_FRAMES}; about as many in a "
+        "sweep, so that every value has its frame (%(default)s)",
     )
     parser.add_argument(
         "--fps",
@@ -69,8 +69,7 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
 def run_interpolate(args: argparse.Namespace) -> int:
     """Write an animation from one seed's image to another's, and its recipe."""
     sampler = build_sampler(args)
-    if args.sweep and args.to_labels:
-        raise ConfigError("--sweep goes through all values: leave --to-labels out.")
+    check_num_frames(args.frames)
     values, changes = (
         parse_labels(text, args.model, sampler) for text in (args.labels, args.to_labels)
     )
@@ -84,7 +83,7 @@ def run_interpolate(args: argparse.Namespace) -> int:
         truncation=args.truncation,
         labels=rows,
         method=args.method,
-        num_frames=args.frames,
+        num_frames=fit_frames(args.frames, len(seeds)),
         fps=args.fps,
         is_ping_pong=args.ping_pong,
         size=args.size,

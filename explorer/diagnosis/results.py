@@ -15,7 +15,7 @@ class DiagnosisKey:
 
     ``fingerprint`` is the hash of the weights, ``reference`` identifies the statistics,
     ``has_dataset`` says whether the real images were at hand, ``is_search_wide`` whether copies
-    were looked for among all of them.
+    were looked for among all of them, ``reader`` who read the labels: "" if nobody did.
     """
 
     fingerprint: str
@@ -24,6 +24,7 @@ class DiagnosisKey:
     num_samples: int
     has_dataset: bool
     is_search_wide: bool
+    reader: str = ""
 
 
 class DiagnosisResults:

@@ -22,6 +22,7 @@ from explorer.ui.morph import (
     check_ends,
     check_model,
     export_gif,
+    name_morph,
     render_position,
     set_export,
 )
@@ -148,7 +149,7 @@ def build_morph_endpoints(context: AppContext) -> None:
         """
         seeds, rows = plan_stops(context, model, (seed_a, seed_b), labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
-        path = context.make_export_path(f"{model}-{seed_a}-to-{seed_b}-at-{t}", ".png")
+        path = context.make_export_path(f"{name_morph(recipe)}-at-{t}", ".png")
         save_png(path, render_position(context, recipe, t))
         return describe_file(path)
 

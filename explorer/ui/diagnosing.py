@@ -119,6 +119,7 @@ def _stream_case(
         num_samples,
         has_dataset=dataset is not None,
         is_search_wide=search_all,
+        reader=context.readers.identify(name),
     )
     options = DiagnosisOptions(num_samples=num_samples, extract_dataset=search_all)
 

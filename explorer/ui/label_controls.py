@@ -6,8 +6,9 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.ui.components.label_panel import describe_panel
+from explorer.ui.components.label_panel import describe_panel, read_row
 from explorer.ui.context import PRIVATE, AppContext, Page
+from explorer.ui.errors import show_project_errors
 from explorer.ui.label_plans import get_layout
 
 
@@ -43,15 +44,14 @@ class LabelControls:
         return [gr.Column(visible=True), *described, gr.Dropdown(choices, value=kept)]
 
 
-def set_row(
-    context: AppContext, panel: dict[str, Any], model: str, row: Sequence[float] | None
-) -> dict[str, Any]:
-    """Return a panel's value with all labels of a row chosen."""
+def set_row(context: AppContext, panel: dict[str, Any], model: str, row: Any) -> dict[str, Any]:
+    """Return a panel's value with all labels of a row chosen, if there is one; ConfigError."""
     layout = get_layout(context, model)
     if not row:
         return describe_panel(panel, layout)
-    layout.check(row)
-    return describe_panel(panel, layout, dict(zip(layout.names, row, strict=True)))
+    values = read_row(row)
+    layout.check(values)
+    return describe_panel(panel, layout, dict(zip(layout.names, values, strict=True)))
 
 
 def connect_label_controls(
@@ -59,6 +59,7 @@ def connect_label_controls(
 ) -> None:
     """Let the controls follow the model, now and when the page opens."""
 
+    @show_project_errors
     def follow(model: str | None, *values: Any) -> list[Any]:
         return controls.follow(context, model, values)
 

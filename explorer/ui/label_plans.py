@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from explorer.labels import NUM_SHEET_STOPS, Rows, choose_sheet, choose_stops
+from explorer.labels import Rows, choose_sheet, choose_stops, count_columns
 from explorer.ui.components.label_panel import read_panel
 from explorer.ui.context import AppContext
-from training.labels import LabelLayout
+from training.errors import ConfigError
+from training.labels import ClassLabel, LabelLayout
 
 # Larger sheets take long to make and are too large to look at.
 MAX_SHEET_IMAGES = 96
@@ -16,23 +17,30 @@ Panel = Mapping[str, Any] | None
 
 @dataclass(frozen=True)
 class SheetPlan:
-    """Hold a seed and a label row for each image of a sheet; ``across`` goes along its columns."""
+    """Hold a seed and a label row for each image of a sheet; ``across`` goes along its columns.
+
+    ``note`` says what is not as it was asked for.
+    """
 
     layout: LabelLayout
     seeds: tuple[int, ...]
     rows: Rows
     across: str = ""
     columns: int = 0
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class MorphPlan:
-    """Hold the stops of a morph: a seed, a label row if there are labels, and a text for each."""
+    """Hold the stops of a morph: a seed, a label row if there are labels, and a text for each.
+
+    ``sweep`` is the kind of the label that is swept, "class" or "number"; "" if none is.
+    """
 
     seeds: tuple[int, ...]
     rows: Rows
     texts: tuple[str, ...]
-    is_sweep: bool = False
+    sweep: str = ""
 
 
 def plan_sheet(
@@ -46,10 +54,15 @@ def plan_sheet(
     chosen = read_panel(panel, layout)
     if across not in layout.names:
         return SheetPlan(layout, *choose_sheet(context.sampler, model, seeds, chosen)[:2])
-    num_across = len(layout.find(across).list_stops(NUM_SHEET_STOPS))
-    kept = seeds[: max(1, MAX_SHEET_IMAGES // num_across)]
+    num_across = count_columns(context.sampler, model, across)
+    if num_across > MAX_SHEET_IMAGES:
+        raise ConfigError(
+            f"{across} has {num_across} values, too many to lie side by side: choose another label."
+        )
+    kept = seeds[: MAX_SHEET_IMAGES // num_across]
     places, rows, columns = choose_sheet(context.sampler, model, kept, chosen, across)
-    return SheetPlan(layout, places, rows, across, columns)
+    note = f"{len(kept)} of {len(seeds)} seeds: a sheet has {MAX_SHEET_IMAGES} images at most."
+    return SheetPlan(layout, places, rows, across, columns, note if len(kept) < len(seeds) else "")
 
 
 def plan_morph(
@@ -66,12 +79,13 @@ def plan_morph(
     layout = get_layout(context, model)
     start, end = (read_panel(panel, layout) for panel in panels)
     swept = sweep if sweep in layout.names else ""
+    end = {} if swept else end  # what the panel at B holds says nothing while a label is swept
     seeds, rows = choose_stops(context.sampler, model, ends, start, end, swept or "")
     if not swept:
         return MorphPlan(seeds, rows, tuple(map(str, seeds)))
     label, column = layout.find(swept), layout.names.index(swept)
     texts = tuple(label.format(row[column]) for row in rows)
-    return MorphPlan(seeds, rows, texts, is_sweep=True)
+    return MorphPlan(seeds, rows, texts, "class" if isinstance(label, ClassLabel) else "number")
 
 
 def get_layout(context: AppContext, model: str) -> LabelLayout:

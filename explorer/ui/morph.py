@@ -11,7 +11,7 @@ import torch
 
 from explorer.animation import get_real_fps, save_gif
 from explorer.labels import Rows
-from explorer.paths import follow_path
+from explorer.paths import check_num_frames, fit_frames, follow_path
 from explorer.recipe import Recipe
 from explorer.replay import count_images, iter_images, make_stop_vectors
 from explorer.ui.context import AppContext
@@ -40,11 +40,12 @@ def build_recipe(
     labels: Rows = (),
 ) -> Recipe:
     """Build the recipe of a morph through stops, as the page previews it; raises ConfigError."""
+    name = check_model(context, model)
     legs = max(1, len(seeds) - 1)
     return Recipe(
         kind="interpolation",
-        model=check_model(context, model),
-        checkpoint=context.library.get_fingerprint(check_model(context, model)),
+        model=name,
+        checkpoint=context.library.get_fingerprint(name),
         seeds=seeds,
         truncation=truncation,
         labels=labels,
@@ -92,19 +93,29 @@ def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
         chunks.append(chunk)
         done += len(chunk)
         yield ExportStep(done, total)
-    name = f"{recipe.model}-{recipe.seeds[0]}-to-{recipe.seeds[-1]}"
-    path = context.make_export_path(name, ".gif")
+    path = context.make_export_path(name_morph(recipe), ".gif")
     save_gif(path, np.concatenate(chunks), recipe.fps, recipe=recipe)
     yield ExportStep(total, total, path, get_real_fps(recipe.fps))
+
+
+def name_morph(recipe: Recipe) -> str:
+    """Return a file name, without its suffix, that tells a sweep from a morph between two seeds."""
+    first, last = recipe.seeds[0], recipe.seeds[-1]
+    is_sweep = first == last and len(set(recipe.labels)) > 1
+    return f"{recipe.model}-{first}-" + ("sweep" if is_sweep else f"to-{last}")
 
 
 def set_export(
     recipe: Recipe, num_frames: Any, fps: Any, size: Any, resize: str, is_ping_pong: bool
 ) -> Recipe:
-    """Return the recipe with what an animation needs; raises ConfigError for invalid values."""
+    """Return the recipe with what an animation needs; raises ConfigError for invalid values.
+
+    Every stop of a sweep gets a frame, which may change the number of frames a little.
+    """
+    count = check_num_frames(check_whole(num_frames, "The number of frames"))
     return replace(
         recipe,
-        num_frames=check_whole(num_frames, "The number of frames"),
+        num_frames=fit_frames(count, len(recipe.seeds)),
         fps=float(check_whole(fps, "Frames per second")),
         size=check_whole(size, "The size"),
         resize=resize,

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from explorer.recipe import read_recipe
+from explorer.recipe import Recipe, read_recipe
 from tests.browser.conftest import PHONE, OpenPage, open_tab, read_uri
 from tests.explorer.labelled import LAYOUT, save_labelled_model, save_untrained_reader
 from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Locator, Page
 
 FRAMES = ".lx-sample .lx-frame"
@@ -83,6 +85,15 @@ def choose(page: Page, tab: str, label: str, option: str) -> None:
     page.get_by_role("option", name=option, exact=True).click()
 
 
+def save_chosen(page: Page, path: Path) -> Recipe:
+    """Save the chosen image and return its recipe."""
+    page.get_by_label("Chosen image").check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save PNG").click()
+    download.value.save_as(path)
+    return read_recipe(path)
+
+
 def find_label(page: Page, tab: str, name: str, panel: int = 0) -> Locator:
     return page.locator(f"#tab-{tab} .lx-labels").nth(panel).get_by_role("group", name=name)
 
@@ -99,7 +110,7 @@ def test_labels_are_by_seed_until_the_hand_chooses(page: Page, app: LiveApp) -> 
     wait_for_images(page, sample(app, seeds))
 
 
-def test_values_go_across_and_are_read_and_saved(page: Page, app: LiveApp, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_values_go_across_and_are_read_and_saved(page: Page, app: LiveApp, tmp_path: Path) -> None:
     page.get_by_label("number input for How many").fill("2")
     choose(page, "sample", "All values across", "hair")
     rows = torch.tensor([[hair, LAYOUT.draw([seed])[0, 1]] for seed in (0, 1) for hair in (0, 1)])
@@ -118,14 +129,26 @@ def test_values_go_across_and_are_read_and_saved(page: Page, app: LiveApp, tmp_p
     cells = page.locator(".lx-loupe .lx-read tbody tr").first.locator("td").all_inner_texts()
     assert cells[0] == "long"
     assert cells[1].split()[0] == found[3][0].read
-    page.get_by_label("Chosen image").check()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save PNG").click()
-    path = tmp_path / "one.png"
-    download.value.save_as(path)
-    recipe = read_recipe(path)
+    recipe = save_chosen(page, tmp_path / "one.png")
     assert recipe.seeds == (1,)
     assert recipe.labels[0] == pytest.approx(rows[3].tolist())
+
+
+def test_the_chosen_image_is_saved_as_the_sheet_shows_it(
+    page: Page, app: LiveApp, tmp_path: Path
+) -> None:
+    """Labels that are changed after an image was chosen are the image's, and none of a model's."""
+    wait_for_images(page, sample(app, list(range(16))))
+    page.locator(FRAMES).nth(2).click()
+    for hair, name in enumerate(("short", "long")):
+        find_label(page, "sample", "hair").get_by_label(name).check()
+        wait_for_images(page, sample(app, list(range(16)), hair=hair))
+        recipe = save_chosen(page, tmp_path / f"{name}.png")
+        assert (recipe.seeds, recipe.labels[0][0]) == ((2,), hair)
+    choose(page, "sample", "Model", "plain")
+    wait_for_images(page, app.sampler.sample_seeds("plain", range(16)))
+    recipe = save_chosen(page, tmp_path / "plain.png")
+    assert (recipe.model, recipe.seeds, recipe.labels) == ("plain", (2,), ())
 
 
 def test_a_frame_takes_its_labels_to_interpolate_and_a_sweep_holds_the_seed(

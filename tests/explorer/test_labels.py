@@ -43,7 +43,7 @@ def test_labels_are_part_of_the_checkpoint(folder: Path) -> None:
 def test_labels_that_are_not_given_are_those_of_the_seed(sampler: Sampler) -> None:
     drawn = sampler.sample_seeds("faces", [5, 6])
     given = sampler.sample_images(
-        "faces", sampler.make_latents("faces", [5, 6]), LAYOUT.encode(LAYOUT.draw([5, 6]))
+        "faces", sampler.make_latents("faces", [5, 6]), LAYOUT.encode(LAYOUT.draw([5, 6]).double())
     )
     np.testing.assert_array_equal(drawn, given)
     other = sampler.sample_seeds("faces", [5], labels=sampler.make_labels("faces", [5], {"age": 1}))
@@ -148,7 +148,7 @@ def test_a_sweep_holds_the_seed_and_all_other_labels(folder: Path, tmp_path: Pat
 def test_a_sweep_leaves_no_other_end(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ("interpolate", "faces", "--sweep", "age", "--to-labels", "age=9")
     assert run(folder, *command) == 2
-    assert "leave --to-labels out" in capsys.readouterr().err
+    assert "A sweep of age goes through all its values" in capsys.readouterr().err
     assert run(folder, "sample", "faces", "--across", "beard") == 2
     assert "There is no label 'beard': the model's labels are hair, age" in capsys.readouterr().err
 
@@ -204,8 +204,14 @@ def test_the_frame_at_rest_is_the_frame_of_the_animation(folder: Path, tmp_path:
     library = CheckpointLibrary(folder)
     context = AppContext(library, Sampler(library), tmp_path, RunLibrary(tmp_path))
     ends = ((1.0, 20.0), (1.0, 80.0))
-    for labels in ((), ends):
-        recipe = Recipe("interpolation", "faces", "", (3, 4), num_frames=5, labels=labels)
+    sweep = ((0.0, 20.0), (1.0, 20.0), (0.0, 80.0))
+    for seeds, labels in (((3, 4), ()), ((3, 4), ends), ((3, 3, 3), sweep)):
+        recipe = Recipe("interpolation", "faces", "", seeds, num_frames=5, labels=labels)
         frames = render_recipe(recipe, context.sampler)
-        for t, frame in ((0.0, frames[0]), (0.25, frames[1]), (1.0, frames[4])):
+        for t, frame in ((0.0, frames[0]), (0.25, frames[1]), (0.5, frames[2]), (1.0, frames[4])):
             np.testing.assert_array_equal(render_position(context, recipe, t), frame)
+
+
+def test_fewer_frames_than_stops_are_refused() -> None:
+    with pytest.raises(ConfigError, match="2 frames are fewer than the 3 images"):
+        Recipe("interpolation", "faces", "", (3, 3, 3), num_frames=2)

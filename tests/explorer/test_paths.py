@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from explorer.paths import build_path, count_path_frames, follow_path
+from explorer.paths import build_path, count_path_frames, fit_frames, follow_path
 from training.errors import ConfigError
 
 ENDS = torch.tensor([[0.0, 0.0], [3.0, 6.0]])
@@ -65,3 +65,11 @@ def test_stops_on_a_frame_are_there_bit_by_bit() -> None:
 def test_positions_outside_of_the_way_are_refused() -> None:
     with pytest.raises(ConfigError, match="must be in"):
         follow_path(ENDS, torch.tensor([1.5]))
+
+
+@pytest.mark.parametrize(
+    ("wished", "stops", "frames"),
+    [(60, 2, 60), (60, 10, 64), (2, 10, 10), (600, 10, 595), (5, 3, 5), (600, 64, 568)],
+)
+def test_frames_are_fitted_so_that_each_stop_has_one(wished: int, stops: int, frames: int) -> None:
+    assert fit_frames(wished, stops) == frames

@@ -5,7 +5,9 @@ import json
 import pytest
 
 from training.__main__ import main
+from training.cards import describe_labels
 from training.checkpoint import CheckpointHeader, save_generator
+from training.labels import ClassLabel, LabelLayout
 from training.models import ModelConfig, build_generator
 
 DATASET = {
@@ -132,3 +134,18 @@ def test_what_is_missing_is_named(folder, tmp_path, capsys):
     assert "has no place for the table" in capsys.readouterr().err
     assert main(["cards", "--checkpoints", str(folder), "--scores", "absent.json"]) == 2
     assert "absent.json holds no scores" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "yes", [1], [{"label": "age"}], {"label": "hair"}, [{"label": ["hair"]}],
+        [{"label": "hair", "fidelity": {"value": "high"}, "reader_on_real": 1, "predictor": None}],
+        [{"label": "hair", "fidelity": 3}],
+    ],
+)  # fmt: skip
+def test_what_a_damaged_file_says_of_its_labels_is_left_out(labels):
+    layout = LabelLayout((ClassLabel("hair", ("short", "long"), (0.5, 0.5)),))
+    config = ModelConfig("label_gan", z_dim=8, width=2, img_resolution=32, labels=layout)
+    header = CheckpointHeader(config, DATASET, TRAINING, [{**SCORE, "labels": labels}])
+    assert describe_labels(header) == [("label hair", "short, long")]

@@ -118,3 +118,39 @@ def test_a_layout_survives_json():
 def test_damaged_layouts_are_refused(values):
     with pytest.raises(ConfigError):
         LabelLayout.from_list(values)
+
+
+def test_stops_are_distinct_round_numbers_of_the_middle_of_the_data():
+    age = NumberLabel("age", tuple(float(5 * index) for index in range(21)))  # evenly 0 to 100
+    assert age.list_stops(3) == [5, 50, 95]
+    assert age.list_stops(4) == [5, 35, 65, 95]
+    long_tail = NumberLabel("income", (*[0.0] * 20, 100.0))
+    assert long_tail.list_stops(3) == [0, 50, 100]  # the middle is one number
+    narrow = NumberLabel("share", (0.1, 0.1001, 0.1002))
+    assert len(set(narrow.list_stops(8))) == 8
+    for low, high in ((0.0, 1e-300), (-1e300, 1e300)):
+        stops = NumberLabel("wild", (low, high)).list_stops(5)
+        assert len(stops) == 5
+        assert all(low <= stop <= high for stop in stops)
+
+
+def test_rounding_to_float32_is_no_reason_to_refuse_an_end():
+    share = NumberLabel("share", (0.0, 0.1))
+    share.check(float(np.float32(0.1)))  # 0.10000000149
+    with pytest.raises(ConfigError, match=r"expected 0 to 0\.1"):
+        share.check(0.1001)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [{"kind": "class", "name": "a", "values": [1, 2], "shares": [0.5, 0.5]}],
+        [{"kind": "class", "name": 5, "values": ["x", "y"], "shares": [0.5, 0.5]}],
+        [{"kind": "number", "name": None, "quantiles": [0, 1]}],
+        [{"kind": "number", "name": "a", "quantiles": [0, 10**400]}],
+        [{"kind": "number", "name": "a", "quantiles": [-1.7e308, 1.7e308]}],
+    ],
+)
+def test_what_a_damaged_file_calls_labels_is_refused(labels):
+    with pytest.raises(ConfigError):
+        LabelLayout.from_list(labels)

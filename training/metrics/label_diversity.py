@@ -24,7 +24,7 @@ Values = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class LabelDiversity:
-    """Hold, for one label, how far images of one value lie apart, in shares of real images' way.
+    """Hold, for one label, how far images of one value lie apart, as a share of real ones.
 
     ``ratios`` has for each group (a class, or a quarter of the numbers) the mean distance of two
     generated images' features by that of two real ones; nan where images are too few.

@@ -18,6 +18,11 @@ from training.metrics.label_reader import LabelReader, ReaderNetwork
 
 FORMAT_VERSION = 1
 METADATA_KEY = "latent_explorer_reader"
+# What reading a file can raise that is no reader, or a damaged one.
+DAMAGE = (
+    SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError, OverflowError,
+    AttributeError,
+)  # fmt: skip
 READER_FOLDER = "readers"  # beside checkpoints, and in the cache
 
 
@@ -73,10 +78,12 @@ def load_reader(path: Path, device: torch.device | str = "cpu") -> LabelReader:
             )
             for item in facts["agreements"]
         )
-        num_held_out = facts["num_held_out"]
+        num_held_out = int(facts["num_held_out"])
+        if [one.name for one in agreements] != list(layout.names):
+            raise ValueError("what was measured is not what is read")
     except FileNotFoundError as error:
         raise MetricError(f"There is no file {path}: check the path.") from error
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+    except DAMAGE as error:
         raise MetricError(
             f"{path} is not a readable reader of labels ({type(error).__name__}): copy it again, "
             "or train it again with `python -m training reader`."
@@ -106,6 +113,8 @@ def find_reader(
             try:
                 with safe_open(path, "pt") as file:
                     facts = json.loads((file.metadata() or {})[METADATA_KEY])
+                if facts["format_version"] != FORMAT_VERSION:
+                    continue
                 known = {
                     label.name: getattr(label, "values", None)
                     for label in LabelLayout.from_list(facts["labels"])
@@ -114,7 +123,7 @@ def find_reader(
                 is_same = all(
                     found[key] == dataset.get(key) for key in ("fingerprint", "resolution")
                 )
-            except (SafetensorError, OSError, KeyError, TypeError, ValueError, ConfigError):
+            except (*DAMAGE, ConfigError):
                 continue
             if is_same and all(known.get(name, ()) == values for name, values in wanted.items()):
                 return path

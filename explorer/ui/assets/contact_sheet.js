@@ -4,11 +4,13 @@ LX.contactSheet = (element, context) => {
   const { el } = LX;
   const root = element.querySelector(".lx-sample");
   let chosen = null;
+  let told = ""; // what the server was told of: the same frame may get other labels
 
   function choose(data, key, isFocused) {
     const frame = data.frames.find((item) => item.key === key);
-    if (key !== chosen) context.trigger("choose", { seed: frame.seed, row: frame.row });
-    chosen = key;
+    const choice = { seed: frame.seed, row: frame.row, model: data.model };
+    if (JSON.stringify(choice) !== told) context.trigger("choose", choice);
+    [chosen, told] = [key, JSON.stringify(choice)];
     for (const node of root.querySelectorAll(".lx-frame")) {
       const isChosen = node.dataset.key === key;
       node.setAttribute("aria-selected", String(isChosen));
@@ -81,7 +83,7 @@ LX.contactSheet = (element, context) => {
     for (let start = 0; start < nodes.length; start += columns) {
       rows.push(side(String(data.frames[start].seed), true), ...nodes.slice(start, start + columns));
     }
-    return [side(data.axis.name, true), ...data.axis.values.map((text) => side(text, false)), ...rows];
+    return [side(data.axis.name, true), ...data.axis.columns.map((text) => side(text, false)), ...rows];
   }
 
   LX.keepRendered(element, context, (data) => {
@@ -93,14 +95,15 @@ LX.contactSheet = (element, context) => {
     const room = { width: element.clientWidth - (isWide ? 268 : 8),
       height: Math.max(300, Math.min(window.innerHeight - (isWide ? 170 : 330), 860)) };
     const { size, columns } = data.axis
-      ? LX.fitColumns({ columns: data.axis.values.length, native: data.size, pad: 6, side: 70, largest: 160, ...room })
+      ? LX.fitColumns({ columns: data.axis.columns.length, native: data.size, pad: 6, side: 70, largest: 160, ...room })
       : LX.fitSheet({ count: data.frames.length, native: data.size, pad: 6, bands: 34, largest: 384, ...room });
     const hadFocus = root.contains(document.activeElement) && document.activeElement.matches(".lx-frame");
     const nodes = data.frames.map((frame, index) => drawFrame(data, frame, index, size, columns));
     const sheet = el("div", { class: data.axis ? "lx-sheet lx-film has-axes" : "lx-sheet lx-film", role: "listbox",
       "aria-label": `Samples of ${data.model}`, style: `--columns:${columns};--frame:${size}px` },
     data.axis ? addAxes(data, nodes, columns) : nodes);
-    root.replaceChildren(el("div", { class: "lx-scroll" }, sheet), el("div", { class: "lx-loupe", "aria-live": "polite" }));
+    const note = data.note ? el("p", { class: "lx-say", text: data.note }) : null;
+    root.replaceChildren(el("div", { class: "lx-scroll" }, sheet, note), el("div", { class: "lx-loupe", "aria-live": "polite" }));
     const isStillThere = data.frames.some((frame) => frame.key === chosen);
     choose(data, isStillThere ? chosen : data.frames[0].key, hadFocus);
   });

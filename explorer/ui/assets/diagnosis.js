@@ -85,7 +85,7 @@ LX.diagnosis = (element, context) => {
   function updateCell(cell, part, data, value) {
     if (part.isFolded && !cell.closest("details").open) return;
     const finding = findPart(data, part.key);
-    const state = JSON.stringify([part.read(data, value.cases), finding, data.error, data.mode_note, data.is_done,
+    const state = JSON.stringify([part.read(data, value.cases), finding, data.error, data.mode_note, data.label_note, data.is_done,
       value.is_stopped, cell.clientWidth]);
     if (page.states.get(cell) === state) return;
     page.states.set(cell, state);

@@ -17,7 +17,7 @@ LX.labelPanel = (element, context) => {
   }
 
   function drawChips(data, label, chosen) {
-    const choices = [[data.unset, null], ...label.values.map((text, index) => [text, index])];
+    const choices = [[data.unset, null], ...label.values.map((text) => [text, text])];
     return el("div", { class: "lx-chips" }, choices.map(([text, value]) =>
       el("label", { class: value === null ? "lx-chip is-open" : "lx-chip" },
         el("input", { type: "radio", name: `${group}-${label.name}`, checked: (chosen ?? null) === value,
@@ -27,10 +27,9 @@ LX.labelPanel = (element, context) => {
 
   function drawList(data, label, chosen) {
     const select = el("select", { class: "lx-select", "aria-label": LX.spellLabel(label.name),
-      onchange: () => choose(label.name, select.value === "" ? null : Number(select.value)) },
-    el("option", { value: "", text: data.unset, selected: chosen === undefined }),
-    label.values.map((text, index) =>
-      el("option", { value: String(index), text: LX.spellLabel(text), selected: chosen === index })));
+      onchange: () => choose(label.name, select.selectedIndex ? label.values[select.selectedIndex - 1] : null) },
+    el("option", { text: data.unset, selected: chosen === undefined }),
+    label.values.map((text) => el("option", { text: LX.spellLabel(text), selected: chosen === text })));
     return select;
   }
 

@@ -21,13 +21,15 @@ LX.contactSheet(element, {trigger, props, watch, events: ["use_a", "use_b", "cho
 class SheetLabels:
     """Hold the labels of a sheet's images: a row each, what was read, and the label across.
 
-    ``rows`` and ``readings`` are empty where there are none; ``across`` is "" without one.
+    ``rows`` and ``readings`` are empty where there are none; ``across`` is "" without one, else
+    its values make ``columns`` columns.
     """
 
     layout: LabelLayout
     rows: Rows = ()
     readings: Sequence[Sequence[Reading]] = ()
     across: str = ""
+    columns: int = 0
 
 
 def build_contact_sheet() -> gr.HTML:
@@ -62,10 +64,14 @@ def describe_frame(index: int, seed: int, image: np.ndarray, labels: SheetLabels
     """Describe one sample; its key tells it apart on the sheet and from sheet to sheet."""
     row = labels.rows[index] if labels.rows else None
     texts = [] if row is None else list_texts(labels.layout, row)
-    column = next((item["text"] for item in texts if item["name"] == labels.across), "")
+    name, key = f"Seed {seed}", str(seed)
+    if labels.across:
+        place = labels.layout.names.index(labels.across)
+        name = f"Seed {seed}, {labels.across} {texts[place]['text']}"
+        key = f"{seed} in column {index % labels.columns}"
     return {
-        "key": f"{seed} {column}" if labels.across else str(seed),
-        "name": f"Seed {seed}, {labels.across} {column}" if labels.across else f"Seed {seed}",
+        "key": key,
+        "name": name,
         "seed": seed,
         "row": row,
         "src": encode_png(image),
@@ -76,13 +82,10 @@ def describe_frame(index: int, seed: int, image: np.ndarray, labels: SheetLabels
 
 def describe_axis(labels: SheetLabels) -> dict[str, Any]:
     """Describe the label across and its values, in the order of the columns."""
-    texts = [
-        item["text"]
-        for row in labels.rows
-        for item in list_texts(labels.layout, row)
-        if item["name"] == labels.across
-    ]
-    return {"name": labels.across, "values": list(dict.fromkeys(texts))}
+    place = labels.layout.names.index(labels.across)
+    label = labels.layout.labels[place]
+    columns = [label.format(row[place]) for row in labels.rows[: labels.columns]]
+    return {"name": labels.across, "columns": columns}
 
 
 def list_texts(layout: LabelLayout, row: Sequence[float]) -> list[dict[str, str]]:

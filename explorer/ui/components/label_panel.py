@@ -5,6 +5,7 @@ from typing import Any
 
 import gradio as gr
 
+from explorer.numbers import read_number
 from training.errors import ConfigError
 from training.labels import ClassLabel, Label, LabelLayout, NumberLabel
 
@@ -26,8 +27,15 @@ def build_label_panel(title: str, unset: str, render: bool = True) -> gr.HTML:
 def describe_panel(
     panel: Mapping[str, Any] | None, layout: LabelLayout, chosen: Mapping[str, float] | None = None
 ) -> dict[str, Any]:
-    """Describe the controls of a layout, keeping what is chosen where the layout has it too."""
-    kept = read_panel(panel, layout) if chosen is None else dict(chosen)
+    """Describe the controls of a layout, keeping what is chosen where the layout has it too.
+
+    Classes are held by name: another model may have them in another order.
+    """
+    values = read_panel(panel, layout) if chosen is None else chosen
+    kept = {
+        name: label.format(value) if isinstance(label := layout.find(name), ClassLabel) else value
+        for name, value in values.items()
+    }
     return {
         "title": str((panel or {}).get("title", "")),
         "unset": str((panel or {}).get("unset", "")),
@@ -59,11 +67,21 @@ def read_panel(panel: Mapping[str, Any] | None, layout: LabelLayout) -> dict[str
     found: dict[str, float] = {}
     for label in layout:
         value = chosen.get(label.name) if isinstance(chosen, dict) else None
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            continue
         try:
-            label.check(float(value))
+            if isinstance(label, ClassLabel):
+                found[label.name] = label.parse(str(value))
+            elif (number := read_number(value)) is not None:
+                label.check(number)
+                found[label.name] = number
         except ConfigError:
             continue
-        found[label.name] = float(value)
     return found
+
+
+def read_row(row: Any) -> tuple[float, ...]:
+    """Read a row of label values that the page sent back; raises ConfigError."""
+    values = [read_number(value) for value in row] if isinstance(row, list) else [None]
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < len(values):
+        raise ConfigError("The page sent labels that are no numbers: reload it.")
+    return tuple(numbers)

@@ -45,17 +45,18 @@ def build_scrubber(render_frame: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 
 def describe_morph(
-    request: dict[str, Any], frames: np.ndarray, stops: Sequence[str], is_sweep: bool = False
+    request: dict[str, Any], frames: np.ndarray, stops: Sequence[str], sweep: str = ""
 ) -> dict[str, Any]:
     """Describe a rendered path, uint8 (T, H, W, C), the request that made it, and its stops.
 
-    The stops are named by their seeds, or in a sweep by the values of the label that is swept.
+    The stops are named by their seeds, or in a sweep by the values of the label that is swept,
+    whose kind ``sweep`` is.
     """
     count, height, width = frames.shape[:3]
     return {
         "request": request,
         "stops": list(stops),
-        "is_sweep": is_sweep,
+        "sweep": sweep,
         "size": [width, height],
         "count": count,
         "columns": SPRITE_COLUMNS,

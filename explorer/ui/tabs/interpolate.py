@@ -8,6 +8,7 @@ import gradio as gr
 
 from explorer.labels import Rows
 from explorer.recipe import MAX_STOPS, RESIZE_METHODS, Recipe
+from explorer.ui.components.label_panel import read_row
 from explorer.ui.components.progress_line import build_progress_line, describe_progress
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
 from explorer.ui.context import COMPUTE, PRIVATE, AppContext, Page
@@ -135,14 +136,9 @@ def build_frame_renderer(context: AppContext) -> Any:
 def read_stops(request: dict[str, Any]) -> tuple[tuple[int, ...], Rows]:
     """Return the seeds and label rows that the page sent; raises ConfigError."""
     seeds, rows = request.get("seeds"), request.get("labels")
-    are_numbers = isinstance(rows, list) and all(
-        isinstance(row, list) and all(isinstance(value, (int, float)) for value in row)
-        for row in rows[: MAX_STOPS + 1]
-    )
-    if not isinstance(seeds, list) or not are_numbers:
+    if not isinstance(seeds, list) or not isinstance(rows, list):
         raise ConfigError("The page asked for a frame without its stops: reload it.")
-    assert isinstance(rows, list)
-    labels = tuple(tuple(map(float, row)) for row in rows[: MAX_STOPS + 1])
+    labels = tuple(map(read_row, rows[: MAX_STOPS + 1]))
     return tuple(check_whole(seed, "A seed") for seed in seeds[: MAX_STOPS + 1]), labels
 
 
@@ -162,10 +158,10 @@ def connect_morph(context: AppContext, page: Page, scrubber: gr.HTML, path: list
             "truncation": recipe.truncation,
         }
         frames = render_preview(context, recipe)
-        return describe_morph(request, frames, plan.texts, plan.is_sweep)
+        return describe_morph(request, frames, plan.texts, plan.sweep)
 
     gr.on(
-        [*(widget.change for widget in path), *(panel.input for panel in page.morph_panels)],
+        [widget.change for widget in path],
         draw,
         path,
         scrubber,

@@ -13,13 +13,14 @@ from explorer.latents import MAX_SEED
 from explorer.recipe import RESIZE_METHODS, Recipe
 from explorer.replay import render_recipe
 from explorer.ui.components.contact_sheet import SheetLabels, build_contact_sheet, describe_sheet
-from explorer.ui.components.label_panel import build_label_panel
+from explorer.ui.components.label_panel import build_label_panel, read_row
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.downloads import connect_download
 from explorer.ui.errors import check_whole, show_project_errors
 from explorer.ui.label_controls import LabelControls, connect_label_controls, set_row
 from explorer.ui.label_plans import SheetPlan, plan_sheet
-from training.errors import ConfigError
+from explorer.ui.morph import check_model
+from training.errors import ProjectError
 
 SIZES = {"As the model made it": 0, "128": 128, "256": 256, "512": 512, "1024": 1024}
 WHOLE_SHEET, CHOSEN_IMAGE = "Whole sheet", "Chosen image"
@@ -94,8 +95,9 @@ def build_drawer(context: AppContext) -> Any:
         rows = torch.tensor(plan.rows) if plan.rows else None
         images = context.sampler.sample_seeds(model, plan.seeds, truncation, rows)
         readings = read_labels(context, model, images, plan) if is_read and plan.rows else ()
-        labels = SheetLabels(plan.layout, plan.rows, readings, plan.across)
-        return describe_sheet(model, plan.seeds, truncation, images, labels)
+        labels = SheetLabels(plan.layout, plan.rows, readings, plan.across, plan.columns)
+        sheet = describe_sheet(model, plan.seeds, truncation, images, labels)
+        return {**sheet, "note": plan.note}
 
     return draw
 
@@ -104,7 +106,7 @@ def read_labels(context: AppContext, model: str, images: Any, plan: SheetPlan) -
     """Read the labels of a sheet's images; without a reader the page says so and shows none."""
     try:
         return context.readers.read(model, images, plan.rows)
-    except ConfigError as error:
+    except ProjectError as error:
         gr.Warning(html.escape(str(error), quote=False), duration=8, title="Nobody can read these")
         return ()
 
@@ -117,18 +119,19 @@ def build_saver(context: AppContext) -> Any:
         model: str, seed: float, count: float, truncation: float, panel: dict[str, Any] | None,
         across: str | None, chosen: Chosen | None, what: str, size: str, resize: str,
     ) -> str:  # fmt: skip
+        model = check_model(context, model)
         plan = plan_sheet(context, model, list_seeds(seed, count), panel, across)
         is_single = what == CHOSEN_IMAGE
         seeds, rows = plan.seeds, plan.rows
         if is_single and chosen is not None:
             seeds = (check_whole(chosen["seed"], "The seed"),)
-            rows = (tuple(chosen["row"]),) if chosen["row"] else ()
+            rows = (read_row(chosen["row"]),) if chosen["row"] else ()
         elif is_single:
             seeds, rows = seeds[:1], rows[:1]
         recipe = Recipe(
             kind="sample" if is_single else "grid",
-            model=model or "",
-            checkpoint=context.library.get_fingerprint(model or ""),
+            model=model,
+            checkpoint=context.library.get_fingerprint(model),
             seeds=seeds,
             truncation=truncation,
             labels=rows,
@@ -165,6 +168,7 @@ def connect_sending(context: AppContext, page: Page, sheet: gr.HTML) -> None:
     """Let the loupe's buttons put a seed and its labels into Interpolate and go there."""
 
     def build_sender(side: int) -> Any:
+        @show_project_errors
         def send(event: gr.EventData, panel: dict[str, Any]) -> list[Any]:
             value = set_row(context, panel, event.model, event.row)
             tab = gr.Tabs(selected="interpolate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 from PIL import Image
 
 from explorer.images import make_grid
+from explorer.labels import choose_sheet
 from explorer.library import CheckpointLibrary
 from explorer.recipe import read_recipe
 from explorer.runs import RunLibrary
@@ -23,12 +25,14 @@ from explorer.ui.components.label_panel import describe_panel, read_panel
 from explorer.ui.context import AppContext
 from explorer.ui.label_controls import set_row
 from explorer.ui.label_plans import plan_morph, plan_sheet
-from explorer.ui.morph import build_recipe
+from explorer.ui.morph import build_recipe, name_morph, set_export
 from explorer.ui.tabs.interpolate import read_stops
-from tests.explorer.labelled import LAYOUT, save_labelled_model
+from tests.explorer.labelled import CONFIG, LAYOUT, save_labelled_model
 from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
+from training.checkpoint import CheckpointHeader, save_generator
 from training.errors import ConfigError
-from training.labels import NO_LABELS
+from training.labels import NO_LABELS, ClassLabel, LabelLayout
+from training.models import build_generator
 
 
 @pytest.fixture
@@ -45,22 +49,31 @@ def hold(**chosen: Any) -> dict[str, Any]:
 
 
 def test_a_panel_has_a_control_for_each_label() -> None:
-    panel = describe_panel(hold(hair=1), LAYOUT)
+    panel = describe_panel(hold(hair="long"), LAYOUT)
     hair, age = panel["labels"]
     assert hair == {"name": "hair", "values": ["short", "long"]}
     assert (age["low"], age["high"], age["step"]) == (0.0, 100.0, 1)
-    assert panel["chosen"] == {"hair": 1.0}
+    assert panel["chosen"] == {"hair": "long"}
     assert panel["title"] == "Labels"
 
 
 @pytest.mark.parametrize(
-    "value", [2, -1, 0.5, "long", None, True, [1], float("nan"), float("inf"), {"a": 1}]
+    "value", [200, -1, 1, "grey", None, True, [1], float("nan"), float("inf"), {"a": 1}, 10**400]
 )
 def test_what_no_control_can_hold_is_left_open(value: Any) -> None:
     """Values of another model, or of a page that was tampered with, are not taken."""
     assert read_panel(hold(hair=value, age=30), LAYOUT) == {"age": 30.0}
-    assert read_panel(hold(age=value, hair=1), LAYOUT).get("hair") == 1.0
+    found = read_panel(hold(age=value, hair="long"), LAYOUT)
+    assert found == (
+        {"hair": 1.0, "age": 1.0} if value == 1 and value is not True else {"hair": 1.0}
+    )
     assert read_panel({"chosen": value}, LAYOUT) == {}
+
+
+def test_a_class_is_kept_by_its_name_where_another_model_has_it_elsewhere() -> None:
+    other = LabelLayout((ClassLabel("hair", ("long", "bald", "short"), (0.2, 0.3, 0.5)),))
+    assert read_panel(hold(hair="long", age=30), other) == {"hair": 0.0}
+    assert describe_panel(hold(hair="long", age=30), other)["chosen"] == {"hair": "long"}
 
 
 def test_a_sheet_has_the_labels_chosen_and_draws_the_others(context: AppContext) -> None:
@@ -78,6 +91,8 @@ def test_a_sheet_with_a_label_across_has_a_row_for_each_seed(context: AppContext
     assert (plan.across, plan.columns) == ("hair", 2)
     many = plan_sheet(context, "faces", range(64), hold(), "age")
     assert len(many.seeds) == 96
+    assert many.note == "12 of 64 seeds: a sheet has 96 images at most."
+    assert plan.note == ""
     assert many.columns == 8
     ages = [row[1] for row in many.rows[:8]]
     assert ages == sorted(set(ages))
@@ -92,7 +107,7 @@ def test_a_model_without_labels_takes_no_notice(context: AppContext) -> None:
 
 
 def test_a_morph_keeps_the_labels_of_its_start_where_its_end_has_none(context: AppContext) -> None:
-    plan = plan_morph(context, "faces", (1, 2), (hold(hair=0, age=10), hold(age=90)), "")
+    plan = plan_morph(context, "faces", (1, 2), (hold(hair="short", age=10), hold(age=90)), "")
     assert plan.seeds == (1, 2)
     assert plan.rows == ((0.0, 10.0), (0.0, 90.0))
     assert plan.texts == ("1", "2")
@@ -103,7 +118,35 @@ def test_a_sweep_stays_at_the_first_seed(context: AppContext) -> None:
     assert plan.seeds == (7, 7)
     assert plan.rows == ((0.0, 10.0), (1.0, 10.0))
     assert plan.texts == ("short", "long")
-    assert plan.is_sweep
+    assert plan.sweep == "class"
+    assert plan_morph(context, "faces", (7, 2), (hold(), hold()), "age").sweep == "number"
+
+
+def test_every_stop_of_a_gif_has_a_frame_and_files_tell_sweeps_apart(context: AppContext) -> None:
+    rows = ((0.0, 10.0), (1.0, 10.0), (0.0, 10.0), (1.0, 10.0))
+    sweep = build_recipe(context, "faces", (5,) * 4, "slerp", 1.0, rows)
+    assert set_export(sweep, 60, 25, 0, "lanczos", True).num_frames == 61  # 3 legs of 20
+    assert set_export(sweep, 2, 25, 0, "lanczos", True).num_frames == 4
+    assert set_export(sweep, 600, 25, 0, "lanczos", True).num_frames == 598
+    assert name_morph(sweep) == "faces-5-sweep"
+    assert name_morph(build_recipe(context, "faces", (5, 7), "slerp", 1.0)) == "faces-5-to-7"
+
+
+def test_a_label_of_very_many_classes_says_so(tmp_path: Path) -> None:
+    values = tuple(f"v{index}" for index in range(200))
+    layout = LabelLayout((ClassLabel("word", values, (0.005,) * 200),))
+    config = replace(CONFIG, labels=layout)
+    save_generator(
+        tmp_path / "words.safetensors", build_generator(config).eval(), CheckpointHeader(config)
+    )
+    library = CheckpointLibrary(tmp_path)
+    context = AppContext(library, Sampler(library), tmp_path / "exports", RunLibrary(tmp_path))
+    with pytest.raises(ConfigError, match="word has 200 values, too many to lie side by side"):
+        plan_sheet(context, "words", [1], hold(), "word")
+    with pytest.raises(ConfigError, match="word has 200 values, and a sweep goes through 64"):
+        plan_morph(context, "words", (1, 2), (hold(), hold()), "word")
+    with pytest.raises(ConfigError, match=r"30 seeds by 200 values .* choose at most 20 seeds"):
+        choose_sheet(context.sampler, "words", range(30), {}, "word")
 
 
 def test_every_stop_of_a_preview_has_a_frame_of_its_own(context: AppContext) -> None:
@@ -114,11 +157,14 @@ def test_every_stop_of_a_preview_has_a_frame_of_its_own(context: AppContext) -> 
 
 
 def test_a_row_sent_to_interpolate_is_chosen_there(context: AppContext) -> None:
-    panel = set_row(context, hold(), "faces", (1.0, 33.0))
-    assert panel["chosen"] == {"hair": 1.0, "age": 33.0}
+    panel = set_row(context, hold(), "faces", [1, 33.0])
+    assert panel["chosen"] == {"hair": "long", "age": 33.0}
     assert set_row(context, hold(), "plain", None)["chosen"] == {}
+    for row in (["x", 1], "long", [10**400, 1], [None, 1], {"hair": 1}):
+        with pytest.raises(ConfigError, match="labels that are no numbers"):
+            set_row(context, hold(), "faces", row)
     with pytest.raises(ConfigError, match="hair is 7"):
-        set_row(context, hold(), "faces", (7.0, 33.0))
+        set_row(context, hold(), "faces", [7, 33.0])
 
 
 @pytest.mark.parametrize(
@@ -130,6 +176,7 @@ def test_a_row_sent_to_interpolate_is_chosen_there(context: AppContext) -> None:
         {"seeds": [1, 2], "labels": [["long", 2]]},
         {"seeds": [1, "x"], "labels": []},
         {"seeds": [1, 2], "labels": {"hair": 1}},
+        {"seeds": [1, 2], "labels": [[10**400, 1], [0, 1]]},
     ],
 )
 def test_a_request_for_a_frame_that_cannot_be_is_refused(request_: dict[str, Any]) -> None:
@@ -186,10 +233,10 @@ def test_the_controls_show_only_where_there_are_labels(context: AppContext) -> N
 
     with gr.Blocks():
         controls = LabelControls(gr.Column(), (gr.HTML(),), gr.Dropdown(), "None")
-    group, panel, sweep = controls.follow(context, "faces", [hold(hair=1), "age"])
+    group, panel, sweep = controls.follow(context, "faces", [hold(hair="long"), "age"])
     assert group.visible is True
-    assert panel["chosen"] == {"hair": 1.0}
+    assert panel["chosen"] == {"hair": "long"}
     assert sweep.choices == [("None", ""), ("hair", "hair"), ("age", "age")]
     assert sweep.value == "age"
-    hidden = controls.follow(context, "plain", [hold(hair=1), "age"])
+    hidden = controls.follow(context, "plain", [hold(hair="long"), "age"])
     assert hidden[0].visible is False

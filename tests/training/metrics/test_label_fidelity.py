@@ -1,5 +1,7 @@
 """The stranger who reads labels, and what a generator can hide from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -161,6 +163,24 @@ def test_reading_leaves_a_critic_in_training_as_it_was(reader):
     assert critic.training
     for name, tensor in critic.state_dict().items():
         assert torch.equal(tensor, before[name]), name
+
+
+def test_a_reader_of_another_version_does_not_hide_a_good_one(reader, tmp_path, monkeypatch):
+    save_reader(tmp_path / "near" / "one.safetensors", reader)
+    monkeypatch.setattr("training.metrics.reader_files.FORMAT_VERSION", 2)
+    save_reader(tmp_path / "far" / "one.safetensors", reader)
+    folders = [tmp_path / "near", tmp_path / "far"]
+    found = find_reader(dict(reader.dataset), reader.layout, folders)
+    assert found == tmp_path / "far" / "one.safetensors"
+    with pytest.raises(MetricError, match="has format version 1, this program reads 2"):
+        load_reader(tmp_path / "near" / "one.safetensors")
+
+
+def test_a_reader_that_was_measured_on_other_labels_is_refused(reader, tmp_path):
+    path = tmp_path / "odd.safetensors"
+    save_reader(path, replace(reader, agreements=reader.agreements[:1]))
+    with pytest.raises(MetricError, match="not a readable reader of labels"):
+        load_reader(path)
 
 
 def test_files_that_are_no_readers_are_refused(tmp_path):
