@@ -75,6 +75,17 @@ def wait_for_images(page: Page, expected: np.ndarray) -> None:
     raise AssertionError(f"The sheet shows {found.shape}, and not the images expected.")
 
 
+def wait_for_stage(page: Page, expected: np.ndarray) -> None:
+    """Wait until the stage of Interpolate shows exactly this image."""
+    for _ in range(200):
+        page.wait_for_function(SETTLED)
+        data = page.evaluate("document.querySelector('.lx-stage').toDataURL('image/png')")
+        if np.array_equal(read_uri(data), expected):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("The stage does not show the image expected.")
+
+
 def sample(app: LiveApp, seeds: list[int], **values: float) -> np.ndarray:
     rows = app.sampler.make_labels("faces", seeds, values)
     return app.sampler.sample_seeds("faces", seeds, labels=rows)
@@ -164,14 +175,17 @@ def test_a_frame_takes_its_labels_to_interpolate_and_a_sweep_holds_the_seed(
     assert find_label(page, "interpolate", "hair").get_by_label("long").is_checked()
     assert find_label(page, "interpolate", "hair", 1).get_by_label("as at A").is_checked()
 
+    # By hand, too: the stage at A follows.
+    age = float(LAYOUT.draw([5])[0, 1])
+    find_label(page, "interpolate", "hair").get_by_label("short").check()
+    page.locator(".lx-strip .lx-frame").first.click()
+    wait_for_stage(page, sample(app, [5], hair=0, age=age)[0])
+
     choose(page, "interpolate", "Sweep a label", "hair")
     ends = "[...document.querySelectorAll('.lx-end b')].map((b) => b.textContent).join()"
     page.wait_for_function(f"{ends} === 'short,long'")
     page.locator(".lx-strip .lx-frame").last.click()
-    page.wait_for_function(SETTLED)
-    stage = read_uri(page.evaluate("document.querySelector('.lx-stage').toDataURL('image/png')"))
-    age = float(LAYOUT.draw([5])[0, 1])
-    np.testing.assert_array_equal(stage, sample(app, [5], hair=1, age=age)[0])
+    wait_for_stage(page, sample(app, [5], hair=1, age=age)[0])
 
 
 def test_a_model_without_labels_has_no_controls(page: Page) -> None:
