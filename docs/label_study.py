@@ -152,7 +152,7 @@ def run_case(
             assert found.labels is not None
             score = describe_score(found.score)
             labels = [
-                {**one.describe(), "shares": list(one.fidelity.shares)} for one in found.labels
+                {**one.describe(), "shares": list(one.shares.values())} for one in found.labels
             ]
     return Line(
         row=row.key,

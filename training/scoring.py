@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -17,8 +17,12 @@ from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
 from training.metrics.estimator import ScoreEstimator
 from training.metrics.extractors import Extractor, load_extractor
-from training.metrics.label_diversity import measure_diversity
-from training.metrics.label_fidelity import FidelityMeter, LabelFidelity
+from training.metrics.label_fidelity import (
+    FidelityMeter,
+    LabelFidelity,
+    RealLabels,
+    add_diversity,
+)
 from training.metrics.label_reader import NUM_IMAGES_SEEN, LabelReader, train_reader
 from training.metrics.reader_files import find_reader, list_reader_folders, load_reader, save_reader
 from training.metrics.reference import ReferenceStatistics, get_reference
@@ -141,14 +145,11 @@ class TrainingScorer:
         self, meter: FidelityMeter, features: NDArray[np.float32]
     ) -> tuple[LabelFidelity, ...]:
         """Compute fidelities, and the diversity within labels where real features are at hand."""
-        found, real = meter.compute(), self.reference.real
-        if self._labels is None or real is None:
+        found, kept = meter.compute(), self.reference.real
+        if self._labels is None or kept is None:
             return found
-        layout, rows = self._labels.layout, self._labels.rows[real.indices]
-        spreads = measure_diversity(layout, features, meter.asked, real.features, rows)
-        return tuple(
-            replace(one, diversity=spread) for one, spread in zip(found, spreads, strict=True)
-        )
+        real = RealLabels(self.extractor, kept.features, self._labels.rows[kept.indices])
+        return add_diversity(found, self._labels.layout, features, meter.asked, real)
 
     def _measure_share(
         self, source: MakeLabelled, meter: FidelityMeter | None, start: int

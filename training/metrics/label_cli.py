@@ -5,24 +5,28 @@ import json
 from pathlib import Path
 from typing import TypeAlias
 
+import torch
 from tqdm import tqdm
 
 from training.checkpoint import CheckpointHeader, load_generator
-from training.datasets import load_dataset
+from training.datasets import ImageDataset, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.datasets.label_rows import read_label_rows
 from training.devices import select_device
 from training.errors import MetricError
 from training.latents import check_seed
 from training.metrics.cli_arguments import (
+    REFERENCE_FOLDER,
     Subparsers,
     add_device_argument,
     parse_count,
     slugify,
 )
+from training.metrics.extractors import DEFAULT_EXTRACTOR, load_extractor
 from training.metrics.label_agreement import format_agreement
 from training.metrics.label_fidelity import (
     LabelFidelity,
+    RealLabels,
     check_reader,
     measure_fidelity,
 )
@@ -34,6 +38,7 @@ from training.metrics.reader_files import (
     load_reader,
     save_reader,
 )
+from training.metrics.reference import find_reference, get_reference
 from training.metrics.sampling import make_labelled_images
 from training.tables import format_table
 
@@ -107,8 +112,14 @@ def add_fidelity_parser(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="seed of the first sample; the rest count up (0)"
     )
+    parser.add_argument(
+        "--data",
+        help="the data set that the models learned: measure, too, how far images of one label "
+        "value differ, and how far real ones do",
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON list, not a table")
     add_device_argument(parser)
+    add_dataset_arguments(parser)
     parser.set_defaults(run=run_fidelity)
 
 
@@ -117,6 +128,7 @@ def run_fidelity(args: argparse.Namespace) -> int:
     device = select_device(args.device)
     check_seed(args.seed)
     check_seed(args.seed + args.num_samples - 1)
+    dataset = load_dataset(args.data, get_dataset_options(args)) if args.data else None
     jobs = []
     for path in args.checkpoints:  # all that can be missing is found before the first minute
         generator, header = load_generator(path, device)
@@ -124,13 +136,37 @@ def run_fidelity(args: argparse.Namespace) -> int:
             raise MetricError(f"{path.name} was trained without labels: there is none to read.")
         reader = load_reader(args.reader or locate_reader(path, header), device)
         check_reader(reader, header.model.labels)
-        jobs.append((path, generator, header.model.labels, reader))
+        real = find_real(path, header, dataset, device) if dataset else None
+        jobs.append((path, generator, header.model.labels, reader, real))
     found: Fidelities = {}
-    for path, generator, layout, reader in tqdm(jobs, unit="model", disable=len(jobs) == 1):
+    for path, generator, layout, reader, real in tqdm(jobs, unit="model", disable=len(jobs) == 1):
         source = make_labelled_images(generator, device, args.seed)
-        found[path.stem] = measure_fidelity(source, layout, reader, args.num_samples)
+        found[path.stem] = measure_fidelity(source, layout, reader, args.num_samples, real=real)
     print(format_json(found) if args.json else format_fidelities(found))
     return 0
+
+
+def find_real(
+    checkpoint: Path, header: CheckpointHeader, dataset: ImageDataset, device: torch.device
+) -> RealLabels:
+    """Return features and label rows of the real images a model learned; raises MetricError."""
+    if dataset.fingerprint != header.dataset.get("fingerprint"):
+        raise MetricError(
+            f"{checkpoint.name} learned {header.dataset.get('name')}, and --data has other images: "
+            "give the same data set with the same options."
+        )
+    folders = [checkpoint.parent / "references", REFERENCE_FOLDER]
+    reference = find_reference(dataset.describe(), DEFAULT_EXTRACTOR, folders)
+    reference = reference or get_reference(dataset, DEFAULT_EXTRACTOR, device=device)
+    if reference.real is None:
+        raise MetricError(
+            f"The reference of {reference.title} is of an older format, without features of single "
+            "real images: make it anew with `python -m training reference`."
+        )
+    kinds = [f"{item['name']}:{item['kind']}" for item in header.model.labels.to_list()]
+    rows = read_label_rows(dataset, ",".join(kinds)).rows
+    extractor = load_extractor(DEFAULT_EXTRACTOR, device=device)
+    return RealLabels(extractor, reference.real.features, rows[reference.real.indices])
 
 
 def locate_reader(checkpoint: Path, header: CheckpointHeader) -> Path:
@@ -149,19 +185,41 @@ def locate_reader(checkpoint: Path, header: CheckpointHeader) -> Path:
 
 def format_fidelities(found: Fidelities) -> str:
     """Write a table of models and labels."""
-    rows = [("model", "label", "read off generated images", "off real images")]
+    rows = [("model", "label", "read off generated images", "worst value", "off real images",
+             "diversity within a value")]  # fmt: skip
     for name, fidelities in found.items():
         for one in fidelities:
             read, real = one.fidelity.describe(), one.real.describe()
-            rows.append((name, one.fidelity.name, format_agreement(read), format_agreement(real)))
+            cells = (format_agreement(read), format_worst(one), format_agreement(real))
+            rows.append((name, one.fidelity.name, *cells, format_diversity(one)))
     return format_table(rows)
+
+
+def format_worst(found: LabelFidelity) -> str:
+    """Write the class that is read right least often; "-" for numbers."""
+    shares = {name: share for name, share in found.shares.items() if share == share}
+    if not shares:
+        return "-"
+    name = min(shares, key=shares.__getitem__)
+    return f"{100 * shares[name]:.1f} % ({name})"
+
+
+def format_diversity(found: LabelFidelity) -> str:
+    """Write how far images of one value differ, as a share of real ones; "-" if not measured."""
+    facts = found.diversity.describe() if found.diversity else None
+    if facts is None:
+        return "-"
+    return f"{facts['mean']:.2f}, lowest {facts['lowest']:.2f} ({facts['lowest_group']})"
 
 
 def format_json(found: Fidelities) -> str:
     """Write a JSON list with one object per model."""
     return json.dumps(
         [
-            {"model": name, "labels": [one.describe() for one in fidelities]}
+            {
+                "model": name,
+                "labels": [{**one.describe(), "shares": one.shares} for one in fidelities],
+            }
             for name, fidelities in found.items()
         ],
         indent=2,

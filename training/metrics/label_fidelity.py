@@ -1,6 +1,6 @@
 """Label fidelity: whether a stranger reads, off generated images, the labels asked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from training.errors import MetricError
 from training.images import to_float
 from training.labels import LabelLayout
+from training.metrics.extractors import Extractor
 from training.metrics.label_agreement import LabelAgreement, measure_agreement
-from training.metrics.label_diversity import LabelDiversity
+from training.metrics.label_diversity import LabelDiversity, measure_diversity
 from training.metrics.label_reader import LabelReader
 from training.metrics.sampling import MakeLabelled
 
@@ -34,6 +35,12 @@ class LabelFidelity:
     real: LabelAgreement
     predicted: LabelAgreement | None
     diversity: LabelDiversity | None = None
+    values: tuple[str, ...] = ()
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Return the share read right of each class, by its name; empty for numbers."""
+        return dict(zip(self.values, self.fidelity.shares, strict=True))
 
     @property
     def hidden_information(self) -> float | None:
@@ -55,6 +62,15 @@ class LabelFidelity:
             "hidden_information": self.hidden_information,
             "diversity": None if self.diversity is None else self.diversity.describe(),
         }
+
+
+@dataclass(frozen=True, eq=False)
+class RealLabels:
+    """Hold features (M, d) of real images and their label rows (M, L), and what extracted them."""
+
+    extractor: Extractor
+    features: NDArray[np.float32]
+    rows: NDArray[np.float32]
 
 
 class FidelityMeter:
@@ -107,7 +123,10 @@ class FidelityMeter:
         if self._critic is not None:
             own = measure_agreement(self._layout, asked, predicted)
         real = [self._reader.agreements[column] for column in self._columns]
-        return tuple(map(LabelFidelity, strangers, real, own))
+        return tuple(
+            LabelFidelity(read, truth, guess, values=getattr(label, "values", ()))
+            for label, read, truth, guess in zip(self._layout, strangers, real, own, strict=True)
+        )
 
     def _predict(self, critic: nn.Module, images: Tensor) -> Readings:
         """Read by the predictor; a critic in training would take part of its measure from this."""
@@ -127,12 +146,35 @@ def measure_fidelity(
     reader: LabelReader,
     num_samples: int,
     critic: nn.Module | None = None,
+    real: RealLabels | None = None,
 ) -> tuple[LabelFidelity, ...]:
-    """Compare the labels asked for with those read off ``num_samples`` generated images."""
+    """Compare the labels asked for with those read off ``num_samples`` generated images.
+
+    With ``real`` images of the data the diversity within labels is measured too.
+    """
     meter = FidelityMeter(layout, reader, critic)
+    features = []
     for start in range(0, num_samples, BATCH_SIZE):
-        meter.add(meter.read(*make_images(start, min(BATCH_SIZE, num_samples - start))))
-    return meter.compute()
+        images, rows = make_images(start, min(BATCH_SIZE, num_samples - start))
+        meter.add(meter.read(images, rows))
+        if real is not None:
+            features.append(real.extractor(images).numpy())
+    found = meter.compute()
+    if real is None:
+        return found
+    return add_diversity(found, layout, np.concatenate(features), meter.asked, real)
+
+
+def add_diversity(
+    found: tuple[LabelFidelity, ...],
+    layout: LabelLayout,
+    features: Readings,
+    asked: Readings,
+    real: RealLabels,
+) -> tuple[LabelFidelity, ...]:
+    """Return fidelities with the diversity of features (N, d) of images with rows asked (N, L)."""
+    spreads = measure_diversity(layout, features, asked, real.features, real.rows)
+    return tuple(replace(one, diversity=spread) for one, spread in zip(found, spreads, strict=True))
 
 
 def check_reader(reader: LabelReader, layout: LabelLayout) -> None:

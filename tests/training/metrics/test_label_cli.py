@@ -8,10 +8,13 @@ import torch
 from PIL import Image
 
 from training.__main__ import main
-from training.checkpoint import CheckpointHeader, save_generator
+from training.checkpoint import CheckpointHeader, load_generator, save_generator
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.label_rows import read_label_rows
+from training.metrics.extractors import DEFAULT_EXTRACTOR, load_extractor
+from training.metrics.label_diversity import measure_diversity
 from training.metrics.reader_files import load_reader
+from training.metrics.sampling import make_labelled_images
 from training.models import ModelConfig, build_generator
 
 NUM_IMAGES = 240
@@ -91,6 +94,37 @@ def test_fidelity_finds_the_reader_of_the_models_images(run, workplace, capsys):
     assert run("fidelity", str(path), "--num-samples", "50") == 0
     table = capsys.readouterr().out
     assert f"{100 * label['fidelity']['value']:.1f} %" in table
+
+
+def test_with_the_data_diversity_within_labels_is_measured(run, workplace, capsys):
+    train_reader(run, "--images-seen", "2000")
+    path = save_model(workplace)
+    capsys.readouterr()
+    command = ("fidelity", str(path), "--num-samples", "40")
+    data = ("--data", "folder:Photos", "--resolution", "32")
+    assert run(*command, *data, "--json") == 0
+    ((label,),) = (found["labels"] for found in json.loads(capsys.readouterr().out))
+    generator, _ = load_generator(path)
+    images, rows = make_labelled_images(generator, "cpu")(0, 40)
+    extractor = load_extractor(DEFAULT_EXTRACTOR)
+    dataset = load_dataset("folder:Photos", DatasetOptions(resolution=32))
+    labels = read_label_rows(dataset)
+    (expected,) = measure_diversity(
+        labels.layout,
+        extractor(images).numpy(),
+        rows.numpy(),
+        extractor(torch.from_numpy(np.array(dataset.images))).numpy(),
+        labels.rows,
+    )
+    assert label["diversity"]["mean"] == pytest.approx(expected.mean, rel=0.05)  # kept as float16
+    assert label["diversity"]["lowest_group"] == expected.lowest[0]
+    assert label["diversity"]["lowest"] == pytest.approx(expected.lowest[1], rel=0.05)
+    assert set(label["shares"]) == {"left", "right"}
+    assert run(*command, *data) == 0
+    assert f"{label['diversity']['mean']:.2f}, lowest" in capsys.readouterr().out
+    (workplace / "Photos" / "000.png").unlink()
+    assert run(*command, *data) == 2
+    assert "and --data has other images" in capsys.readouterr().err
 
 
 def test_without_a_reader_it_says_how_to_get_one(run, photos, workplace, capsys):
