@@ -92,10 +92,16 @@ class CheckpointLibrary:
     def names(self) -> list[str]:
         """Return the names of the readable checkpoints, the best score first, then by name.
 
+        Scores of one data set alone compare: the data set with most models comes first as a whole.
+
         Whatever shows one model before anything is chosen then shows the one worth seeing.
         """
         readable = [entry for entry in self.entries if entry.header is not None]
-        return [entry.name for entry in sorted(readable, key=_rank)]
+        groups: dict[str, list[CheckpointEntry]] = {}
+        for entry in sorted(readable, key=_rank):
+            groups.setdefault(_identify_data(entry), []).append(entry)
+        largest_first = sorted(groups.values(), key=len, reverse=True)
+        return [entry.name for group in largest_first for entry in group]
 
     @property
     def message(self) -> str | None:
@@ -193,6 +199,11 @@ def _read_entry(path: Path) -> CheckpointEntry:
         return CheckpointEntry(path.stem, path, header=load_header(path))
     except ProjectError as error:
         return CheckpointEntry(path.stem, path, error=str(error))
+
+
+def _identify_data(entry: CheckpointEntry) -> str:
+    """Return what tells data sets apart; models without a known one stand together."""
+    return str(entry.header.dataset.get("fingerprint")) if entry.header else ""
 
 
 def _rank(entry: CheckpointEntry) -> tuple[float, str]:

@@ -108,6 +108,18 @@ def test_names_come_with_the_best_score_first(library: CheckpointLibrary) -> Non
     assert library.names == ["linear", "grey", "conv"]
 
 
+def test_the_data_set_of_most_models_comes_first_as_a_whole(library: CheckpointLibrary) -> None:
+    """A score of digits says nothing beside one of faces."""
+    for name, data, score in (("conv", "faces", 70.0), ("grey", "digits", 12.0),
+                              ("linear", "faces", 90.0)):  # fmt: skip
+        path = library.folder / f"{name}.safetensors"
+        generator, header = load_generator(path)
+        scored = {"dataset": {"fingerprint": data}, "history": [{"step": 1, "score": score}]}
+        save_generator(path, generator, dataclasses.replace(header, **scored))
+    library.rescan()
+    assert library.names == ["conv", "linear", "grey"]
+
+
 def test_the_fingerprint_follows_the_weights_and_not_the_header(
     library: CheckpointLibrary, save_model: SaveModel
 ) -> None:
