@@ -3,11 +3,14 @@
   const { el } = LX;
   const MAX_MATRIX = 16; // larger ones are a list of what is confused most
 
+  // Of many images a rounded 100 % would hide the few that are wrong.
+  const formatFine = (share) => `${(100 * share).toFixed(1)} %`;
   const describeReal = (label) => (label.error === null
-    ? `of ${LX.formatCount(label.num_samples)} samples; real images ${LX.formatShare(label.real_value)}`
+    ? `of ${LX.formatCount(label.num_samples)} samples; real images ${formatFine(label.real_value)}`
     : `rank correlation of ${LX.formatCount(label.num_samples)} samples; real images ${LX.formatScore(label.real_value)}`);
 
-  // A cell is as dark as its share of its row; the diagonal is what should be full.
+  // A cell is as strong as its share of its row, which on the diagonal should be all of it; beside
+  // the diagonal few images are to be seen as well.
   function drawMatrix(label) {
     const totals = label.confusion.map((row) => row.reduce((sum, count) => sum + count, 0));
     const name = (value) => LX.drawColour(value) || el("span", { text: LX.spellLabel(value), title: value });
@@ -18,7 +21,7 @@
     el("tbody", {}, label.confusion.map((row, asked) => el("tr", {}, el("th", { scope: "row" }, name(label.values[asked])),
       row.map((count, read) => {
         const share = totals[asked] ? count / totals[asked] : 0;
-        return el("td", { class: asked === read ? "is-right" : null, style: `--share:${share.toFixed(3)}`,
+        return el("td", { class: asked === read ? "is-right" : null, style: `--share:${(asked === read ? share : Math.sqrt(share)).toFixed(3)}`,
           "data-full": share > 0.55 ? "yes" : null,
           title: `${label.values[asked]} read as ${label.values[read]}: ${count} of ${totals[asked]}`,
           text: count ? String(Math.round(share * 100)) : "" });
@@ -33,15 +36,15 @@
   }
 
   function drawLabel(label) {
-    const figures = [[LX.spellLabel(label.name), label.error === null ? LX.formatShare(label.value) : LX.formatScore(label.value),
+    const figures = [[LX.spellLabel(label.name), label.error === null ? formatFine(label.value) : LX.formatScore(label.value),
       describeReal(label)]];
     if (label.error !== null) {
       figures.push(["mean error", LX.formatScore(label.error), `real images ${LX.formatScore(label.real_error)}`]);
     }
-    return el("section", { class: "lx-mode", "data-label": label.name }, LX.drawFigures(figures),
+    return el("section", { class: "lx-fidelity", "data-label": label.name }, LX.drawFigures(figures),
       label.confusion && (label.values.length <= MAX_MATRIX ? drawMatrix(label) : drawConfused(label)));
   }
 
   LX.drawFidelity = (cell, data) => cell.append(
-    el("div", { class: "lx-full" }, el("div", { class: "lx-modes" }, data.labels.map(drawLabel))));
+    el("div", { class: "lx-full" }, el("div", { class: "lx-fidelities" }, data.labels.map(drawLabel))));
 })();
