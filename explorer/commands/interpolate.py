@@ -33,8 +33,8 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--frames",
         type=int,
         default=60,
-        help=f"frames from first to last, {MIN_FRAMES} to {MAX_FRAMES} (%(default)s); about as many "
-        "in a sweep, so that every value has its frame",
+        help=f"frames from first to last, {MIN_FRAMES} to {MAX_FRAMES} (%(default)s); about as "
+        "many in a sweep, so that every value has its frame",
     )
     parser.add_argument(
         "--fps",
