@@ -135,10 +135,10 @@ def test_a_score_that_was_stopped_is_made_by_the_resume(build_trainer, tiny_extr
     broken = build_trainer("broken", **options)
     score = TrainingScorer.score
 
-    def score_and_stop(self, generator, is_stopped):
+    def score_and_stop(self, generator, is_stopped, critic):
         if broken.progress.step == 4:
             os.kill(os.getpid(), signal.SIGINT)
-        return score(self, generator, is_stopped)
+        return score(self, generator, is_stopped, critic)
 
     with monkeypatch.context() as patch:
         patch.setattr(TrainingScorer, "score", score_and_stop)

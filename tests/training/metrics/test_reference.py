@@ -393,8 +393,13 @@ def test_a_cached_reference_of_other_images_is_replaced(
 
 
 def test_the_shipped_references_name_the_images_they_were_made_of():
-    """Both are of version 2: the avatars' is of every other image, the faces' of all."""
+    """Two are of version 2: the avatars' is of every other image, the faces' of all."""
     folder = Path(__file__).parents[3] / "checkpoints" / "references"
-    avatars, faces = (load_reference(path).real for path in sorted(folder.glob("*.safetensors")))
+    avatars, faces, digits = (
+        load_reference(path).real for path in sorted(folder.glob("*.safetensors"))
+    )
     assert avatars.measured_indices.tolist() == list(range(0, 20_000, 2))
     assert faces.measured_indices.tolist() == list(range(10_000))
+    # Of more images than are measured some are chosen at random.
+    assert len(np.unique(digits.measured_indices)) == 10_000
+    assert 59_000 < digits.measured_indices.max() < 60_000
