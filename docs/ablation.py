@@ -9,7 +9,6 @@ page and the chart from the lines there are.
 import argparse
 import dataclasses
 import shlex
-import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -26,9 +25,10 @@ from docs.ablation_report import (
 )
 from docs.case_runs import (
     ROOT,
-    StopError,
+    build_parser,
     finish_training,
     open_trainer,
+    run_each,
     score_generator,
     write_results,
 )
@@ -133,14 +133,14 @@ def main() -> int:
     if not args.table:
         wanted = [row for row in rows if not args.only or row.key in args.only]
         dataset = load_dataset(DATA, DATASET_OPTIONS)
-        try:
-            for case in list_missing(wanted, args.seeds, args.kimg, read_lines(LINES)):
-                print(f"{case.name}: {case.row.title}", file=sys.stderr, flush=True)
-                append_line(LINES, run_case(case, dataset, args.device))
-        except StopError as stopped:
-            return 128 + int(stopped.args[0])
-        except KeyboardInterrupt:  # between trainings, where there is nothing to save
-            return 128 + signal.SIGINT
+
+        def run(case: Case) -> None:
+            print(f"{case.name}: {case.row.title}", file=sys.stderr, flush=True)
+            append_line(LINES, run_case(case, dataset, args.device))
+
+        missing = list_missing(wanted, args.seeds, args.kimg, read_lines(LINES))
+        if status := run_each(missing, run):
+            return status
     lines = select_lines(rows, args.kimg, read_lines(LINES))
     draw_ablation(CHART, rows, lines)
     part = format_page_part(rows, lines, CHART.relative_to(PAGE.parent).as_posix())
@@ -151,18 +151,9 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
     keys = [key for key, *_ in SETTINGS]
-    parser.add_argument(
-        "--only", nargs="+", choices=keys, metavar="ROW", help=f"rows: {', '.join(keys)}"
-    )
-    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), metavar="SEED")
-    parser.add_argument(
-        "--kimg", type=float, default=KIMG, help="thousand real images each discriminator sees"
-    )
-    parser.add_argument("--device", default="auto", help="as of `python -m training train`")
-    parser.add_argument("--table", action="store_true", help="train nothing, write the page")
-    return parser.parse_args()
+    kimg_help = "thousand real images each discriminator sees"
+    return build_parser(__doc__, keys, SEEDS, KIMG, kimg_help).parse_args()
 
 
 def build_rows() -> list[Row]:

@@ -1,10 +1,13 @@
 """Trainings that studies are made of: begun, gone on with after a stop, and scored at the end."""
 
+import argparse
 import dataclasses
 import json
 import re
+import signal
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -20,9 +23,38 @@ from training.trainer import Trainer
 START, END = "<!-- results -->", "<!-- end -->"
 ROOT = Path(__file__).resolve().parent.parent
 
+Case = TypeVar("Case")
+
 
 class StopError(Exception):
     """Say that a signal ended the work; its number is the argument."""
+
+
+def build_parser(
+    description: str | None, keys: Sequence[str], seeds: Sequence[int], kimg: float, kimg_help: str
+) -> argparse.ArgumentParser:
+    """Build the command line of a study: which rows and seeds, how long, on what, or the table."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--only", nargs="+", choices=keys, metavar="ROW", help=f"rows: {', '.join(keys)}"
+    )
+    parser.add_argument("--seeds", nargs="+", type=int, default=list(seeds), metavar="SEED")
+    parser.add_argument("--kimg", type=float, default=kimg, help=kimg_help)
+    parser.add_argument("--device", default="auto", help="as of `python -m training train`")
+    parser.add_argument("--table", action="store_true", help="train nothing, write the page")
+    return parser
+
+
+def run_each(cases: Iterable[Case], run: Callable[[Case], None]) -> int:
+    """Run case after case; returns 0, or the exit status of the signal that ended the work."""
+    try:
+        for case in cases:
+            run(case)
+    except StopError as stopped:
+        return 128 + int(stopped.args[0])
+    except KeyboardInterrupt:  # between trainings, where there is nothing to save
+        return 128 + signal.SIGINT
+    return 0
 
 
 def open_trainer(

@@ -8,7 +8,6 @@ are.
 """
 
 import argparse
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import Any
 
 from docs.case_runs import (
     ROOT,
-    StopError,
     append_json_line,
+    build_parser,
     finish_training,
     open_trainer,
     read_json_lines,
+    run_each,
     score_generator,
     write_results,
 )
@@ -68,15 +68,16 @@ def main() -> int:
         wanted = [row for row in rows if not args.only or row.key in args.only]
         options = DatasetOptions(resolution=RESOLUTION, channels=CHANNELS, data_root=args.data_root)
         dataset = load_dataset(DATA, options)
-        try:
-            for row, seed in list_missing(wanted, args.seeds, args.kimg, read_lines(LINES)):
-                print(f"{row.key}, seed {seed}: {row.title}", file=sys.stderr, flush=True)
-                line = run_case(row, seed, args.kimg, dataset, options, args.device)
-                append_json_line(LINES, line.to_dict())
-        except StopError as stopped:
-            return 128 + int(stopped.args[0])
-        except KeyboardInterrupt:  # between trainings, where there is nothing to save
-            return 128 + signal.SIGINT
+
+        def run(case: tuple[Row, int]) -> None:
+            row, seed = case
+            print(f"{row.key}, seed {seed}: {row.title}", file=sys.stderr, flush=True)
+            line = run_case(row, seed, args.kimg, dataset, options, args.device)
+            append_json_line(LINES, line.to_dict())
+
+        missing = list_missing(wanted, args.seeds, args.kimg, read_lines(LINES))
+        if status := run_each(missing, run):
+            return status
     lines = [line for line in read_lines(LINES) if is_of(line, rows, args.kimg)]
     part = format_results(rows, lines)
     write_results(PAGE, part)
@@ -86,16 +87,9 @@ def main() -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
     keys = [key for key, *_ in SETTINGS]
-    parser.add_argument(
-        "--only", nargs="+", choices=keys, metavar="ROW", help=f"rows: {', '.join(keys)}"
-    )
-    parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS), metavar="SEED")
-    parser.add_argument("--kimg", type=float, default=KIMG, help="thousand real images seen")
+    parser = build_parser(__doc__, keys, SEEDS, KIMG, "thousand real images seen")
     parser.add_argument("--data-root", type=Path, help="where MNIST lies")
-    parser.add_argument("--device", default="auto", help="as of `python -m training train`")
-    parser.add_argument("--table", action="store_true", help="train nothing, write the page")
     return parser.parse_args()
 
 
