@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from docs.case_runs import ROOT, write_results
-from explorer.diagnosis.stream import DiagnosisOptions, stream_diagnosis
+from explorer.diagnosis.request import DiagnosisOptions
+from explorer.diagnosis.stream import stream_diagnosis
 from explorer.diagnosis.types import Diagnosis
 from training.datasets import ImageDataset, load_dataset
 from training.datasets.avatars import draw_avatar, read_option

@@ -14,13 +14,9 @@ from explorer.commands.common import (
 )
 from explorer.comparison import get_reference_for
 from explorer.diagnosis.on_disk import find_dataset_on_disk
+from explorer.diagnosis.request import MAX_SAMPLES, MIN_SAMPLES, DiagnosisOptions
 from explorer.diagnosis.sheets import write_sheets
-from explorer.diagnosis.stream import (
-    MAX_SAMPLES,
-    MIN_SAMPLES,
-    DiagnosisOptions,
-    stream_diagnosis,
-)
+from explorer.diagnosis.stream import stream_diagnosis
 from explorer.diagnosis.table import format_diagnoses
 from explorer.diagnosis.types import Diagnosis
 from explorer.feature_bank import FeatureBank

@@ -47,7 +47,7 @@ def explain_labels(sampler: Sampler | None, model: str, reader: "LabelReader | N
             "Nobody here can read the labels of this model: train a reader of its images with "
             "`python -m training reader`."
         )
-    return "Labels are read when all else is measured."
+    return "Labels are read as samples come in."
 
 
 def describe(layout: LabelLayout, found: LabelAgreement, real: LabelAgreement) -> LabelFidelity:

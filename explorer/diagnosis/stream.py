@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,14 +20,13 @@ from explorer.diagnosis.parts import (
     count_modes,
     prepare_metrics,
 )
+from explorer.diagnosis.request import DiagnosisOptions, SampleSource, check_request
 from explorer.diagnosis.sensitivity import stream_sensitivity
-from explorer.diagnosis.types import Copying, Diagnosis, Sensitivity
+from explorer.diagnosis.types import Copying, Diagnosis, LabelFidelity, Sensitivity
 from explorer.diagnosis.verdict import judge
 from explorer.feature_bank import BATCH_SIZE
 from explorer.sampler import Sampler
 from training.datasets.types import ImageDataset
-from training.errors import MetricError
-from training.latents import check_seed
 from training.metrics.dataset_features import DatasetFeatures, open_dataset_features
 from training.metrics.extractors import Extractor
 from training.metrics.real_features import RealFeatures
@@ -41,42 +40,8 @@ FIRST_AT = 32
 SECONDS_OF_SAMPLES, SECONDS_OF_PARTS = 0.4, 0.2
 # What takes long is measured again only after so many times its own duration.
 PAUSE_FACTOR = 12
-MIN_SAMPLES, MAX_SAMPLES = 64, 50_000
 
 Features = NDArray[np.float32]
-
-
-class SampleSource(Protocol):
-    """Give features of a model's samples; sample i is of seed `base_seed` + i."""
-
-    @property
-    def model(self) -> str:
-        """Return the model's name."""
-
-    @property
-    def base_seed(self) -> int:
-        """Return the seed of sample 0."""
-
-    @property
-    def extractor(self) -> Extractor:
-        """Return the extractor, which real images are given to as well."""
-
-    def get(self, start: int, count: int) -> Features:
-        """Return the features (count, d) of samples start to start + count - 1."""
-
-
-@dataclass(frozen=True)
-class DiagnosisOptions:
-    """Say how much is measured.
-
-    `has_sensitivity` moves the image in z, which needs the generator itself. Where the data set is
-    here and its features are not yet known, `extract_dataset` says whether to extract them, which
-    takes minutes once; without, copies are looked for among the images that the reference keeps.
-    """
-
-    num_samples: int = 1000
-    has_sensitivity: bool = True
-    extract_dataset: bool = True
 
 
 def stream_diagnosis(
@@ -97,28 +62,8 @@ def stream_diagnosis(
     Raises MetricError here, before any work: below 64 or above 50,000 samples, for a reference
     without real features, of another extractor, or for another data set than the reference's.
     """
-    if not MIN_SAMPLES <= options.num_samples <= MAX_SAMPLES:
-        raise MetricError(
-            f"Diagnosis: found {options.num_samples} samples, expected {MIN_SAMPLES} to"
-            f" {MAX_SAMPLES:,}."
-        )
-    check_seed(samples.base_seed + options.num_samples - 1)
-    if reference.real is None:
-        raise MetricError(
-            f"Diagnosis: the reference of {reference.title} is of an older format, without features"
-            " of single real images; make it anew with `python -m training reference`."
-        )
-    if samples.extractor.key != reference.extractor:
-        raise MetricError(
-            f"Diagnosis: the reference of {reference.title} was made with {reference.extractor},"
-            f" the samples' features with {samples.extractor.key}; use the same extractor for both."
-        )
-    if dataset is not None and dataset.fingerprint != reference.dataset.get("fingerprint"):
-        raise MetricError(
-            f"Diagnosis: the reference is of {reference.title}, but the images given are those of"
-            f" {dataset.title}; give the ones that the reference was made of, or none."
-        )
-    return _Run(sampler, samples, reference, reference.real, options, dataset, reader).stream()
+    real = check_request(samples, reference, options, dataset)
+    return _Run(sampler, samples, reference, real, options, dataset, reader).stream()
 
 
 @dataclass
@@ -177,7 +122,7 @@ class _Run:
 
     def stream(self) -> Generator[Diagnosis, None, None]:
         """Take samples and measure in turns, then measure everything once more of all samples."""
-        sensitivity = self._start_sensitivity()
+        sensitivity, labels = self._start_sensitivity(), self._start_labels()
         parts = [
             _Part(self._measure_pairs),
             _Part(self._measure_modes),
@@ -191,13 +136,16 @@ class _Run:
             yield self._report(f"{self.num_samples:,} of {len(self.features):,} samples")
             if self._advance_sensitivity(sensitivity):
                 yield self._report("Moving the image in z")
+            if self._advance_labels(labels):
+                yield self._report_labels()
         for part in parts:
             if part.num_measured < self.num_samples:
                 part.run(self.features)
                 yield self._report(f"Measuring all {self.num_samples:,} samples")
         while self._advance_sensitivity(sensitivity):
             yield self._report("Moving the image in z")
-        yield from self._read_labels()
+        while self._advance_labels(labels):
+            yield self._report_labels()
         yield from self._search_all_images()
         yield self._report(f"Done: {self.num_samples:,} samples", is_done=True)
 
@@ -283,15 +231,26 @@ class _Run:
             self.state = replace(self.state, sensitivity=found)
         return found is not None
 
-    def _read_labels(self) -> Iterator[Diagnosis]:
+    def _start_labels(self) -> Iterator[tuple[LabelFidelity, ...]] | None:
         if self.sampler is None or self.reader is None:
-            return
-        samples = self.samples
-        for found in stream_fidelity(
-            self.sampler, samples.model, self.reader, samples.base_seed, self.num_samples
-        ):
+            return None
+        return stream_fidelity(
+            self.sampler,
+            self.samples.model,
+            self.reader,
+            self.samples.base_seed,
+            self.options.num_samples,
+        )
+
+    def _advance_labels(self, labels: Iterator[tuple[LabelFidelity, ...]] | None) -> bool:
+        found = next(labels, None) if labels is not None else None
+        if found is not None:
             self.state = replace(self.state, labels=found)
-            yield self._report(f"Reading the labels of {found[0].num_samples:,} samples")
+        return found is not None
+
+    def _report_labels(self) -> Diagnosis:
+        number = self.state.labels[0].num_samples
+        return self._report(f"Reading the labels of {number:,} samples")
 
     def _count_dataset(self) -> int:
         number = self.reference.dataset.get("num_images", self.real.num_images)

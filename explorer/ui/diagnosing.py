@@ -59,7 +59,7 @@ def stream_cases(
     cannot be diagnosed says why in its case, and the other one goes on. Raises ConfigError if the
     choice itself is wrong.
     """
-    from explorer.diagnosis.stream import MAX_SAMPLES, MIN_SAMPLES
+    from explorer.diagnosis.request import MAX_SAMPLES, MIN_SAMPLES
 
     check_models(names)
     if not MIN_SAMPLES <= num_samples <= MAX_SAMPLES:
@@ -108,7 +108,8 @@ def _stream_case(
     search_all: bool,
 ) -> Generator[Case, None, None]:
     """Diagnose a model on the worker, unless that was done before."""
-    from explorer.diagnosis.stream import DiagnosisOptions, stream_diagnosis
+    from explorer.diagnosis.request import DiagnosisOptions
+    from explorer.diagnosis.stream import stream_diagnosis
     from explorer.score_results import identify_reference
 
     dataset = find_dataset_on_disk(context.sampler.get_header(name).dataset)

@@ -9,9 +9,12 @@ import pytest
 from scipy.stats import spearmanr
 
 from explorer.diagnosis.label_fidelity import explain_labels, stream_fidelity
+from explorer.diagnosis.request import DiagnosisOptions
+from explorer.diagnosis.stream import stream_diagnosis
 from explorer.label_reading import ReaderShelf, read_rows
 from explorer.library import CheckpointLibrary
 from explorer.sampler import Sampler
+from tests.explorer.diagnosis.conftest import Table, World
 from tests.explorer.labelled import LAYOUT, save_labelled_model, save_untrained_reader
 from tests.explorer.ui.live_app import save_small_checkpoint
 
@@ -50,5 +53,19 @@ def test_a_model_without_labels_needs_no_words(sampler: Sampler) -> None:
     assert explain_labels(None, "faces", None) is None
     assert "python -m training reader" in str(explain_labels(sampler, "faces", None))
     reader = ReaderShelf(sampler.library).find("faces")
-    assert explain_labels(sampler, "faces", reader) == "Labels are read when all else is measured."
+    assert explain_labels(sampler, "faces", reader) == "Labels are read as samples come in."
     assert ReaderShelf(sampler.library).find("plain") is None
+
+
+def test_labels_are_read_while_samples_come_in(sampler: Sampler, world: World) -> None:
+    reader = ReaderShelf(sampler.library).get("faces")
+    table = Table(world.held_out[:600], model="faces")
+    options = DiagnosisOptions(600, has_sensitivity=False)
+    states = list(stream_diagnosis(sampler, table, world.reference, options, None, reader))
+    first = next(state for state in states if state.labels)
+    assert (first.labels[0].num_samples, first.stage) == (64, "Reading the labels of 64 samples")
+    # It follows the first samples, whatever their number: nothing else is measured to its end.
+    assert states.index(first) == 1
+    *_, wanted = stream_fidelity(sampler, "faces", reader, base_seed=0, num_samples=600)
+    assert [one.to_dict() for one in states[-1].labels] == [one.to_dict() for one in wanted]
+    assert states[-1].is_done

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from explorer.diagnosis.request import DiagnosisOptions
 from explorer.diagnosis.sheets import NUM_STEPS, walk, write_sheets
-from explorer.diagnosis.stream import DiagnosisOptions, stream_diagnosis
+from explorer.diagnosis.stream import stream_diagnosis
 from explorer.diagnosis.table import format_diagnoses
 from explorer.diagnosis.types import Diagnosis, DirectionCurve
 from explorer.images import GRID_GAP

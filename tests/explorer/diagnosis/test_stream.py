@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explorer.diagnosis.stream import DiagnosisOptions, stream_diagnosis
+from explorer.diagnosis.request import DiagnosisOptions
+from explorer.diagnosis.stream import stream_diagnosis
 from explorer.diagnosis.types import Diagnosis
 from explorer.sampler import Sampler
 from tests.explorer.diagnosis.conftest import DIM, SHAPES, Table, World, choose, draw_from
