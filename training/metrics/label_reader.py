@@ -1,6 +1,8 @@
 """The independent reader: a network that learns labels from real images, and from nothing else.
 
-A generator never sees it, so that what it reads is in the picture for anyone to read.
+A generator never sees it, so that what it reads is in the picture for anyone to read. Half of what
+it learns from is degraded, noisy or blurred, since it would otherwise take a generator's grain for
+what a label looks like: people do not.
 """
 
 from collections.abc import Iterator
@@ -16,8 +18,10 @@ from tqdm import tqdm
 
 from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
+from training.devices import has_fast_bfloat16
 from training.images import to_float
 from training.labels import LabelLayout
+from training.metrics.degrade import degrade_images
 from training.metrics.label_agreement import LabelAgreement, measure_agreement
 
 HELD_OUT_SHARE = 0.1
@@ -99,9 +103,9 @@ def train_reader(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         network = ReaderNetwork(dataset.channels, dataset.resolution, labels.layout.vector_size)
-        network.to(device)
+        network.to(device, memory_format=torch.channels_last)
         _fit(network, dataset, labels, learned, num_images_seen, progress)
-    network.eval().requires_grad_(False)
+    network.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
     blank = LabelReader(labels.layout, dataset.describe(), network, (), num_held_out)
     parts = np.array_split(held_out, max(1, num_held_out // 1000))
     with torch.inference_mode():
@@ -119,6 +123,7 @@ def _fit(
     progress: bool,
 ) -> None:
     device = next(network.parameters()).device
+    has_autocast = has_fast_bfloat16(device)
     num_steps = max(1, num_images_seen // BATCH_SIZE)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -133,13 +138,17 @@ def _fit(
         disable=None if progress else True,
     )
     network.train()
-    for chosen in batches:
-        images = to_float(torch.from_numpy(dataset.images[chosen]).to(device))
+    for number, chosen in enumerate(batches):
+        pixels = dataset.images[chosen]
+        pixels[1::2] = degrade_images(pixels[1::2], number * BATCH_SIZE)
+        images = to_float(torch.from_numpy(pixels).to(device))
         shift = round(MAX_SHIFT * dataset.resolution)
         images = _shift(images, rng.integers(-shift, shift + 1, 2))
         rows = torch.from_numpy(labels.rows[chosen]).to(device)
         optimizer.zero_grad()
-        loss = labels.layout.compute_loss(network(images), rows)
+        with torch.autocast(device.type, torch.bfloat16, enabled=has_autocast):
+            vectors = network(images.contiguous(memory_format=torch.channels_last))
+        loss = labels.layout.compute_loss(vectors.float(), rows)
         loss.backward()
         optimizer.step()
         schedule.step()

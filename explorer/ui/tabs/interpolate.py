@@ -91,6 +91,10 @@ def build_tab(context: AppContext, page: Page) -> None:
     ]  # fmt: skip
     connect_morph(context, page, scrubber, path)
     connect_label_controls(context, page, page.morph_model, labels)
+    # A sweep stays at A: what belongs to B would have no effect.
+    labels.sweep.change(
+        show_end, labels.sweep, [page.morph_seed_b, labels.panels[1]], queue=False, **PRIVATE
+    )
     options = [frames, fps, size, resize, is_ping_pong]
     connect_export(
         context, [*path, *options], ExportWidgets(start, cancel, progress, result, download)
@@ -109,6 +113,11 @@ def build_labels(page: Page) -> LabelControls:
         for panel in page.morph_panels:
             panel.render()
     return LabelControls(group, page.morph_panels, sweep, "None: from A to B")
+
+
+def show_end(sweep: str | None) -> list[Any]:
+    """Show seed and labels of B unless a label is swept."""
+    return [gr.Number(visible=not sweep), gr.HTML(visible=not sweep)]
 
 
 def build_frame_renderer(context: AppContext) -> Any:

@@ -26,7 +26,7 @@ from explorer.ui.context import AppContext
 from explorer.ui.label_controls import set_row
 from explorer.ui.label_plans import plan_morph, plan_sheet
 from explorer.ui.morph import build_recipe, name_morph, set_export
-from explorer.ui.tabs.interpolate import read_stops
+from explorer.ui.tabs.interpolate import read_stops, show_end
 from tests.explorer.labelled import CONFIG, LAYOUT, save_labelled_model
 from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
 from training.checkpoint import CheckpointHeader, save_generator
@@ -120,6 +120,11 @@ def test_a_sweep_stays_at_the_first_seed(context: AppContext) -> None:
     assert plan.texts == ("short", "long")
     assert plan.sweep == "class"
     assert plan_morph(context, "faces", (7, 2), (hold(), hold()), "age").sweep == "number"
+
+
+def test_a_sweep_hides_what_belongs_to_b() -> None:
+    assert [widget.visible for widget in show_end("age")] == [False, False]
+    assert [widget.visible for widget in show_end("")] == [True, True]
 
 
 def test_every_stop_of_a_gif_has_a_frame_and_files_tell_sweeps_apart(context: AppContext) -> None:
