@@ -38,6 +38,11 @@ PANELS = (
     Panel("Losses", {"loss_g": "generator", "loss_d": "discriminator"}),
     Panel("What the discriminator answers", {"d_real": "to real images", "d_fake": "to samples"}),
     Panel("Gradient penalty", {"penalty": "penalty"}),
+    Panel("The discriminator's accuracy", {"d_accuracy": "right", "d_skipped": "steps left out"}),
+    Panel(
+        "Losses of the labels",
+        {"loss_labels": "asked of the generator", "loss_predictor": "of the predictor"},
+    ),
     Panel("Images per second", {"images_per_second": "images per second"}, True),
     Panel("Memory (MB)", {"memory_mb": "memory"}, True),
 )
@@ -190,7 +195,10 @@ def describe_fidelities(scores: NumberTable) -> list[dict[str, Any]]:
     if not names:
         return []
     curves = [(name.removeprefix(FIDELITY_PREFIX), *scores.get_curve(name)) for name in names]
-    series = [{"name": label, "points": pack(steps, values)} for label, steps, values in curves]
+    series = [
+        {"name": label.replace("_", " "), "points": pack(steps, values)}
+        for label, steps, values in curves
+    ]
     title = "Labels read right by a stranger (numbers: rank correlation)"
     return [{"key": "labels", "title": title, "series": series, "fromZero": True}]
 
@@ -202,8 +210,8 @@ def describe_losses(losses: NumberTable) -> list[dict[str, Any]]:
     panels = [*PANELS, *(Panel(name, {name: name}) for name in others)]
     charts = []
     for panel in panels:
-        series = [describe_curve(losses, key, name) for key, name in panel.columns.items()]
-        if any(one["raw"] for one in series):
+        curves = [describe_curve(losses, key, name) for key, name in panel.columns.items()]
+        if series := [curve for curve in curves if curve["raw"]]:
             key = next(iter(panel.columns))
             charts.append(
                 {"key": key, "title": panel.title, "series": series, "fromZero": panel.is_from_zero}

@@ -98,12 +98,18 @@ def test_curves_are_smoothed_with_their_numbers_behind(tmp_path: Path) -> None:
         {"step": 20, "images_seen": 640, "seconds": 2.0, "loss_g": 1.0, "loss_d": -4.0,
          "penalty": 0.0, "d_real": 0.5, "d_fake": 0.25, "images_per_second": 320.4, "grad_g": 3.0},
         {"step": 40, "images_seen": 1280, "seconds": 95.0, "loss_g": 2.0, "loss_d": 1 / 3,
-         "penalty": 0.0, "d_real": 0.75, "d_fake": 0.5, "images_per_second": 4321.0, "grad_g": 5.0},
+         "penalty": 0.0, "d_real": 0.75, "d_fake": 0.5, "images_per_second": 4321.0, "grad_g": 5.0,
+         "loss_predictor": 0.5, "loss_labels": None, "d_accuracy": 0.75, "d_skipped": 0.0},
     )  # fmt: skip
     found = describe(tmp_path)
     charts = {chart["key"]: chart for chart in found["charts"]}
     # The penalty is 0 throughout: this model has none. A column without a panel gets its own.
-    assert list(charts) == ["loss_g", "d_real", "images_per_second", "grad_g"]
+    assert list(charts) == [
+        *("loss_g", "d_real", "d_accuracy", "loss_labels", "images_per_second", "grad_g")
+    ]
+    # A curve without numbers is not named beside one that has some.
+    assert [one["name"] for one in charts["d_accuracy"]["series"]] == ["right"]
+    assert [one["name"] for one in charts["loss_labels"]["series"]] == ["of the predictor"]
     generator, discriminator = charts["loss_g"]["series"]
     assert (generator["name"], discriminator["name"]) == ("generator", "discriminator")
     assert generator["raw"] == [[20, 1.0], [40, 2.0]]
