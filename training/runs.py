@@ -18,8 +18,9 @@ from training.locks import lock_run
 from training.states import StateStore
 
 RUN_FORMAT_VERSION = 1
-# What a resume may change: how far to go, where to compute, and what to do when that fails.
-CHANGEABLE = (*GOALS, "device", "on_nan")
+# What a resume may change: how far to go, when to score, where to compute, and what to do when that
+# fails. None of it changes what is learned.
+CHANGEABLE = (*GOALS, "score_every", "device", "on_nan")
 # A step of more than seven digits makes the name longer.
 GRID_NAME = re.compile(r"step-(\d{7,12})\.png")
 

@@ -111,7 +111,7 @@ def _run_resumed(args: argparse.Namespace, place: Place) -> int:
         return _train(resume_trainer(args, place), is_main=False)
     with folder.lock():
         trainer = resume_trainer(args, place)
-        kept = {*GOALS, "on_nan"}
+        kept = {*CHANGEABLE} - {"device"}
         folder.keep_changes({name: getattr(trainer.config, name) for name in kept})
         return _train(trainer, is_main=True)
 

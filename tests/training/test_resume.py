@@ -185,6 +185,20 @@ def test_options_that_conflict_with_the_state_are_named(build_trainer):
     build_trainer(steps=4, on_nan="rewind", device="cpu").resume()  # these may change
 
 
+def test_scores_may_begin_at_a_resume_and_change_nothing_that_is_learned(
+    build_trainer, tiny_extractor
+):
+    build_trainer("whole", steps=4, **SCORING).train()
+    build_trainer("late", steps=2, **SCORING).train()
+    late = build_trainer("late", steps=4, score_every=2, **SCORING)
+    late.resume()
+    late.train()
+    # The step of the resume is due, too.
+    assert [row["step"] for row in read_rows(late.folder) if "score" in row] == [2, 4]
+    expected = build_trainer("whole", steps=4, **SCORING).folder.states.load()
+    assert_same(late.folder.states.load()["engine"], expected["engine"])
+
+
 def test_a_state_without_options_that_does_not_fit_the_networks_is_one_sentence(build_trainer):
     build_trainer(steps=2).train()
     trainer = build_trainer(width=8)
