@@ -103,7 +103,7 @@ def train_reader(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         network = ReaderNetwork(dataset.channels, dataset.resolution, labels.layout.vector_size)
-        network.to(device, memory_format=torch.channels_last)
+        network.to(device).to(memory_format=torch.channels_last)
         _fit(network, dataset, labels, learned, num_images_seen, progress)
     network.eval().requires_grad_(False).to(memory_format=torch.contiguous_format)
     blank = LabelReader(labels.layout, dataset.describe(), network, (), num_held_out)
