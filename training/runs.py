@@ -130,4 +130,5 @@ def _pack_dataset_options(options: DatasetOptions) -> dict[str, Any]:
 def _unpack_dataset_options(values: dict[str, Any]) -> DatasetOptions:
     paths = {key: Path(values[key]) for key in ("data_root", "cache_dir") if values.get(key)}
     crop = tuple(values["crop"]) if values.get("crop") else None
-    return DatasetOptions(**{**values, **paths, "crop": crop})
+    names = tuple((label, value, name) for label, value, name in values.get("value_names", ()))
+    return DatasetOptions(**{**values, **paths, "crop": crop, "value_names": names})

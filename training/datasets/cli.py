@@ -12,6 +12,7 @@ from training.datasets.types import (
     ImageDataset,
     check_crop,
 )
+from training.datasets.value_names import ValueName, parse_value_names
 from training.errors import DatasetError
 from training.tables import format_table
 
@@ -51,6 +52,14 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--max-images", type=int, help="use only the first so many images")
     group.add_argument("--title", help="what your images are called in what is made of them")
     group.add_argument("--terms", help="terms of use of your images, noted in what is made of them")
+    group.add_argument(
+        "--value-names",
+        type=convert_value_names,
+        action="append",
+        default=[],
+        metavar="LABEL:VALUE=NAME,...",
+        help="what to call the values of a label, such as gender:0=male,1=female; once per label",
+    )
 
 
 def get_dataset_options(args: argparse.Namespace) -> DatasetOptions:
@@ -64,6 +73,7 @@ def get_dataset_options(args: argparse.Namespace) -> DatasetOptions:
         max_images=args.max_images,
         title=args.title,
         terms=args.terms,
+        value_names=tuple(name for names in args.value_names for name in names),
     )
 
 
@@ -81,6 +91,14 @@ def parse_crop(text: str) -> tuple[int, int, int, int]:
     except DatasetError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
     return crop
+
+
+def convert_value_names(text: str) -> tuple[ValueName, ...]:
+    """Parse names of values; raise ArgumentTypeError saying what is wrong."""
+    try:
+        return parse_value_names(text)
+    except DatasetError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_datasets_parser(subparsers: Any) -> None:

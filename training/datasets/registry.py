@@ -5,6 +5,7 @@ from training.datasets.celeba import TERMS, TITLE, find_celeba, load_celeba
 from training.datasets.folder import DEFAULT_TERMS, find_folder, load_folder
 from training.datasets.torchvision_sets import TORCHVISION_SETS, build_source
 from training.datasets.types import DatasetOptions, DatasetSource, ImageDataset
+from training.datasets.value_names import name_values
 from training.errors import DatasetError
 
 DATASETS: dict[str, DatasetSource] = {
@@ -61,4 +62,5 @@ def load_dataset(
         raise DatasetError(f"{key} takes nothing after its name: write {key}, not {name}.")
     if source.argument.startswith(":") and not argument:
         raise DatasetError(f"{key} needs to know which: write {key}{source.argument}.")
-    return source.load(argument, options or DatasetOptions(), progress)
+    options = options or DatasetOptions()
+    return name_values(source.load(argument, options, progress), options.value_names)

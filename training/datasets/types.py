@@ -28,7 +28,8 @@ class DatasetOptions:
 
     ``crop`` is left, top, right, bottom in pixels of the upright source image; without it the
     centred square is taken. ``max_images`` keeps the first images by name (for avatars: draws
-    that many). ``title`` and ``terms`` (of use) say what a folder cannot know.
+    that many). ``title`` and ``terms`` (of use) say what a folder cannot know, and so do
+    ``value_names``: a label, one of its values, and what to call that.
     """
 
     resolution: int = 64
@@ -39,6 +40,7 @@ class DatasetOptions:
     max_images: int | None = None
     title: str | None = None
     terms: str | None = None
+    value_names: tuple[tuple[str, str, str], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse options outside their range with DatasetError."""
