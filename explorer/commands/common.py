@@ -46,7 +46,7 @@ def add_image_arguments(parser: argparse.ArgumentParser, default_size: int) -> N
         "--labels",
         default="",
         metavar="NAME=VALUE,...",
-        help="for models with labels, such as age=30,gender=female; those not named are drawn by seed",
+        help="for models with labels, such as age=30,gender=female; others are drawn by seed",
     )
     parser.add_argument(
         "--size",
