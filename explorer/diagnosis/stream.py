@@ -1,5 +1,6 @@
 """A diagnosis while samples come in: a first one after 32 samples, then about one per second."""
 
+import itertools
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,7 @@ from explorer.diagnosis.parts import (
 )
 from explorer.diagnosis.request import DiagnosisOptions, SampleSource, check_request
 from explorer.diagnosis.sensitivity import stream_sensitivity
-from explorer.diagnosis.types import Copying, Diagnosis, LabelFidelity, Sensitivity
+from explorer.diagnosis.types import Copying, Diagnosis
 from explorer.diagnosis.verdict import judge
 from explorer.feature_bank import BATCH_SIZE
 from explorer.sampler import Sampler
@@ -122,7 +123,7 @@ class _Run:
 
     def stream(self) -> Generator[Diagnosis, None, None]:
         """Take samples and measure in turns, then measure everything once more of all samples."""
-        sensitivity, labels = self._start_sensitivity(), self._start_labels()
+        others = [self._move_in_z(), self._read_labels()]
         parts = [
             _Part(self._measure_pairs),
             _Part(self._measure_modes),
@@ -134,18 +135,14 @@ class _Run:
             self._take_samples()
             self._run_due(parts)
             yield self._report(f"{self.num_samples:,} of {len(self.features):,} samples")
-            if self._advance_sensitivity(sensitivity):
-                yield self._report("Moving the image in z")
-            if self._advance_labels(labels):
-                yield self._report_labels()
+            for other in others:  # a step of each
+                yield from itertools.islice(other, 1)
         for part in parts:
             if part.num_measured < self.num_samples:
                 part.run(self.features)
                 yield self._report(f"Measuring all {self.num_samples:,} samples")
-        while self._advance_sensitivity(sensitivity):
-            yield self._report("Moving the image in z")
-        while self._advance_labels(labels):
-            yield self._report_labels()
+        for other in others:
+            yield from other
         yield from self._search_all_images()
         yield self._report(f"Done: {self.num_samples:,} samples", is_done=True)
 
@@ -220,37 +217,24 @@ class _Run:
     def _measure_map(self, features: Features) -> None:
         self.state = replace(self.state, map=build_map(features, self.real, self.samples.base_seed))
 
-    def _start_sensitivity(self) -> Iterator[Sensitivity] | None:
+    def _move_in_z(self) -> Iterator[Diagnosis]:
+        """Measure how images change with z; every step asks the sampler."""
         if self.sampler is None or not self.options.has_sensitivity:
-            return None
-        return stream_sensitivity(self.sampler, self.samples.model, self.samples.base_seed)
-
-    def _advance_sensitivity(self, sensitivity: Iterator[Sensitivity] | None) -> bool:
-        found = next(sensitivity, None) if sensitivity is not None else None
-        if found is not None:
+            return
+        model, base_seed = self.samples.model, self.samples.base_seed
+        for found in stream_sensitivity(self.sampler, model, base_seed):
             self.state = replace(self.state, sensitivity=found)
-        return found is not None
+            yield self._report("Moving the image in z")
 
-    def _start_labels(self) -> Iterator[tuple[LabelFidelity, ...]] | None:
+    def _read_labels(self) -> Iterator[Diagnosis]:
+        """Let the reader read the samples' labels; every step asks the sampler."""
         if self.sampler is None or self.reader is None:
-            return None
-        return stream_fidelity(
-            self.sampler,
-            self.samples.model,
-            self.reader,
-            self.samples.base_seed,
-            self.options.num_samples,
-        )
-
-    def _advance_labels(self, labels: Iterator[tuple[LabelFidelity, ...]] | None) -> bool:
-        found = next(labels, None) if labels is not None else None
-        if found is not None:
+            return
+        model, base_seed = self.samples.model, self.samples.base_seed
+        count = self.options.num_samples
+        for found in stream_fidelity(self.sampler, model, self.reader, base_seed, count):
             self.state = replace(self.state, labels=found)
-        return found is not None
-
-    def _report_labels(self) -> Diagnosis:
-        number = self.state.labels[0].num_samples
-        return self._report(f"Reading the labels of {number:,} samples")
+            yield self._report(f"Reading the labels of {found[0].num_samples:,} samples")
 
     def _count_dataset(self) -> int:
         number = self.reference.dataset.get("num_images", self.real.num_images)

@@ -34,35 +34,14 @@ from training.metrics.extractors import DEFAULT_EXTRACTOR
 def build_endpoints(context: AppContext) -> None:
     """Register every public endpoint of the app."""
     build_sampling_endpoints(context)
+    build_score_endpoint(context)
     build_diagnosis_endpoint(context)
     build_morph_endpoints(context)
     build_library_endpoints(context)
 
 
 def build_sampling_endpoints(context: AppContext) -> None:
-    """Register sample and compare."""
-
-    def save_grid(
-        model: str, seeds: str, truncation: float, columns: int, size: int,
-        labels: str = "", across: str = "",
-    ) -> Any:  # fmt: skip
-        values = parse_values(labels, get_layout(context, model))
-        places, rows, across_columns = choose_sheet(
-            context.sampler, model, parse_seeds(seeds), values, across
-        )
-        recipe = Recipe(
-            kind="grid",
-            model=model,
-            checkpoint=context.library.get_fingerprint(model),
-            seeds=places,
-            truncation=truncation,
-            labels=rows,
-            columns=across_columns or check_whole(columns, "The number of columns"),
-            size=check_whole(size, "The size"),
-        )
-        path = context.make_export_path(f"{model}-grid", ".png")
-        save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
-        return describe_file(path)
+    """Register sample and compare, which make grids."""
 
     @show_project_errors
     def sample(
@@ -79,14 +58,47 @@ def build_sampling_endpoints(context: AppContext) -> None:
         Of a model with labels, labels such as "age=30" hold for all images, and the values of the
         label that across names go across, one seed to a row.
         """
-        return save_grid(model, seeds, truncation, columns, size, labels, across)
+        return save_grid(context, model, seeds, truncation, columns, size, labels, across)
 
     @show_project_errors
     def compare(
         models: list[str], seeds: str = "0-15", truncation: float = 1.0, columns: int = 4
     ) -> list[FileData]:
         """Make one grid per model, all from the same seeds in the same order."""
-        return [save_grid(name, seeds, truncation, columns, 0) for name in check_models(models)]
+        return [
+            save_grid(context, name, seeds, truncation, columns, 0) for name in check_models(models)
+        ]
+
+    gr.api(sample, api_name="sample", concurrency_id="sample", concurrency_limit=2)
+    gr.api(compare, api_name="compare", concurrency_id="sample", concurrency_limit=2)
+
+
+def save_grid(
+    context: AppContext, model: str, seeds: str, truncation: float, columns: int, size: int,
+    labels: str = "", across: str = "",
+) -> Any:  # fmt: skip
+    """Write a grid of samples as a PNG, and return its file as the endpoints give it."""
+    values = parse_values(labels, get_layout(context, model))
+    places, rows, across_columns = choose_sheet(
+        context.sampler, model, parse_seeds(seeds), values, across
+    )
+    recipe = Recipe(
+        kind="grid",
+        model=model,
+        checkpoint=context.library.get_fingerprint(model),
+        seeds=places,
+        truncation=truncation,
+        labels=rows,
+        columns=across_columns or check_whole(columns, "The number of columns"),
+        size=check_whole(size, "The size"),
+    )
+    path = context.make_export_path(f"{model}-grid", ".png")
+    save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
+    return describe_file(path)
+
+
+def build_score_endpoint(context: AppContext) -> None:
+    """Register score."""
 
     @show_project_errors
     def score(
@@ -101,8 +113,6 @@ def build_sampling_endpoints(context: AppContext) -> None:
             yield [row.to_dict() for row in board.rows]
 
     gr.api(score, api_name="score", concurrency_id=SCORE, concurrency_limit=MAX_SCORE_JOBS)
-    gr.api(sample, api_name="sample", concurrency_id="sample", concurrency_limit=2)
-    gr.api(compare, api_name="compare", concurrency_id="sample", concurrency_limit=2)
 
 
 def build_diagnosis_endpoint(context: AppContext) -> None:
