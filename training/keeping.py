@@ -54,6 +54,7 @@ class TrainingKeeper:
         origin = {
             "config": self._config.to_dict(),
             "dataset_fingerprint": self._dataset.fingerprint,
+            "label_fingerprints": self._dataset.fingerprint_labels(),
         }
         self._folder.states.save(step, {**values, **origin})
 

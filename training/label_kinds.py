@@ -14,6 +14,8 @@ from training.errors import ConfigError
 # A number's template is drawn between so many values of its range.
 NUM_KNOTS = 6
 MAX_CLASSES = 1000
+# Values that a message names.
+MAX_SHOWN = 8
 # Where a number's sweep begins and ends, in shares of the data.
 STOPS = (0.05, 0.95)
 # Rows are float32, ranges are not; in shares of the range.
@@ -85,9 +87,11 @@ class ClassLabel:
     def __post_init__(self) -> None:
         check_texts((self.name, *self.values))
         if not 2 <= len(self.values) <= MAX_CLASSES or len(set(self.values)) < len(self.values):
+            shown = ", ".join(self.values[:MAX_SHOWN]) or "none"
+            more = f" and {len(self.values) - MAX_SHOWN:,} more" * (len(self.values) > MAX_SHOWN)
             raise ConfigError(
-                f"The label {self.name} has the values {', '.join(self.values) or 'none'}: "
-                f"expected 2 to {MAX_CLASSES}, each its own."
+                f"The label {self.name} has the values {shown}{more}: expected 2 to {MAX_CLASSES}, "
+                f"each its own. Learn others (--labels), or numbers (--labels {self.name}:number)."
             )
         if len(self.shares) != len(self.values) or not math.isclose(
             math.fsum(self.shares), 1.0, abs_tol=1e-4

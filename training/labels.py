@@ -29,14 +29,21 @@ KINDS: dict[str, Callable[..., Label]] = {
 
 @dataclass(frozen=True)
 class LabelLayout:
-    """Hold the labels of a model in order; a model without labels has none."""
+    """Hold the labels of a model in order; a model without labels has none.
+
+    ``examples`` are rows of real images, which tell how labels come together in the data; none is
+    a layout of an earlier version, or of labels alone.
+    """
 
     labels: tuple[Label, ...] = ()
+    examples: tuple[tuple[float, ...], ...] = ()
 
     def __post_init__(self) -> None:
         names = [label.name for label in self.labels]
         if len(set(names)) < len(names):
             raise ConfigError(f"The labels {', '.join(names)} do not have names of their own.")
+        for row in self.examples:
+            self.check(row)
 
     def __len__(self) -> int:
         """Count the labels."""
@@ -89,12 +96,14 @@ class LabelLayout:
     def draw(self, seeds: Sequence[int]) -> Tensor:
         """Draw the row of each seed, (N, L) float32, labels spread as in the data.
 
-        A row depends on its own seed alone. Labels are drawn independently of each other.
+        A row depends on its own seed alone. It is that of a real image, so that labels come
+        together as they do in the data; without examples each label is drawn by itself.
         """
-        shares = [
-            np.random.default_rng([LABEL_STREAM, check_seed(seed)]).random(len(self))
-            for seed in seeds
-        ]
+        rngs = [np.random.default_rng([LABEL_STREAM, check_seed(seed)]) for seed in seeds]
+        if self.examples:
+            chosen = [int(rng.integers(len(self.examples))) for rng in rngs]
+            return torch.tensor([self.examples[index] for index in chosen]).view(-1, len(self))
+        shares = [rng.random(len(self)) for rng in rngs]
         columns = torch.from_numpy(np.array(shares).reshape(len(seeds), len(self))).unbind(dim=1)
         drawn = [label.draw(column) for label, column in zip(self.labels, columns, strict=True)]
         rows = torch.stack(drawn, dim=1) if drawn else torch.empty(len(seeds), 0)
@@ -146,15 +155,21 @@ class LabelLayout:
         parts = zip(self.labels, row, strict=True)
         return ", ".join(f"{label.name} {label.format(value)}" for label, value in parts)
 
+    def list_examples(self) -> list[list[float]]:
+        """Return the examples as plain JSON values, the shortest that they can be."""
+        return [[int(value) if float(value).is_integer() else value for value in row]
+                for row in self.examples]  # fmt: skip
+
     def to_list(self) -> list[dict[str, Any]]:
-        """Return the labels as plain JSON values."""
+        """Return the labels, without examples, as plain JSON values."""
         return [label.to_dict() for label in self.labels]
 
     @classmethod
-    def from_list(cls, values: Any) -> "LabelLayout":
+    def from_list(cls, values: Any, examples: Any = ()) -> "LabelLayout":
         """Build from plain JSON values; raises ConfigError if they describe no labels."""
         try:
-            return cls(tuple(_build_label(dict(item)) for item in values))
+            labels = tuple(_build_label(dict(item)) for item in values)
+            return cls(labels, tuple(tuple(map(float, row)) for row in examples))
         except (TypeError, ValueError, KeyError, OverflowError) as error:
             raise ConfigError(f"The description of the labels is damaged ({error}).") from error
 

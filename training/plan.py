@@ -25,6 +25,7 @@ def describe_plan(trainer: Trainer) -> str:
         ("parameters", _describe_parameters(trainer.engine)),
         ("memory", _describe_memory(trainer.engine, config, dataset)),
         ("data", f"{dataset.title}: {len(dataset):,} images ({dataset.terms})"),
+        *_describe_labels(trainer),
         (
             "images per epoch",
             f"{len(dataset):,} = {len(dataset) / images_per_step:,.0f} steps "
@@ -66,3 +67,12 @@ def _describe_goal(config: TrainConfig, images_per_step: int) -> str:
     if config.kimg is not None:
         return f"{config.kimg:g} kimg = {1000 * config.kimg / images_per_step:,.0f} steps"
     return f"{config.steps:,} steps = {int(config.steps or 0) * images_per_step / 1000:,.0f} kimg"
+
+
+def _describe_labels(trainer: Trainer) -> list[tuple[str, str]]:
+    """List the labels to be learned, and who is to read them; none of a model without any."""
+    rows = [(f"label {one.name}", one.describe()) for one in trainer.engine.model.labels]
+    if rows and trainer.config.score_every:
+        trained = "is here" if trainer.has_reader else "is trained first, once: minutes on a CPU"
+        rows.append(("reader of labels", trained))
+    return rows

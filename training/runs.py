@@ -3,14 +3,14 @@
 import dataclasses
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from training.config import GOALS, TrainConfig
-from training.datasets import DatasetOptions
+from training.datasets import DatasetOptions, ImageDataset
 from training.errors import CheckpointError, ConfigError
 from training.files import explain_write_errors, write_text
 from training.history import truncate_history
@@ -105,6 +105,27 @@ class RunFolder:
                 raise CheckpointError(
                     f"{self.options_path} says {name} {found!r}, but the saved state was trained "
                     f"with {trained[name]!r}: put that back, or start a new run."
+                )
+
+    def check_dataset(
+        self, dataset: ImageDataset, label_names: Iterable[str], saved: Mapping[str, Any]
+    ) -> None:
+        """Raise CheckpointError if images or labels are not those that a saved state learned.
+
+        States of earlier versions do not tell which image had which label.
+        """
+        if saved["dataset_fingerprint"] != dataset.fingerprint:
+            raise CheckpointError(
+                f"{self.path} was trained on other images (fingerprint "
+                f"{saved['dataset_fingerprint']}, found {dataset.fingerprint}): give the same "
+                "data, or start a new run."
+            )
+        known, found = saved.get("label_fingerprints", {}), dataset.fingerprint_labels()
+        for name in label_names:
+            if known.get(name, found[name]) != found[name]:
+                raise CheckpointError(
+                    f"{self.path} was trained with other labels: the images' {name} has changed "
+                    "since. Put it back, or start a new run."
                 )
 
     def keep_changes(self, changes: Mapping[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """Scoring a generator while it trains, always on the same seeds."""
 
-import hashlib
-import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +23,13 @@ from training.metrics.label_fidelity import (
     add_diversity,
 )
 from training.metrics.label_reader import NUM_IMAGES_SEEN, LabelReader, train_reader
-from training.metrics.reader_files import find_reader, list_reader_folders, load_reader, save_reader
+from training.metrics.reader_files import (
+    choose_reader_path,
+    find_reader,
+    list_reader_folders,
+    load_reader,
+    save_reader,
+)
 from training.metrics.reference import ReferenceStatistics, get_reference
 from training.metrics.reference_files import find_reference
 from training.metrics.sampling import MakeLabelled, make_labelled_images, make_seeded_images
@@ -95,11 +100,21 @@ class TrainingScorer:
         folders = list_reader_folders(self._checkpoints, self._cache_dir)
         path = find_reader(dataset.describe(), layout, folders)
         if path is None:
-            facts = [dataset.fingerprint, *map(json.dumps, layout.to_list())]
-            key = hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
-            path = folders[-1] / f"{key}.safetensors"
+            path = choose_reader_path(folders[-1], dataset, layout)
+            print(
+                f"Nobody can read {', '.join(layout.names)} yet: training a reader on "
+                f"{NUM_IMAGES_READ:,} real images, once. It stays in {path}.",
+                file=sys.stderr,
+            )
             save_reader(path, train_reader(dataset, self._labels, self._device, NUM_IMAGES_READ))
         return load_reader(path, self._device)
+
+    def has_reader(self) -> bool:
+        """Tell whether the labels' reader is there already, or none is needed."""
+        if self._labels is None:
+            return True
+        folders = list_reader_folders(self._checkpoints, self._cache_dir)
+        return find_reader(self._dataset.describe(), self._labels.layout, folders) is not None
 
     def load(self) -> None:
         """Load what the options will need, so that what is wrong with it is said at once."""

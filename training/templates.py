@@ -7,6 +7,7 @@ from torch import Tensor
 
 from training.datasets import ImageDataset
 from training.labels import LabelLayout
+from training.subset import choose_subset
 
 CHUNK_SIZE = 512
 # Least squares need no more, and reading a large set takes long.
@@ -18,9 +19,9 @@ def fit_templates(dataset: ImageDataset, layout: LabelLayout, rows: NDArray[np.f
 
     These are least squares: with one label of classes the templates are the classes' mean images,
     in [-1, 1]. Of many solutions (several labels) it is the one of least length. rows (N, L) are
-    the images' labels. At most 20,000 images are used, spread evenly over the data set.
+    the images' labels. At most 20,000 images are used, chosen at random, always the same.
     """
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, min(len(dataset), MAX_IMAGES)).astype(int))
+    chosen = choose_subset(len(dataset), MAX_IMAGES)
     vectors = layout.encode(torch.from_numpy(rows[chosen]).double())
     weights = layout.weigh(vectors).numpy()  # (M, basis_size)
     sums = np.zeros((weights.shape[1], int(np.prod(dataset.images.shape[1:]))))

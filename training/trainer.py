@@ -111,12 +111,8 @@ class Trainer:
         """
         state = self.folder.states.load()
         self.folder.check_config(self.config, state.get("config", {}))
-        if state["dataset_fingerprint"] != self.dataset.fingerprint:
-            raise CheckpointError(
-                f"{self.folder.path} was trained on other images (fingerprint "
-                f"{state['dataset_fingerprint']}, found {self.dataset.fingerprint}): give the same "
-                "data, or start a new run."
-            )
+        names = self.labels.layout.names if self.labels else ()
+        self.folder.check_dataset(self.dataset, names, state)
         try:
             self._state.load_state_dict(state)
         except (RuntimeError, ValueError, KeyError) as error:
@@ -212,6 +208,11 @@ class Trainer:
             self._finish_score(stop, reporter)
         if due.save:
             self._save_state(reporter)
+
+    @property
+    def has_reader(self) -> bool:
+        """Tell whether the labels' reader is there already, or none is needed."""
+        return self._scorer.has_reader()
 
     @property
     def progress(self) -> Progress:

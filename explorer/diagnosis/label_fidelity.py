@@ -11,6 +11,7 @@ from explorer.label_reading import read_rows
 from explorer.sampler import Sampler
 from training.labels import LabelLayout
 from training.metrics.label_agreement import LabelAgreement, measure_agreement
+from training.metrics.reader_files import READER_FOLDER, describe_reader_command
 
 if TYPE_CHECKING:
     from training.metrics.label_reader import LabelReader
@@ -43,10 +44,11 @@ def explain_labels(sampler: Sampler | None, model: str, reader: "LabelReader | N
     if sampler is None or not len(sampler.get_header(model).model.labels):
         return None
     if reader is None:
-        return (
-            "Nobody here can read the labels of this model: train a reader of its images with "
-            "`python -m training reader`."
+        header, folder = sampler.get_header(model), sampler.library.folder / READER_FOLDER
+        command = describe_reader_command(
+            header.dataset, header.model.labels, header.model.img_channels, folder
         )
+        return f"Nobody here can read the labels of this model: train a reader with {command}."
     return "Labels are read as samples come in."
 
 

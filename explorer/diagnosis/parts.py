@@ -22,7 +22,7 @@ from training.metrics.modes import ModeClassifier
 from training.metrics.real_features import RealFeatures
 from training.metrics.registry import METRICS, Prepared
 from training.metrics.spread import measure_spread
-from training.metrics.subset import choose_subset
+from training.subset import choose_subset
 
 Features = NDArray[np.float32]
 

@@ -135,6 +135,13 @@ class Page:
             build_label_panel("Labels at A", "by seed A", render=False),
             build_label_panel("Labels at B", "as at A", render=False),
         )
+        self.morph_sweep = gr.Dropdown(
+            [("None", "")],
+            value="",
+            label="Sweep a label",
+            info="At seed A; all else stays as it is.",
+            render=False,
+        )
 
     def build_model_dropdown(self, num_models: int = 1, render: bool = True) -> gr.Dropdown:
         """Build a dropdown of the readable checkpoints, for up to so many, that follows rescans.

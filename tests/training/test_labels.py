@@ -49,6 +49,36 @@ def test_labels_are_drawn_by_seed_as_often_as_in_the_data():
     assert NO_LABELS.draw([1, 2]).shape == (2, 0)
 
 
+def test_labels_are_drawn_as_they_come_together():
+    # Nobody of 100 has short hair, and three of four are 25.
+    layout = LabelLayout((HAIR, AGE), ((0, 25), (1, 25), (2, 25), (1, 100)))
+    rows = layout.draw(range(4000)).numpy()
+    assert {tuple(row) for row in rows.tolist()} == set(layout.examples)
+    assert np.mean(rows[:, 1] == 25) == pytest.approx(0.75, abs=0.03)
+    np.testing.assert_array_equal(layout.draw([7, 3]).numpy(), rows[[7, 3]])
+    assert layout.draw([]).shape == (0, 2)
+
+
+def test_examples_survive_json():
+    layout = LabelLayout((HAIR, AGE), ((0, 25.5), (1, 100)))
+    examples = layout.list_examples()
+    assert examples == [[0, 25.5], [1, 100]]
+    assert LabelLayout.from_list(layout.to_list(), examples) == layout
+
+
+@pytest.mark.parametrize("examples", [5, [5], [["x", 1]], [[0]], [[3, 25]], [[0, 101]], [[0.5, 1]]])
+def test_damaged_examples_are_refused(examples):
+    with pytest.raises(ConfigError):
+        LabelLayout.from_list(LAYOUT.to_list(), examples)
+
+
+def test_a_message_about_many_values_is_short():
+    values = tuple(map(str, range(5000)))
+    with pytest.raises(ConfigError, match="and 4,992 more: expected 2 to 1000") as caught:
+        ClassLabel("id", values, (1 / 5000,) * 5000)
+    assert len(str(caught.value)) < 250
+
+
 def test_values_given_stay_and_the_others_are_drawn():
     rows = LAYOUT.complete([1, 2], {"age": 33.0})
     assert rows[:, 1].tolist() == [33.0, 33.0]

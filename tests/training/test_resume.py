@@ -10,11 +10,13 @@ import time
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from training.__main__ import main
 from training.checkpoint import hash_weights
+from training.datasets import ImageDataset, LabelColumn
 from training.errors import CheckpointError
 from training.history import MEASURED_FIELDS, read_history
 from training.runs import RunFolder
@@ -275,3 +277,22 @@ def test_the_goal_a_resume_was_given_outlives_a_kill(workplace, pictures, capsys
         shutil.copy(path, "runs/a")
     assert main(["train", "--resume", "runs/a"]) == 0
     assert "Done: 4 steps" in capsys.readouterr().out
+
+
+def test_other_labels_are_refused_by_name(tmp_path):
+    images = np.zeros((2, 1, 8, 8), np.uint8)
+    columns = (LabelColumn("side", ("left", "right")), LabelColumn("size", ("1", "2")))
+
+    def make_dataset(labels, columns=columns):
+        return ImageDataset("photos", "Photos", "any", images, "f", np.array(labels), columns)
+
+    dataset, folder = make_dataset([[0, 1], [1, 0]]), RunFolder(tmp_path)
+    saved = {"dataset_fingerprint": "f", "label_fingerprints": dataset.fingerprint_labels()}
+    folder.check_dataset(dataset, ["side", "size"], saved)
+    swapped = make_dataset([[1, 1], [0, 0]])
+    folder.check_dataset(swapped, ["size"], saved)
+    with pytest.raises(CheckpointError, match="trained with other labels: the images' side has"):
+        folder.check_dataset(swapped, ["side", "size"], saved)
+    named = (LabelColumn("side", ("port", "starboard")), columns[1])
+    folder.check_dataset(make_dataset([[0, 1], [1, 0]], named), ["side"], saved)
+    folder.check_dataset(swapped, ["side"], {"dataset_fingerprint": "f"})  # an earlier version's

@@ -10,10 +10,13 @@ from training.datasets.labels import UNKNOWN
 from training.datasets.types import ImageDataset, LabelColumn
 from training.errors import DatasetError
 from training.labels import ClassLabel, Label, LabelLayout, NumberLabel
+from training.subset import choose_subset
 
 # A column of numbers with more values than this is a number by itself, not a class.
 MAX_NUMBER_CLASSES = 12
 NUM_QUANTILES = 21
+# Rows of real images that a layout keeps, fewer of many labels: they are part of a checkpoint.
+MAX_EXAMPLES, MAX_EXAMPLE_VALUES = 2048, 40_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +54,10 @@ def read_label_rows(dataset: ImageDataset, choice: str = "") -> LabelRows:
         label, values = _READERS[kind or _find_kind(column)](dataset, column, found)
         labels.append(label)
         columns.append(values)
-    return LabelRows(LabelLayout(tuple(labels)), np.stack(columns, axis=1))
+    rows = np.stack(columns, axis=1)
+    kept = choose_subset(len(rows), min(MAX_EXAMPLES, MAX_EXAMPLE_VALUES // len(labels)))
+    examples = tuple(tuple(row) for row in rows[kept].tolist())
+    return LabelRows(LabelLayout(tuple(labels), examples), rows)
 
 
 def parse_choice(choice: str) -> list[tuple[str, str]]:
@@ -87,14 +93,16 @@ def _are_numbers(column: LabelColumn) -> bool:
 def _read_class(
     dataset: ImageDataset, column: LabelColumn, found: NDArray[np.int64]
 ) -> tuple[Label, NDArray[np.float32]]:
-    counts = np.bincount(found, minlength=len(column.values))
-    shares = tuple(float(count) / len(found) for count in counts)
-    if len(column.values) < 2:
+    present, indices = np.unique(found, return_inverse=True)
+    # Of a value without images there is nothing to learn.
+    values = tuple(column.values[index] for index in present)
+    shares = tuple(float(count) / len(found) for count in np.bincount(indices))
+    if len(values) < 2:
         raise DatasetError(
             f"All images of {dataset.name} have the same {column.name}: there is nothing to learn; "
             "choose other labels with --labels."
         )
-    return ClassLabel(column.name, column.values, shares), found.astype(np.float32)
+    return ClassLabel(column.name, values, shares), indices.reshape(-1).astype(np.float32)
 
 
 def _read_number(

@@ -1,5 +1,6 @@
 """What a data set is: images, labels, options and the entry of the registry."""
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,17 @@ class ImageDataset:
             "num_images": len(self),
             "terms": self.terms,
             "fingerprint": self.fingerprint,
+            "label_fingerprints": self.fingerprint_labels(),
+        }
+
+    def fingerprint_labels(self) -> dict[str, str]:
+        """Hash the labels of all images, column by column; names of values make no difference."""
+        if self.labels is None:
+            return {}
+        columns = zip(self.label_columns, self.labels.T, strict=True)
+        return {
+            column.name: hashlib.sha256(found.astype("<i8").tobytes()).hexdigest()[:16]
+            for column, found in columns
         }
 
 

@@ -1,7 +1,6 @@
 """What the commands that measure have in common."""
 
 import argparse
-import re
 from pathlib import Path
 from typing import TypeAlias
 
@@ -31,11 +30,6 @@ def add_device_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", help="auto, cuda, mps or cpu (%(default)s)", metavar="DEVICE"
     )
-
-
-def slugify(name: str) -> str:
-    """Return a data set's name as a part of file names: a-z, 0-9 and single hyphens."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def parse_count(text: str) -> int:

@@ -37,6 +37,11 @@ class LabelAgreement:
             for count, total in zip(right, totals, strict=True)
         )
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Return how many images were asked to be of each class; none for numbers."""
+        return () if self.confusion is None else tuple(self.confusion.sum(axis=1).tolist())
+
     def describe(self) -> dict[str, Any]:
         """Return the numbers as plain JSON values, without the confusion."""
         facts = {"value": self.value, "num_images": self.num_images}

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from pathlib import Path
 from typing import TypeAlias
 
@@ -20,10 +21,10 @@ from training.metrics.cli_arguments import (
     Subparsers,
     add_device_argument,
     parse_count,
-    slugify,
 )
 from training.metrics.extractors import DEFAULT_EXTRACTOR, load_extractor
 from training.metrics.label_agreement import format_agreement
+from training.metrics.label_diversity import MIN_IMAGES
 from training.metrics.label_fidelity import (
     LabelFidelity,
     RealLabels,
@@ -33,6 +34,8 @@ from training.metrics.label_fidelity import (
 from training.metrics.label_reader import NUM_IMAGES_SEEN, train_reader
 from training.metrics.reader_files import (
     READER_FOLDER,
+    choose_reader_path,
+    describe_reader_command,
     find_reader,
     list_reader_folders,
     load_reader,
@@ -77,8 +80,7 @@ def run_reader(args: argparse.Namespace) -> int:
     dataset = load_dataset(args.data, get_dataset_options(args))
     labels = read_label_rows(dataset, args.labels)
     reader = train_reader(dataset, labels, select_device(args.device), args.images_seen)
-    name = f"{slugify(dataset.name)}-{dataset.resolution}.safetensors"
-    path = args.output or DEFAULT_FOLDER / name
+    path = args.output or choose_reader_path(DEFAULT_FOLDER, dataset, labels.layout)
     save_reader(path, reader)
     rows = [("label", f"read off {reader.num_held_out:,} real images it did not learn from")]
     rows += [(one.name, format_agreement(one.describe())) for one in reader.agreements]
@@ -134,9 +136,9 @@ def run_fidelity(args: argparse.Namespace) -> int:
         generator, header = load_generator(path, device)
         if not len(header.model.labels):
             raise MetricError(f"{path.name} was trained without labels: there is none to read.")
-        reader = load_reader(args.reader or locate_reader(path, header), device)
+        reader = load_reader(args.reader or locate_reader(path, header, args.cache_dir), device)
         check_reader(reader, header.model.labels)
-        real = find_real(path, header, dataset, device) if dataset else None
+        real = find_real(path, header, dataset, device, args.cache_dir) if dataset else None
         jobs.append((path, generator, header.model.labels, reader, real))
     found: Fidelities = {}
     for path, generator, layout, reader, real in tqdm(jobs, unit="model", disable=len(jobs) == 1):
@@ -147,7 +149,11 @@ def run_fidelity(args: argparse.Namespace) -> int:
 
 
 def find_real(
-    checkpoint: Path, header: CheckpointHeader, dataset: ImageDataset, device: torch.device
+    checkpoint: Path,
+    header: CheckpointHeader,
+    dataset: ImageDataset,
+    device: torch.device,
+    cache_dir: Path | None = None,
 ) -> RealLabels:
     """Return features and label rows of the real images a model learned; raises MetricError."""
     if dataset.fingerprint != header.dataset.get("fingerprint"):
@@ -157,7 +163,9 @@ def find_real(
         )
     folders = [checkpoint.parent / "references", REFERENCE_FOLDER]
     reference = find_reference(dataset.describe(), DEFAULT_EXTRACTOR, folders)
-    reference = reference or get_reference(dataset, DEFAULT_EXTRACTOR, device=device)
+    reference = reference or get_reference(
+        dataset, DEFAULT_EXTRACTOR, cache_dir=cache_dir, device=device
+    )
     if reference.real is None:
         raise MetricError(
             f"The reference of {reference.title} is of an older format, without features of single "
@@ -169,16 +177,21 @@ def find_real(
     return RealLabels(extractor, reference.real.features, rows[reference.real.indices])
 
 
-def locate_reader(checkpoint: Path, header: CheckpointHeader) -> Path:
+def locate_reader(
+    checkpoint: Path, header: CheckpointHeader, cache_dir: Path | None = None
+) -> Path:
     """Return the file of the reader of a checkpoint's data set; raises MetricError if none is."""
-    folders = [*list_reader_folders(checkpoint.parent), DEFAULT_FOLDER]
-    found = find_reader(header.dataset, header.model.labels, folders)
+    layout = header.model.labels
+    folders = [*list_reader_folders(checkpoint.parent, cache_dir), DEFAULT_FOLDER]
+    found = find_reader(header.dataset, layout, folders)
     if found is None:
-        name, labels = header.dataset.get("name", "DATA"), ",".join(header.model.labels.names)
+        command = describe_reader_command(
+            header.dataset, layout, header.model.img_channels, folders[0]
+        )
+        name, labels = header.dataset.get("name", "DATA"), ", ".join(layout.names)
         raise MetricError(
             f"No reader of the images {checkpoint.name} learned ({name}, {labels}) is in "
-            f"{folders[0]}: train one with `python -m training reader --data {name} --resolution "
-            f"{header.model.img_resolution}`, or name its file with --reader."
+            f"{folders[0]}: name its file with --reader, or train one with {command}."
         )
     return found
 
@@ -196,8 +209,13 @@ def format_fidelities(found: Fidelities) -> str:
 
 
 def format_worst(found: LabelFidelity) -> str:
-    """Write the class that is read right least often; "-" for numbers."""
-    shares = {name: share for name, share in found.shares.items() if share == share}
+    """Write the class that is read right least often, of those asked for often enough, or "-"."""
+    counts = found.fidelity.counts
+    shares = {
+        name: share
+        for (name, share), count in zip(found.shares.items(), counts, strict=True)
+        if count >= MIN_IMAGES
+    }
     if not shares:
         return "-"
     name = min(shares, key=shares.__getitem__)
@@ -218,9 +236,14 @@ def format_json(found: Fidelities) -> str:
         [
             {
                 "model": name,
-                "labels": [{**one.describe(), "shares": one.shares} for one in fidelities],
+                "labels": [{**one.describe(), "shares": list_shares(one)} for one in fidelities],
             }
             for name, fidelities in found.items()
         ],
         indent=2,
     )
+
+
+def list_shares(found: LabelFidelity) -> dict[str, float | None]:
+    """Return the share read right of each class; None where no image was asked to be of it."""
+    return {name: None if math.isnan(share) else share for name, share in found.shares.items()}

@@ -1,6 +1,8 @@
 """Files of readers of labels: written, loaded, and found by the data set they learned."""
 
+import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 
+from training.datasets.types import ImageDataset
 from training.errors import ConfigError, MetricError
-from training.files import get_cache_dir, write_bytes
+from training.files import get_cache_dir, slugify, write_bytes
 from training.labels import LabelLayout
 from training.metrics.label_agreement import LabelAgreement
 from training.metrics.label_reader import LabelReader, ReaderNetwork
@@ -104,27 +107,72 @@ def find_reader(
 ) -> Path | None:
     """Find a reader that learned this data set (as `ImageDataset.describe` gives it) and labels.
 
-    Fingerprint and resolution must match, and each label's name and values. The first folder with
-    a match decides; files that are not readable readers are passed over.
+    Fingerprint and resolution must match, and each label's name, values, and what the images have
+    of it, where both know. The first folder with a match decides, and there the reader of fewest
+    other labels; files that are not readable readers are passed over.
     """
-    wanted = {label.name: getattr(label, "values", None) for label in layout}
     for folder in folders:
+        found = []
         for path in sorted(folder.glob("*.safetensors")):
-            try:
-                with safe_open(path, "pt") as file:
-                    facts = json.loads((file.metadata() or {})[METADATA_KEY])
-                if facts["format_version"] != FORMAT_VERSION:
-                    continue
-                known = {
-                    label.name: getattr(label, "values", None)
-                    for label in LabelLayout.from_list(facts["labels"])
-                }
-                found = facts["dataset"]
-                is_same = all(
-                    found[key] == dataset.get(key) for key in ("fingerprint", "resolution")
-                )
-            except (*DAMAGE, ConfigError):
-                continue
-            if is_same and all(known.get(name, ()) == values for name, values in wanted.items()):
-                return path
+            facts = read_reader_facts(path)
+            if facts is not None and _is_of(facts, dataset, layout):
+                found.append((len(facts["labels"]), path))
+        if found:
+            return min(found)[1]
     return None
+
+
+def read_reader_facts(path: Path) -> dict[str, Any] | None:
+    """Read what a reader's file says of itself, its "labels" as a layout; None if it is none."""
+    try:
+        with safe_open(path, "pt") as file:
+            facts: dict[str, Any] = json.loads((file.metadata() or {})[METADATA_KEY])
+        if facts["format_version"] != FORMAT_VERSION:
+            return None
+        layout = LabelLayout.from_list(facts["labels"])
+        return {**facts, "labels": layout, "dataset": dict(facts["dataset"])}
+    except (*DAMAGE, ConfigError):
+        return None
+
+
+def choose_reader_path(folder: Path, dataset: ImageDataset, layout: LabelLayout) -> Path:
+    """Choose the path of a new reader: data set and resolution, unless that is of another one."""
+    name = f"{slugify(dataset.name)}-{dataset.resolution}"
+    path = folder / f"{name}.safetensors"
+    facts = read_reader_facts(path) if path.exists() else None
+    if not path.exists() or (
+        facts is not None
+        and facts["labels"].names == layout.names
+        and _is_of(facts, dataset.describe(), layout)
+    ):
+        return path
+    identity = json.dumps([dataset.fingerprint, dataset.fingerprint_labels(), layout.to_list()])
+    return folder / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}.safetensors"
+
+
+def describe_reader_command(
+    dataset: dict[str, Any], layout: LabelLayout, channels: int, folder: Path
+) -> str:
+    """Write the command that trains the reader of a model, for messages."""
+    name, resolution = str(dataset.get("name", "DATA")), dataset.get("resolution")
+    labels = ",".join(f"{item['name']}:{item['kind']}" for item in layout.to_list())
+    output = folder / f"{slugify(name)}-{resolution}.safetensors"
+    return (
+        f"`python -m training reader --data {shlex.quote(name)} --labels {shlex.quote(labels)} "
+        f"--resolution {resolution} --channels {channels} --output {shlex.quote(str(output))}`, "
+        "with the place of the images, --crop and --value-names as in its training"
+    )
+
+
+def _is_of(facts: dict[str, Any], dataset: dict[str, Any], layout: LabelLayout) -> bool:
+    """Tell whether a reader learned these images and labels."""
+    found = facts["dataset"]
+    if any(found.get(key) != dataset.get(key) for key in ("fingerprint", "resolution")):
+        return False
+    learned = {label.name: getattr(label, "values", None) for label in facts["labels"]}
+    if any(learned.get(label.name, ()) != getattr(label, "values", None) for label in layout):
+        return False
+    # Files of earlier versions do not say which image has which label.
+    known, wanted = (dict(one.get("label_fingerprints", {})) for one in (found, dataset))
+    both = [name for name in layout.names if name in known and name in wanted]
+    return all(known[name] == wanted[name] for name in both)

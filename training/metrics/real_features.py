@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from training.errors import MetricError
 from training.metrics.manifold import find_radii
 from training.metrics.neighbours import iter_distance_blocks
-from training.metrics.subset import choose_subset
+from training.subset import choose_subset
 
 MAX_KEPT = 2048
 # 5,000 images have 12.5 million pairs: enough to see what one pair in a million is like.

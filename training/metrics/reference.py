@@ -29,7 +29,7 @@ from training.metrics.reference_files import (
     matches,
     save_reference,
 )
-from training.metrics.subset import choose_subset
+from training.subset import choose_subset
 
 __all__ = [
     "ReferenceStatistics",

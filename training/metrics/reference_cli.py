@@ -6,12 +6,12 @@ from pathlib import Path
 from training.datasets import load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.devices import select_device
+from training.files import slugify
 from training.metrics.cli_arguments import (
     REFERENCE_FOLDER,
     Subparsers,
     add_extractor_arguments,
     parse_count,
-    slugify,
 )
 from training.metrics.extractors import EXTRACTORS
 from training.metrics.reference import (

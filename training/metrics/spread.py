@@ -4,7 +4,7 @@ import numpy as np
 
 from training.metrics.neighbours import FloatFeatures
 from training.metrics.real_features import measure_pair_distances
-from training.metrics.subset import choose_subset
+from training.subset import choose_subset
 
 MAX_SAMPLES = 2000
 

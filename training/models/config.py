@@ -63,12 +63,16 @@ class ModelConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as plain JSON values."""
-        return {**asdict(self), "labels": self.labels.to_list()}
+        values = {**asdict(self), "labels": self.labels.to_list()}
+        if self.labels.examples:
+            values["label_examples"] = self.labels.list_examples()
+        return values
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
         """Build from plain JSON values; unknown or missing names raise ConfigError."""
         values = dict(values)
+        examples = values.pop("label_examples", ())
         # Written by versions without labels, which knew no model that took any.
         if values.get("num_classes") == 0:
             del values["num_classes"]
@@ -81,7 +85,7 @@ class ModelConfig:
             raise ConfigError(f"Missing model options: {', '.join(missing)}.")
         if not isinstance(values["model"], str):
             raise ConfigError(f"The model's name is {values['model']!r}: expected a text.")
-        layout = LabelLayout.from_list(values.pop("labels", ()))
+        layout = LabelLayout.from_list(values.pop("labels", ()), examples)
         return cls(**values, labels=layout)
 
 

@@ -7,7 +7,7 @@ import gradio as gr
 import numpy as np
 
 from explorer.ui.diagnosing import Case
-from training.metrics.subset import choose_subset
+from training.subset import choose_subset
 
 # More points hide one another, and every update carries them.
 MAX_MAP_POINTS = 512

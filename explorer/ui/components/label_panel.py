@@ -69,7 +69,8 @@ def read_panel(panel: Mapping[str, Any] | None, layout: LabelLayout) -> dict[str
         value = chosen.get(label.name) if isinstance(chosen, dict) else None
         try:
             if isinstance(label, ClassLabel):
-                found[label.name] = label.parse(str(value))
+                if isinstance(value, str):
+                    found[label.name] = label.parse(value)
             elif (number := read_number(value)) is not None:
                 label.check(number)
                 found[label.name] = number

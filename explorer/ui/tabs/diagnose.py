@@ -12,6 +12,8 @@ from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.diagnosing import MAX_MODELS, Case, check_models, stream_cases
 from explorer.ui.diagnosis_images import build_image_functions
 from explorer.ui.errors import show_project_errors
+from explorer.ui.label_controls import set_row
+from explorer.ui.label_plans import get_layout
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 
 SAMPLE_COUNTS = [256, 512, 1024, 2048, 5000]
@@ -31,7 +33,7 @@ def build_tab(context: AppContext, page: Page) -> None:
             )
             run = build_long_run("Diagnose", board)
     connect_diagnosing(context, [models, extractor, num_samples, search_all], run)
-    connect_morphing(page, board)
+    connect_morphing(context, page, board)
 
 
 def connect_diagnosing(context: AppContext, inputs: list[Any], run: LongRun) -> None:
@@ -50,17 +52,24 @@ def connect_diagnosing(context: AppContext, inputs: list[Any], run: LongRun) -> 
     run.connect(diagnose, stop_diagnosing, inputs)
 
 
-def connect_morphing(page: Page, board: gr.HTML) -> None:
-    """Let a pair of samples be sent to Interpolate as both ends of a morph."""
+def connect_morphing(context: AppContext, page: Page, board: gr.HTML) -> None:
+    """Let a pair of samples be sent to Interpolate as both ends of a morph, labels and all."""
 
-    def send(event: gr.EventData) -> list[Any]:
-        first, second = (int(seed) for seed in event.seeds)
-        return [event.model, first, second, 1, gr.Tabs(selected="interpolate")]
+    @show_project_errors
+    def send(event: gr.EventData, *panels: dict[str, Any]) -> list[Any]:
+        seeds = [int(seed) for seed in event.seeds]
+        rows = get_layout(context, event.model).draw(seeds).tolist()
+        filled = [
+            set_row(context, panel, event.model, row)
+            for panel, row in zip(panels, rows, strict=True)
+        ]
+        return [event.model, *seeds, 1, *filled, "", gr.Tabs(selected="interpolate")]
 
     outputs = [
-        page.morph_model, page.morph_seed_a, page.morph_seed_b, page.morph_truncation, page.tabs,
+        page.morph_model, page.morph_seed_a, page.morph_seed_b, page.morph_truncation,
+        *page.morph_panels, page.morph_sweep, page.tabs,
     ]  # fmt: skip
-    board.morph(send, None, outputs, queue=False, **PRIVATE)
+    board.morph(send, list(page.morph_panels), outputs, queue=False, **PRIVATE)
 
 
 def describe_diagnosing(

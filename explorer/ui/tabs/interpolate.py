@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -15,7 +16,7 @@ from explorer.ui.context import COMPUTE, PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import answer_project_errors, check_whole, show_project_errors
 from explorer.ui.label_controls import LabelControls, connect_label_controls
-from explorer.ui.label_plans import MorphPlan, plan_morph
+from explorer.ui.label_plans import MorphPlan, get_layout, plan_morph
 from explorer.ui.morph import (
     build_recipe,
     check_ends,
@@ -92,8 +93,13 @@ def build_tab(context: AppContext, page: Page) -> None:
     connect_morph(context, page, scrubber, path)
     connect_label_controls(context, page, page.morph_model, labels)
     # A sweep stays at A: what belongs to B would have no effect.
-    labels.sweep.change(
-        show_end, labels.sweep, [page.morph_seed_b, labels.panels[1]], queue=False, **PRIVATE
+    gr.on(
+        [labels.sweep.change, page.morph_model.change],
+        partial(show_end, context),
+        [page.morph_model, labels.sweep],
+        [page.morph_seed_b, labels.panels[1]],
+        queue=False,
+        **PRIVATE,
     )
     options = [frames, fps, size, resize, is_ping_pong]
     connect_export(
@@ -104,20 +110,16 @@ def build_tab(context: AppContext, page: Page) -> None:
 def build_labels(page: Page) -> LabelControls:
     """Build the controls of labels, which a model without any leaves hidden."""
     with gr.Column(visible=False, elem_classes="lx-label-group") as group:
-        sweep = gr.Dropdown(
-            [("None", "")],
-            value="",
-            label="Sweep a label",
-            info="At seed A; all else stays as it is.",
-        )
+        page.morph_sweep.render()
         for panel in page.morph_panels:
             panel.render()
-    return LabelControls(group, page.morph_panels, sweep, "None: from A to B")
+    return LabelControls(group, page.morph_panels, page.morph_sweep, "None: from A to B")
 
 
-def show_end(sweep: str | None) -> list[Any]:
-    """Show seed and labels of B unless a label is swept."""
-    return [gr.Number(visible=not sweep), gr.HTML(visible=not sweep)]
+def show_end(context: AppContext, model: str | None, sweep: str | None) -> list[Any]:
+    """Show seed and labels of B unless a label of the model is swept."""
+    is_swept = bool(model) and sweep in get_layout(context, str(model)).names
+    return [gr.Number(visible=not is_swept), gr.HTML(visible=not is_swept)]
 
 
 def build_frame_renderer(context: AppContext) -> Any:

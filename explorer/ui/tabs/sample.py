@@ -169,15 +169,18 @@ def connect_sending(context: AppContext, page: Page, sheet: gr.HTML) -> None:
 
     def build_sender(side: int) -> Any:
         @show_project_errors
-        def send(event: gr.EventData, panel: dict[str, Any]) -> list[Any]:
+        def send(event: gr.EventData, panel: dict[str, Any], sweep: str) -> list[Any]:
             value = set_row(context, panel, event.model, event.row)
             tab = gr.Tabs(selected="interpolate")
-            return [event.model, int(event.seed), event.truncation, value, tab]
+            # A sweep stays at A: where a morph is to end at B, it is over.
+            kept = "" if side == 1 else sweep
+            return [event.model, int(event.seed), event.truncation, value, kept, tab]
 
         return send
 
     for side, listener in enumerate((sheet.use_a, sheet.use_b)):
         seed = (page.morph_seed_a, page.morph_seed_b)[side]
         panel = page.morph_panels[side]
-        outputs = [page.morph_model, seed, page.morph_truncation, panel, page.tabs]
-        listener(build_sender(side), panel, outputs, queue=False, **PRIVATE)
+        sweep = page.morph_sweep
+        outputs = [page.morph_model, seed, page.morph_truncation, panel, sweep, page.tabs]
+        listener(build_sender(side), [panel, sweep], outputs, queue=False, **PRIVATE)

@@ -21,7 +21,7 @@ from explorer.diagnosis.types import Copying, Diagnosis, MetricRow
 from tests.explorer.diagnosis.conftest import World, choose, draw_from
 from training.metrics.modes import ModeClassifier
 from training.metrics.registry import METRICS
-from training.metrics.subset import choose_subset
+from training.subset import choose_subset
 
 
 def build_classifier(real_shares: tuple[float, ...]) -> ModeClassifier:

@@ -70,6 +70,13 @@ def test_what_no_control_can_hold_is_left_open(value: Any) -> None:
     assert read_panel({"chosen": value}, LAYOUT) == {}
 
 
+def test_a_class_called_none_is_not_chosen_by_choosing_nothing() -> None:
+    layout = LabelLayout((ClassLabel("hat", ("Bowler", "None"), (0.5, 0.5)),))
+    assert read_panel(hold(), layout) == {}
+    assert read_panel(hold(hat=None), layout) == {}
+    assert read_panel(hold(hat="None"), layout) == {"hat": 1.0}
+
+
 def test_a_class_is_kept_by_its_name_where_another_model_has_it_elsewhere() -> None:
     other = LabelLayout((ClassLabel("hair", ("long", "bald", "short"), (0.2, 0.3, 0.5)),))
     assert read_panel(hold(hair="long", age=30), other) == {"hair": 0.0}
@@ -122,9 +129,21 @@ def test_a_sweep_stays_at_the_first_seed(context: AppContext) -> None:
     assert plan_morph(context, "faces", (7, 2), (hold(), hold()), "age").sweep == "number"
 
 
-def test_a_sweep_hides_what_belongs_to_b() -> None:
-    assert [widget.visible for widget in show_end("age")] == [False, False]
-    assert [widget.visible for widget in show_end("")] == [True, True]
+@pytest.mark.parametrize(
+    ("model", "sweep", "is_shown"),
+    [
+        ("faces", "age", False),
+        ("faces", "", True),
+        ("faces", None, True),
+        ("plain", "age", True),  # left over from another model
+        (None, "age", True),
+    ],
+)
+def test_a_sweep_hides_what_belongs_to_b(
+    context: AppContext, model: str | None, sweep: str | None, is_shown: bool
+) -> None:
+    widgets = show_end(context, model, sweep)
+    assert [widget.visible for widget in widgets] == [is_shown, is_shown]
 
 
 def test_every_stop_of_a_gif_has_a_frame_and_files_tell_sweeps_apart(context: AppContext) -> None:

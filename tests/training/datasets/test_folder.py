@@ -59,6 +59,7 @@ def test_description_names_the_folder_and_not_where_it_lies(folder, make_options
         "num_images": 4,
         "terms": "CC0",
         "fingerprint": dataset.fingerprint,
+        "label_fingerprints": {},
     }
 
 

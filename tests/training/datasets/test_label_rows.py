@@ -32,8 +32,27 @@ def test_kinds_can_be_said():
     found = read_label_rows(make_dataset(), "gender:number, age:class")
     gender, age = found.layout.labels
     assert isinstance(gender, NumberLabel)
-    assert isinstance(age, ClassLabel)
-    assert found.rows.tolist() == [[0, 0], [1, 19], [1, 9], [1, 19]]
+    # Of the ages in between there are no images.
+    assert age == ClassLabel("age", ("1", "10", "20"), (0.25, 0.25, 0.5))
+    assert found.rows.tolist() == [[0, 0], [1, 2], [1, 1], [1, 2]]
+
+
+def test_rows_of_real_images_stay_with_the_labels():
+    found = read_label_rows(make_dataset(), "gender,age")
+    assert found.layout.examples == ((0, 1), (1, 20), (1, 10), (1, 20))
+
+
+def test_of_many_images_some_rows_stay():
+    labels = np.tile(LABELS, (1000, 1))
+    found = read_label_rows(make_dataset(labels), "gender,age")
+    assert len(found.layout.examples) == 2048
+    assert set(found.layout.examples) == {(0, 1), (1, 20), (1, 10)}
+
+
+def test_classes_that_nobody_has_are_not_learned():
+    dataset = make_dataset(np.array([[0, 0, 0], [0, 19, 0]]))
+    with pytest.raises(DatasetError, match="have the same gender"):
+        read_label_rows(dataset, "gender")
 
 
 def test_without_a_choice_all_are_learned():

@@ -1,6 +1,8 @@
 """The commands `reader` and `fidelity`, run as the command line runs them."""
 
 import json
+import re
+import shlex
 
 import numpy as np
 import pytest
@@ -132,7 +134,49 @@ def test_without_a_reader_it_says_how_to_get_one(run, photos, workplace, capsys)
     assert run("fidelity", str(path)) == 2
     error = capsys.readouterr().err
     assert "No reader of the images model.safetensors learned (folder:Photos, side)" in error
-    assert "python -m training reader --data folder:Photos --resolution 32" in error
+    command = error.split("`")[1].removeprefix("python -m training ")
+    assert run(*shlex.split(command), "--images-seen", "2000") == 0
+    assert run("fidelity", str(path), "--num-samples", "50") == 0
+
+
+def test_a_reader_of_other_labels_is_written_beside(run, photos, workplace, capsys):
+    train_reader(run, "--images-seen", "2000")
+    first, before = workplace / READER, (workplace / READER).read_bytes()
+    model = save_model(workplace)
+    table = photos / "labels.csv"
+    swapped = table.read_text().replace("left", "?").replace("right", "left").replace("?", "right")
+    table.write_text(swapped)
+    path = save_model(workplace)
+    assert run("fidelity", str(path), "--num-samples", "50") == 2  # the reader learned others
+    train_reader(run, "--images-seen", "2000")
+    assert first.read_bytes() == before
+    (second,) = set(first.parent.iterdir()) - {first}
+    assert re.fullmatch(r"folder-photos-32-[0-9a-f]{8}\.safetensors", second.name)
+    assert run("fidelity", str(model), "--num-samples", "50") == 0
+    train_reader(run, "--images-seen", "2000")  # the same again has no third name
+    assert len(list(first.parent.iterdir())) == 2
+
+
+def test_readers_in_another_cache_are_found(run, workplace, capsys):
+    path = save_model(workplace)
+    cache = workplace / "other-cache"
+    train_reader(
+        run, "--images-seen", "2000", "--output", str(cache / "readers" / "any.safetensors")
+    )
+    assert run("fidelity", str(path), "--num-samples", "50") == 2
+    assert run("fidelity", str(path), "--num-samples", "50", "--cache-dir", str(cache)) == 0
+
+
+def test_a_class_that_nobody_was_asked_for_has_no_share(run, workplace, capsys):
+    train_reader(run, "--images-seen", "2000")
+    path = save_model(workplace)
+    capsys.readouterr()
+    assert run("fidelity", str(path), "--num-samples", "1", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    shares = found["labels"][0]["shares"]
+    assert sorted(share is None for share in shares.values()) == [False, True]
+    assert run("fidelity", str(path), "--num-samples", "1") == 0
+    assert [*capsys.readouterr().out.splitlines()[1].split()][-4] == "-"  # too few for a worst
 
 
 def test_a_model_without_labels_is_refused(run, photos, workplace, capsys):

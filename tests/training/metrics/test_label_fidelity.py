@@ -149,7 +149,7 @@ def test_a_reader_comes_back_from_its_file(reader, tmp_path):
     found, expected = again.read(images), reader.read(images)
     np.testing.assert_array_equal(found[:, 0], expected[:, 0])
     np.testing.assert_allclose(found[:, 1], expected[:, 1], atol=0.1)  # weights are in float16
-    assert (again.layout, again.num_held_out) == (reader.layout, 150)
+    assert (again.layout.labels, again.num_held_out) == (reader.layout.labels, 150)
     assert [one.value for one in again.agreements] == [one.value for one in reader.agreements]
     np.testing.assert_array_equal(again.agreements[0].confusion, reader.agreements[0].confusion)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.metrics.subset import choose_subset
+from training.subset import choose_subset
 
 
 def test_few_items_are_all_taken():
