@@ -160,6 +160,15 @@ def test_labels_are_read_and_shown_as_a_confusion(clinic: LiveApp, open_page: Op
     assert found == wanted
     assert "mean error" in cell.inner_text()
 
+    pair = find_cell(page, "duplicates", "faces").locator("button.lx-pair").first
+    ends = [int(text) for text in pair.locator(".lx-edge").all_inner_texts()]
+    pair.click()
+    page.wait_for_selector("#tab-interpolate .lx-label")
+    for panel, row in enumerate(LAYOUT.draw(ends).tolist()):
+        labels = page.locator("#tab-interpolate .lx-labels").nth(panel)
+        choice = labels.get_by_role("group", name="hair").get_by_label(values[int(row[0])])
+        choice.and_(page.locator(":checked")).wait_for()
+
 
 def test_a_model_without_labels_has_no_part_about_them(
     clinic: LiveApp, open_page: OpenPage

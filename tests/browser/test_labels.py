@@ -187,6 +187,18 @@ def test_a_frame_takes_its_labels_to_interpolate_and_a_sweep_holds_the_seed(
     page.locator(".lx-strip .lx-frame").last.click()
     wait_for_stage(page, sample(app, [5], hair=1, age=age)[0])
 
+    # Whatever ends the sweep brings seed B back.
+    page.get_by_label("Seed B", exact=True).wait_for(state="hidden")
+    choose(page, "interpolate", "Model", "plain")
+    page.get_by_label("Seed B", exact=True).wait_for()
+    choose(page, "interpolate", "Model", "faces")
+    choose(page, "interpolate", "Sweep a label", "hair")
+    page.get_by_label("Seed B", exact=True).wait_for(state="hidden")
+    open_tab(page, "Sample")
+    page.get_by_role("button", name="End a morph here").click()
+    page.get_by_label("Seed B", exact=True).wait_for()
+    assert page.get_by_label("Seed B", exact=True).input_value() == "5"
+
 
 def test_a_model_without_labels_has_no_controls(page: Page) -> None:
     choose(page, "sample", "Model", "plain")
