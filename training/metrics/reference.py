@@ -148,10 +148,26 @@ def get_reference(
             facts = dataset.describe()
             is_same = matches(reference.dataset, reference.extractor, facts, extractor_key)
             if is_same and _is_of_chosen(reference, len(dataset), max_images):
-                return reference
+                named = _name_modes(reference, dataset)
+                if named is not reference:
+                    save_reference(path, named)
+                return named
     reference = compute_reference(dataset, extractor_key, progress, weights, device, max_images)
     save_reference(path, reference)
     return reference
+
+
+def _name_modes(reference: ReferenceStatistics, dataset: ImageDataset) -> ReferenceStatistics:
+    """Call the values of labels as the data set calls them by now; the images are the same."""
+    names = {column.name: column.values for column in dataset.label_columns}
+    modes = tuple(
+        replace(mode, values=names[mode.name])
+        if len(names.get(mode.name, ())) == len(mode.values)
+        else mode
+        for mode in reference.modes
+    )
+    is_same = all(a.values == b.values for a, b in zip(modes, reference.modes, strict=True))
+    return reference if is_same else replace(reference, modes=modes)
 
 
 def _is_of_chosen(reference: ReferenceStatistics, num_images: int, max_images: int) -> bool:

@@ -405,3 +405,14 @@ def test_the_shipped_references_name_the_images_they_were_made_of():
     assert 59_000 < digits.measured_indices.max() < 60_000
     assert len(np.unique(aged.measured_indices)) == 10_000
     assert 23_000 < aged.measured_indices.max() < 23_317
+
+
+def test_new_names_of_values_reach_a_cached_reference(tiny_extractor, make_dataset, tmp_path):
+    dataset = make_labelled(make_dataset(200))
+    before = get_reference(dataset, "tiny", tmp_path, progress=False)
+    named = dataclasses.replace(dataset, label_columns=(LabelColumn("light", ("night", "day")),))
+    found = get_reference(named, "tiny", tmp_path, progress=False)
+    assert found.modes[0].values == ("night", "day")
+    assert found.modes[0].accuracy == before.modes[0].accuracy
+    (path,) = (tmp_path / "references").iterdir()
+    assert load_reference(path).modes[0].values == ("night", "day")
