@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.datasets import ImageDataset
+from training.devices import send
 from training.errors import DatasetError
 from training.images import to_float
 from training.processes import ALONE, Processes
@@ -53,13 +54,14 @@ class ImageBatches:
         self._seed = seed
         self._is_mirrored = is_mirrored
         self._device, self._processes = device, processes
-        self._label_rows = torch.from_numpy(
-            np.empty((len(dataset), 0), np.float32) if label_rows is None else label_rows
-        ).to(device)
         self._resident = (
             torch.tensor(dataset.images, device=device)
             if fits_on_device(dataset.images.nbytes, device)
             else None
+        )
+        self._where = CPU if self._resident is None else device
+        self._label_rows = (
+            None if label_rows is None else torch.from_numpy(label_rows).to(self._where)
         )
         self.restore(0, 0)
 
@@ -70,11 +72,9 @@ class ImageBatches:
         num_batches = len(self._dataset) // self._batch_size
         order = shuffler.permutation(len(self._dataset))
         is_flipped = torch.from_numpy(shuffler.random(len(self._dataset)) < 0.5)
-        # Sorted reads are kind to a memory map; the order within a batch does not matter.
         order = order[: num_batches * self._batch_size].reshape(num_batches, self._batch_size)
-        rows = torch.from_numpy(np.sort(order, axis=1))  # (batches, N)
-        where = CPU if self._resident is None else self._device
-        self._rows, self._is_flipped = rows.to(where), is_flipped[rows].to(where)
+        rows = torch.from_numpy(order)  # (batches, N)
+        self._rows, self._is_flipped = rows.to(self._where), is_flipped[rows].to(self._where)
 
     def draw(self) -> RealBatch:
         """Return the next real images of this process and their labels, on the device."""
@@ -83,20 +83,28 @@ class ImageBatches:
         turn = self.position // self._batch_size
         self.position += self._batch_size
         rows = self._processes.share(self._rows[turn])
-        images = self._read(rows)  # (N, C, H, W) uint8
+        images = self._send(self._read(rows))  # (N, C, H, W) uint8
         if self._is_mirrored:
-            is_flipped = self._processes.share(self._is_flipped[turn])
+            is_flipped = self._send(self._processes.share(self._is_flipped[turn]))
             images = torch.where(is_flipped[:, None, None, None], images.flip(3), images)
-        images = images.to(self._device, non_blocking=True).to(memory_format=torch.channels_last)
-        labels = self._label_rows.index_select(0, rows.to(self._device))
-        return RealBatch(to_float(images), labels)
+        images = images.to(memory_format=torch.channels_last)
+        return RealBatch(to_float(images), self._read_labels(rows))
 
     def _read(self, rows: Tensor) -> Tensor:
         if self._resident is not None:
             return self._resident.index_select(0, rows)
-        images = torch.from_numpy(self._dataset.images[rows.numpy()])
-        # Only from pinned memory does a copy to a GPU leave the processor free.
-        return images.pin_memory() if self._device.type == "cuda" else images
+        # Sorted reads are kind to a memory map. The order drawn comes back: what looks at parts of
+        # a batch would else see neighbours in the data set together.
+        ordered, places = np.unique(rows.numpy(), return_inverse=True)
+        return torch.from_numpy(self._dataset.images[ordered][places])
+
+    def _read_labels(self, rows: Tensor) -> Tensor:
+        if self._label_rows is None:
+            return torch.empty((len(rows), 0), device=self._device)
+        return self._send(self._label_rows.index_select(0, rows))
+
+    def _send(self, tensor: Tensor) -> Tensor:
+        return send(tensor, self._device) if self._where == CPU else tensor
 
 
 def fits_on_device(num_bytes: int, device: torch.device) -> bool:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from training.cores import count_usable_cores
 from training.errors import ConfigError
@@ -68,6 +69,15 @@ def has_fast_bfloat16(device: torch.device | str) -> bool:
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
     """Tell whether to compute under bf16 autocast: asked for, or "auto" where it is fast."""
     return precision == "bf16" or (precision == "auto" and has_fast_bfloat16(device))
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """Copy a tensor of the CPU to a device; a GPU goes on meanwhile.
+
+    Only from pinned memory does a copy to a GPU leave both it and the processor free.
+    """
+    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+    return pinned.to(device, non_blocking=True)
 
 
 def tune_device(device: torch.device) -> None:

@@ -73,7 +73,8 @@ def check_state(state: Mapping[str, Any], step: int) -> None:
 def find_largest(tensors: Iterable[Tensor]) -> Tensor:
     """Return the largest absolute value of all tensors as a scalar on their device; NaN wins."""
     norms = torch._foreach_norm([t.detach() for t in tensors], ord=math.inf)
-    device = norms[0].device  # the step counts of fused optimisers may be elsewhere
+    # The step counts of some optimisers stay on the CPU: the numbers that matter do not.
+    device = next((norm.device for norm in norms if norm.device.type != "cpu"), norms[0].device)
     return torch.stack([norm.to(device, torch.float32) for norm in norms]).max()
 
 

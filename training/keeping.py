@@ -36,10 +36,11 @@ class TrainingKeeper:
 
     def prepare(self) -> None:
         """Raise ProjectError if a file could not be written later; tidy up after a crash."""
-        for folder in (self._folder.path, self._folder.snapshots, self._checkpoint_path.parent):
+        own = (self._folder.path, self._folder.snapshots, self._folder.samples)
+        for folder in (*own, self._checkpoint_path.parent):
             check_writable(folder)
-        remove_leftovers(self._folder.path)
-        remove_leftovers(self._folder.snapshots)
+        for folder in own:
+            remove_leftovers(folder)
         remove_leftovers(self._checkpoint_path.parent, self._checkpoint_path.name)
 
     def save_state(self, state: TrainingState) -> None:
@@ -49,14 +50,15 @@ class TrainingKeeper:
         """
         values, step = state.state_dict(), state.progress.step
         check_state(values["engine"], step)
-        if not self._config.score_every:
-            self._save_checkpoint(self._checkpoint_path, state.progress, [])
         origin = {
             "config": self._config.to_dict(),
             "dataset_fingerprint": self._dataset.fingerprint,
             "label_fingerprints": self._dataset.fingerprint_labels(),
         }
         self._folder.states.save(step, {**values, **origin})
+        # Of a run that was scored before, the best one stays.
+        if not self._config.score_every and not self.list_scores():
+            self._save_checkpoint(self._checkpoint_path, state.progress, [])
 
     def save_snapshot(self, progress: Progress) -> None:
         """Write the averaged generator as it is at this step, with the scores so far."""

@@ -5,11 +5,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn, profiler
 
 from training.batches import RealBatch
 from training.config import TrainConfig
+from training.devices import send
 from training.diff_augment import parse_policy, perturb
 from training.ema import build_ema, update_ema, warm_up_decay
 from training.label_task import build_label_task
@@ -29,9 +31,6 @@ STAT_NAMES = (
     *("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped"),
     *("loss_predictor", "loss_labels"),
 )
-
-# Far apart, so that seeds of neighbouring runs and processes do not meet.
-SEED_STRIDE = 0x9E3779B9
 
 Network = TypeVar("Network", bound=nn.Module)
 Stats = dict[str, Tensor]
@@ -101,8 +100,8 @@ class AdversarialStep:
         """Run generator step number ``step`` (from 1); returns STAT_NAMES as one tensor (9,)."""
         num_turns = int(self.config.critic_steps or 1)
         # Each process draws its own noise; the step makes it the same again after a resume.
-        seed = (self.config.seed + self._processes.rank * SEED_STRIDE) % 2**32
-        self._device_rng.manual_seed(seed + (step << 32))
+        self._device_rng.manual_seed(mix_seed(self.config.seed, self._processes.rank, step))
+        rows: list[Stats] = []
         num_skipped = 0
         for turn in range(1, num_turns + 1):
             batch = self._draw_batch(draw_real)
@@ -112,6 +111,8 @@ class AdversarialStep:
             with profiler.record_function("discriminator"):
                 stats, fake_images, is_skipped = self._update_discriminator(batch, is_kept)
             num_skipped += is_skipped
+            rows.append(stats)
+        stats = average_stats(rows)
         with profiler.record_function("generator"):
             stats.update(self._update_generator(batch, fake_images if is_kept else None))
         stats["d_skipped"] = torch.full((), num_skipped / num_turns, device=self.device)
@@ -160,12 +161,7 @@ class AdversarialStep:
         latents, epsilon = map(self._processes.share, (latents, epsilon))
         with profiler.record_function("data"):
             real = draw_real()
-        return Batch(
-            latents.to(device, non_blocking=True),
-            real.images,
-            real.labels,
-            epsilon.to(device, non_blocking=True),
-        )
+        return Batch(send(latents, device), real.images, real.labels, send(epsilon, device))
 
     def _update_discriminator(self, batch: Batch, has_graph: bool) -> tuple[Stats, Tensor, bool]:
         """Move the discriminator a step, unless it is to be skipped.
@@ -243,13 +239,12 @@ class AdversarialStep:
         """Compute the generator's loss: the one place that calls the discriminator for it."""
         weight = self.config.feature_matching
         with self._autocast():
-            features = self.discriminator.extract_features(self._perturb(fake_images))
+            seen = self._perturb(fake_images)
+            features = self.discriminator.extract_features(seen)
             fake_logits = self._label_task.judge_features(
                 self.discriminator, features, part.labels
             ).float()  # (N,)
-            reading = self._label_task.compute_generator_loss(
-                self.discriminator, fake_images, part.labels
-            )
+            reading = self._label_task.compute_generator_loss(self.discriminator, seen, part.labels)
         loss = self._objective.compute_generator_loss(fake_logits)
         if weight:
             with torch.no_grad(), self._autocast():
@@ -300,8 +295,15 @@ class AdversarialStep:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.has_autocast)
 
 
+def mix_seed(*parts: int) -> int:
+    """Mix numbers into one seed of 32 bits: a CPU's generator takes no more, and drops the rest."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
 def average_stats(rows: list[Stats]) -> Stats:
-    """Average what was measured on the parts of a batch."""
+    """Average what was measured on the parts of a batch, or in the turns of a step."""
+    if len(rows) == 1:
+        return rows[0]
     return {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
 
 

@@ -233,6 +233,33 @@ def test_augmentation_reaches_everything_the_discriminator_sees():
     assert not torch.equal(seen[1] == 0, seen[2] == 0)  # drawn anew
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"instance_noise": 0.2},
+        {"diff_augment": "cutout"},
+        {"predictor_noise": 0.2, "predictor_layer": 0},
+        {"predictor_augment": "crop", "predictor_layer": 0},
+    ],
+)
+def test_every_step_changes_images_in_another_way(options):
+    step, seen = build_step("label_gan", critic_steps=1, predictor_data="real", **options), []
+    network = step.discriminator
+    layer = network.predictor if "predictor_layer" in options else network.layers[0]
+    layer.register_forward_pre_hook(lambda _, args: seen.append(args[0].detach().clone()))
+    pattern = torch.linspace(-1, 1, 32).expand(8, 3, 32, 32).contiguous()
+
+    def look(number):
+        """Return what is seen of the same real images, which come first."""
+        seen.clear()
+        step.run(number, lambda: RealBatch(pattern, torch.zeros(8, 1)))
+        return seen[0]
+
+    first, second = look(1), look(2)
+    assert not torch.equal(first, second)
+    assert torch.equal(look(1), first)  # and the same step in the same way
+
+
 @pytest.fixture
 def double_precision():
     """Draw and compute in float64, in which rounding does not hide a difference."""
