@@ -43,7 +43,9 @@ class ImageBatches:
         device: torch.device = CPU,
         processes: Processes = ALONE,
         label_rows: NDArray[np.float32] | None = None,
+        num_reserved: int = 0,
     ) -> None:
+        """``num_reserved`` bytes of a GPU's memory are not for the images."""
         if len(dataset) < batch_size:
             raise DatasetError(
                 f"{dataset.name} has {len(dataset)} images, fewer than one batch of {batch_size}: "
@@ -56,7 +58,7 @@ class ImageBatches:
         self._device, self._processes = device, processes
         self._resident = (
             torch.tensor(dataset.images, device=device)
-            if fits_on_device(dataset.images.nbytes, device)
+            if fits_on_device(dataset.images.nbytes, device, num_reserved)
             else None
         )
         self._where = CPU if self._resident is None else device
@@ -107,9 +109,9 @@ class ImageBatches:
         return send(tensor, self._device) if self._where == CPU else tensor
 
 
-def fits_on_device(num_bytes: int, device: torch.device) -> bool:
-    """Tell whether that much may stay in a GPU's memory, beside what training needs there."""
+def fits_on_device(num_bytes: int, device: torch.device, num_reserved: int = 0) -> bool:
+    """Tell whether so much may stay in a GPU's memory, beside what training needs there."""
     if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
-    return num_bytes <= MAX_RESIDENT_SHARE * free
+    return num_bytes <= min(MAX_RESIDENT_SHARE * free, free - num_reserved)

@@ -42,12 +42,17 @@ class TrainConfig(TechniqueOptions):
         64, "feature maps next to the image; 64 is the thesis's width", kind=int, low=1, high=512
     )
     z_dim: int | None = option(
-        None, "length of the latent (100; sgan: 128)", kind=int, low=1, high=4096
+        None, "length of the latent (100; sgan, label_gan: 128)", kind=int, low=1, high=4096
     )
-    beta1: float | None = option(None, "Adam's first decay (0.5; wgan_gp: 0)", low=0.0, high=0.9999)
+    beta1: float | None = option(
+        None,
+        "Adam's first decay (0.5; wgan, wgan_gp, label_gan: 0)",
+        low=0.0,
+        high=0.9999,
+    )
     beta2: float | None = option(
         None,
-        "Adam's second decay, RMSprop's only one (0.999; wgan_gp: 0.9; wgan: 0.99)",
+        "Adam's second decay, RMSprop's only one (0.999; wgan_gp, label_gan: 0.9; wgan: 0.99)",
         low=0.0,
         high=0.99999,
     )

@@ -18,6 +18,7 @@ import torch
 from training.config import TrainConfig
 from training.errors import TrainingError
 from training.models import ModelConfig
+from training.models.config import ATTENTION_RESOLUTION
 from training.models.summary import LayerRow, count_parameters, summarize_model
 from training.step import AdversarialStep
 
@@ -55,10 +56,18 @@ def estimate_footprint(engine: AdversarialStep) -> Footprint:
 def estimate_bytes_per_image(model: ModelConfig, config: TrainConfig, is_narrow: bool) -> int:
     """Estimate the bytes of layers' outputs that are kept for one image; narrow is bfloat16."""
     layers = summarize_model(model)
-    outputs_g, outputs_d = map(_count_outputs, (layers["generator"], layers["discriminator"]))
+    maps = count_attention(model)
+    outputs_g = _count_outputs(layers["generator"]) + maps
+    outputs_d = _count_outputs(layers["discriminator"]) + maps
     size = BYTES_PER_NARROW_OUTPUT if is_narrow else BYTES_PER_OUTPUT
     penalty = BYTES_PER_PENALTY_OUTPUT * outputs_d if config.gp_weight else 0.0
     return round(size * (outputs_g + 2 * outputs_d) + penalty)
+
+
+def count_attention(model: ModelConfig) -> int:
+    """Count the entries of an image's attention map: each place looks at a quarter of them."""
+    num_places = ATTENTION_RESOLUTION**2
+    return num_places * num_places // 4 if model.has_self_attention else 0
 
 
 def check_memory(engine: AdversarialStep, device: torch.device, num_processes: int = 1) -> None:

@@ -23,7 +23,7 @@ def describe_plan(trainer: Trainer) -> str:
         ),
         ("techniques", describe_techniques(config.to_dict(), defaults) or "as published"),
         ("parameters", _describe_parameters(trainer.engine)),
-        ("memory", _describe_memory(trainer.engine, config, dataset)),
+        ("memory", _describe_memory(trainer, dataset)),
         ("data", f"{dataset.title}: {len(dataset):,} images ({dataset.terms})"),
         *_describe_labels(trainer),
         (
@@ -52,9 +52,9 @@ def _describe_parameters(engine: AdversarialStep) -> str:
     return f"generator {num_g:,}, discriminator {num_d:,}"
 
 
-def _describe_memory(engine: AdversarialStep, config: TrainConfig, dataset: ImageDataset) -> str:
+def _describe_memory(trainer: Trainer, dataset: ImageDataset) -> str:
     gib = 2**30
-    needed = estimate_footprint(engine).compute_bytes(config.batch_size // config.grad_accum)
+    needed = estimate_footprint(trainer.engine).compute_bytes(trainer.part_size)
     return (
         f"about {needed / gib:.2f} GiB for networks and layers' outputs, "
         f"{dataset.images.nbytes / gib:.2f} GiB for images"

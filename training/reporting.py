@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from training.files import write_atomically
+from training.files import explain_write_errors, write_atomically
 from training.history import HistoryWriter
 from training.projector import Embedding
 from training.runs import RunFolder
@@ -142,9 +142,9 @@ class Reporter(SilentReporter):
         """Record an image grid, uint8 (C, H, W), as a PNG in the run folder and in TensorBoard."""
         pixels = images.permute(1, 2, 0).numpy()
         picture = Image.fromarray(pixels[..., 0] if len(images) == 1 else pixels)
-        write_atomically(
-            self._folder.get_grid_path(step), lambda path: picture.save(path, format="PNG")
-        )
+        grid = self._folder.get_grid_path(step)
+        with explain_write_errors(grid):
+            write_atomically(grid, lambda path: picture.save(path, format="PNG"))
         self._tensorboard.add_image("samples/fixed_seeds", images, step)
 
     def report_histograms(self, networks: dict[str, nn.Module], step: int) -> None:

@@ -19,8 +19,10 @@ from training.states import StateStore
 
 RUN_FORMAT_VERSION = 1
 # What a resume may change: how far to go, when to score, where to compute, and what to do when that
-# fails. None of it changes what is learned.
+# fails. None of it changes what is learned (but where --lr-decay ends it, a later goal does).
 CHANGEABLE = (*GOALS, "score_every", "device", "on_nan")
+# Where the images are may change too: they are known by their fingerprint.
+MOVABLE = ("data", "data_root", "cache_dir")
 # A step of more than seven digits makes the name longer.
 GRID_NAME = re.compile(r"step-(\d{7,12})\.png")
 
@@ -128,11 +130,11 @@ class RunFolder:
                     "since. Put it back, or start a new run."
                 )
 
-    def keep_changes(self, changes: Mapping[str, Any]) -> None:
+    def keep_changes(self, changes: Mapping[str, Any], dataset: DatasetOptions) -> None:
         """Write what a resume changes to the options, so that the next one goes on with it."""
-        config, dataset, checkpoints, command = self.load_options()
+        config, before, checkpoints, command = self.load_options()
         changed = dataclasses.replace(config, **changes)
-        if changed != config:
+        if (changed, dataset) != (config, before):
             self.save_options(changed, dataset, checkpoints, command)
 
     def truncate(self, step: int, has_open_losses: bool = False) -> None:

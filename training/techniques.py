@@ -37,15 +37,15 @@ class TechniqueOptions(LabelOptions):
     )
     learning_rate_g: float | None = option(
         None,
-        "step size of the generator (2e-4; wgan_gp: 1e-4; wgan: 5e-5)",
+        "step size of the generator (2e-4; wgan_gp, label_gan: 1e-4; wgan: 5e-5)",
         low=1e-8,
         high=1.0,
         term="generator's learning rate",
     )
     learning_rate_d: float | None = option(
         None,
-        "step size of the discriminator (2e-4; wgan_gp: 1e-4; wgan: 5e-5); a larger one than the "
-        "generator's keeps it ahead without more steps: two time scales",
+        "step size of the discriminator (2e-4; wgan_gp, label_gan: 1e-4; wgan: 5e-5); a larger one "
+        "than the generator's keeps it ahead without more steps: two time scales",
         low=1e-8,
         high=1.0,
         term="discriminator's learning rate",
@@ -62,7 +62,7 @@ class TechniqueOptions(LabelOptions):
     )
     critic_steps: int | None = option(
         None,
-        "discriminator steps per generator step (1; wgan, wgan_gp: 5)",
+        "discriminator steps per generator step (1; label_gan: 3; wgan, wgan_gp: 5)",
         kind=int,
         low=1,
         high=100,
@@ -70,7 +70,7 @@ class TechniqueOptions(LabelOptions):
     )
     gp_weight: float | None = option(
         None,
-        "weight of the gradient penalty (0; wgan_gp: 10)",
+        "weight of the gradient penalty (0; wgan_gp, label_gan: 10)",
         low=0.0,
         high=1e4,
         term="gradient penalty",
@@ -87,8 +87,8 @@ class TechniqueOptions(LabelOptions):
     )
     critic_norm: str | None = option(
         None,
-        "normalisation in the discriminator (batch; wgan_gp: layer); spectral: of its weights "
-        "(Miyato et al. 2018). sgan's has none, or spectral",
+        "normalisation in the discriminator (batch; wgan_gp: layer; label_gan: none); spectral: of "
+        "its weights (Miyato et al. 2018). sgan's has none, or spectral",
         kind=str,
         choices=CRITIC_NORMS,
         term="critic's normalisation",

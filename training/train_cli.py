@@ -21,7 +21,7 @@ from training.options import format_range, get_flag
 from training.plan import describe_plan
 from training.presets import PRESETS, get_preset
 from training.processes import Processes, check_shares, join_processes
-from training.runs import CHANGEABLE, RunFolder
+from training.runs import CHANGEABLE, MOVABLE, RunFolder
 from training.techniques import TechniqueOptions
 from training.trainer import Trainer
 
@@ -111,8 +111,9 @@ def _run_resumed(args: argparse.Namespace, place: Place) -> int:
         return _train(resume_trainer(args, place), is_main=False)
     with folder.lock():
         trainer = resume_trainer(args, place)
-        kept = {*CHANGEABLE} - {"device"}
-        folder.keep_changes({name: getattr(trainer.config, name) for name in kept})
+        kept = {*CHANGEABLE, "data"} - {"device"}
+        changes = {name: getattr(trainer.config, name) for name in kept}
+        folder.keep_changes(changes, _move_images(folder.load_options()[1], args))
         return _train(trainer, is_main=True)
 
 
@@ -175,20 +176,25 @@ def check_is_new(folder: RunFolder, checkpoint_path: Path) -> None:
 
 
 def resume_trainer(args: argparse.Namespace, place: Place) -> Trainer:
-    """Build the trainer of a saved run at its saved step; only CHANGEABLE options may change."""
+    """Build the trainer of a saved run at its saved step.
+
+    Only CHANGEABLE options may change, and the place of the images.
+    """
     folder = RunFolder(args.resume)
     config, dataset, checkpoints, command = folder.load_options()
     chosen = _collect_options(args)
-    other = sorted({*chosen, *_collect_fixed_options(args)} - {*CHANGEABLE})
+    other = sorted({*chosen, *_collect_fixed_options(args)} - {*CHANGEABLE, *MOVABLE})
     if other:
-        *flags, last = map(_get_flag, CHANGEABLE)
+        *flags, last = map(_get_flag, (*CHANGEABLE, *MOVABLE))
         raise ConfigError(
             f"A resumed run keeps its options, but {_get_flag(other[0])} was given: "
             f"only {', '.join(flags)} and {last} may change."
         )
     if any(goal in chosen for goal in GOALS):
         chosen = {**dict.fromkeys(GOALS), **chosen}
-    config = dataclasses.replace(config, **chosen)
+    if args.data:
+        chosen["data"] = args.data
+    config, dataset = dataclasses.replace(config, **chosen), _move_images(dataset, args)
     checkpoint_path = checkpoints / f"{config.name}.safetensors"
     trainer = _build_trainer(config, dataset, folder, checkpoint_path, command, place)
     trainer.resume()
@@ -198,6 +204,16 @@ def resume_trainer(args: argparse.Namespace, place: Place) -> Trainer:
             "with --steps, --kimg or --minutes."
         )
     return trainer
+
+
+def _move_images(dataset: DatasetOptions, args: argparse.Namespace) -> DatasetOptions:
+    """Return a run's options of its images with the places that a resume names."""
+    found = get_dataset_options(args)
+    return dataclasses.replace(
+        dataset,
+        data_root=found.data_root or dataset.data_root,
+        cache_dir=found.cache_dir or dataset.cache_dir,
+    )
 
 
 def _build_trainer(

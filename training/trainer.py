@@ -14,7 +14,7 @@ from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows, read_label_rows
 from training.devices import describe_device, tune_device, uses_bfloat16
 from training.errors import CheckpointError, DivergenceError, TrainingError
-from training.footprint import check_memory, explain_out_of_memory
+from training.footprint import check_memory, estimate_footprint, explain_out_of_memory
 from training.health import check_losses, check_state, check_weights
 from training.images import tile_images
 from training.keeping import TrainingKeeper, WatchingKeeper
@@ -80,6 +80,7 @@ class Trainer:
             device,
             processes,
             found.rows if found else None,
+            estimate_footprint(self.engine).compute_bytes(self.part_size),
         )
         self._state = TrainingState(self.engine, self.batches)
         precision = "bf16" if self.has_autocast else "fp32"
@@ -208,6 +209,11 @@ class Trainer:
             self._finish_score(stop, reporter)
         if due.save:
             self._save_state(reporter)
+
+    @property
+    def part_size(self) -> int:
+        """Return how many images a process computes at once."""
+        return self.config.batch_size // (self.config.grad_accum * self._processes.num)
 
     @property
     def has_reader(self) -> bool:

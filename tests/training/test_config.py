@@ -1,6 +1,7 @@
 """Training options: defaults of the papers, ranges, presets."""
 
 import dataclasses
+import re
 
 import pytest
 
@@ -184,3 +185,29 @@ def test_options_of_labels_are_for_models_that_take_some():
         with pytest.raises(ConfigError, match="dcgan takes no labels, and options of labels"):
             make_config("dcgan", **options).resolve()
     assert make_config("label_gan", labels="hair", has_projection=True).resolve().labels == "hair"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_help_says_what_each_model_takes(model):
+    defaults = MODELS[model].defaults
+    expected = {
+        "z_dim": defaults.z_dim,
+        "beta1": defaults.betas[0],
+        "beta2": defaults.betas[1],
+        "learning_rate_g": defaults.learning_rate,
+        "learning_rate_d": defaults.learning_rate,
+        "critic_steps": defaults.critic_steps,
+        "gp_weight": defaults.gp_weight,
+        "weight_clip": defaults.weight_clip,
+        "optimizer": defaults.optimizer,
+    }
+    if model != "sgan":  # it has no layer to be normalised
+        expected["critic_norm"] = defaults.critic_norm
+    texts = {item.name: item.metadata.get("help", "") for item in dataclasses.fields(TrainConfig)}
+    for name, value in expected.items():
+        (told,) = re.findall(r"\(([^()]*(?:wgan|sgan)[^()]*)\)", texts[name])
+        first, *others = told.split("; ")
+        of_model = {key: text for other in others for keys, text in [other.split(": ")]
+                    for key in keys.split(", ")}  # fmt: skip
+        found = of_model.get(model, first)
+        assert found == value if isinstance(value, str) else float(found) == value, name

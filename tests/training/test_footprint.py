@@ -1,5 +1,7 @@
 """Memory that a training needs: estimated by hand-counted outputs, and what is said without it."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -8,10 +10,12 @@ from training.config import TrainConfig
 from training.errors import TrainingError
 from training.footprint import (
     check_memory,
+    estimate_bytes_per_image,
     estimate_footprint,
     explain_out_of_memory,
     read_free_bytes,
 )
+from training.models import ModelConfig
 from training.step import AdversarialStep
 
 CPU = torch.device("cpu")
@@ -40,6 +44,15 @@ def test_the_estimate_counts_weights_and_outputs():
     assert narrow == round(2.3 * (outputs_g + 2 * outputs_d))
     penalised = estimate_footprint(build_engine(gp_weight=10.0)).per_image
     assert penalised == round(4.3 * (outputs_g + 2 * outputs_d) + 11.5 * outputs_d)
+
+
+def test_attention_maps_count():
+    plain = ModelConfig("dcgan", 8, 4, 3, 64)
+    attentive = dataclasses.replace(plain, has_self_attention=True)
+    config = TrainConfig("dcgan", "none", "small").resolve()
+    found = [estimate_bytes_per_image(model, config, False) for model in (plain, attentive)]
+    # Each of 32x32 places looks at 16x16 pooled ones, in the generator and twice in its opponent.
+    assert found[1] - found[0] >= 4.3 * 3 * 1024 * 256
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The train command as a user types it: plans, new runs, signals, resumes, one-sentence errors."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -127,8 +128,22 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
         assert main(["train", "--resume", "runs/my-run", "--steps", "2", *change]) == 2
         error = capsys.readouterr().err
         assert f"A resumed run keeps its options, but {change[0]} was given" in error
-        flags = "--steps, --kimg, --minutes, --score-every, --device and --on-nan"
-        assert f"only {flags} may change" in error
+        flags = "--steps, --kimg, --minutes, --score-every, --device, --on-nan, --data, --data-root"
+        assert f"only {flags} and --cache-dir may change" in error
+
+
+def test_a_resumed_run_finds_its_images_where_they_were_moved(workplace, pictures, capsys):
+    assert main(build_command(pictures, "--steps", "1")) == 0
+    moved = workplace / "elsewhere" / Path(pictures).name
+    moved.parent.mkdir()
+    shutil.move(pictures, moved)
+    resume = ["train", "--resume", "runs/my-run", "--steps"]
+    assert main([*resume, "2"]) == 2
+    assert main([*resume, "2", "--data", f"folder:{moved}"]) == 0
+    assert main([*resume, "3"]) == 0  # it is remembered
+    (moved / "new.png").write_bytes(next(iter(sorted(moved.glob("*.png")))).read_bytes())
+    assert main([*resume, "4", "--data", f"folder:{moved}"]) == 2
+    assert "was trained on other images" in capsys.readouterr().err
 
 
 def test_a_run_that_failed_before_its_first_step_can_be_started_again(workplace, pictures, capsys):

@@ -153,6 +153,17 @@ def test_a_checkpoint_moved_away_does_not_stop_the_training(build_trainer, tiny_
     assert not trainer.checkpoint_path.exists()
 
 
+def test_a_resume_without_scores_leaves_the_best_checkpoint(build_trainer, tiny_extractor):
+    options = {"score_samples": 16, "extractor": "tiny"}
+    build_trainer(steps=2, score_every=2, **options).train()
+    trainer = build_trainer(steps=4, score_every=0, **options)
+    before = trainer.checkpoint_path.read_bytes()
+    trainer.resume()
+    trainer.train()
+    assert trainer.progress.step == 4
+    assert trainer.checkpoint_path.read_bytes() == before
+
+
 def test_resume_refuses_other_images_and_damaged_states(build_trainer, dataset):
     build_trainer(steps=2).train()
     other = dataclasses.replace(dataset, fingerprint="d1")
