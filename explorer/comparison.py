@@ -29,8 +29,8 @@ def stream_comparison(
     """Score models in turns on the same seeds, yielding each new value, about one per second.
 
     Models are compared with ``reference`` if given, else each with the statistics of the data set
-    it learned. Sample i of every model is drawn from seed ``base_seed + i``; class-conditional
-    models get all classes in turn. ``extractor`` is a loaded one or a key of EXTRACTORS. What
+    it learned. Sample i of every model is drawn from seed ``base_seed + i``, which draws the labels
+    of models that take some, too. ``extractor`` is a loaded one or a key of EXTRACTORS. What
     ``results`` know comes at once, and only samples beyond it are scored. Closing the iterator
     stops the work; what is scored by then is kept in ``results``. Raises MetricError here, before
     any work, if a reference is missing or of another resolution. ``clock`` tells seconds.

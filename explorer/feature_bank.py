@@ -99,7 +99,7 @@ class FeatureBank:
 class SampleFeatures:
     """Give the features (count, d) of a model's samples, computing those that are missing.
 
-    Class-conditional models get all classes in turn by seed. A file that is replaced has another
+    Models with labels get those that each seed draws. A file that is replaced has another
     hash and so another stream: this one then raises MetricError, and is to be opened again.
     """
 

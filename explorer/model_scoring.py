@@ -69,6 +69,9 @@ class ModelScoring:
             samples.base_seed,
         )
         self.known = results.get(self.key, num_samples)
+        if self.is_known and not results.was_asked(self.key, num_samples):
+            # A point on the way to more samples: its interval may be that of fewer.
+            self.known = self.known[:-1]
         self.stops = tuple(sorted({*MILESTONES, num_samples}))
         self.estimator: ScoreEstimator | None = None
         self.seconds = 0.0

@@ -81,6 +81,11 @@ class ScoreResults:
             points = self._get_record(key).points
             return tuple(points[count] for count in sorted(points) if count <= max_samples)
 
+    def was_asked(self, key: ResultKey, num_samples: int) -> bool:
+        """Tell whether the score of so many samples was asked for: its interval is its own."""
+        with self._lock:
+            return num_samples in self._get_record(key).asked
+
     def add(self, key: ResultKey, score: Score, is_asked_for: bool = False) -> None:
         """Keep a score; one that was asked for stays, others thin out where they are many."""
         with self._lock:

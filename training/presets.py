@@ -28,9 +28,14 @@ PRESETS: dict[str, dict[str, Any]] = {
     # The values follow the table of docs/ABLATION.md: change them when it says otherwise.
     "best": {"width": 64, "batch_size": 64, **_TWO_TIME_SCALES},
 }
-# Real images give labels their meaning: a predictor that sees generated ones alone may agree with
-# the generator on a code of their own.
-_SHARED_MEANING: dict[str, Any] = {"predictor_data": "both", "predictor_weight": 3.0}
+# Real images give labels their meaning: a predictor that learns from generated ones may agree with
+# the generator on a code of their own. A critic that knows the labels asks for them, too. The table
+# of docs/LABELS.md says how much that is.
+_SHARED_MEANING: dict[str, Any] = {
+    "predictor_data": "real",
+    "has_projection": True,
+    "predictor_weight": 3.0,
+}
 # What a model has of its own in a preset. Wachsmann's critic has no normalisation.
 _MODEL_PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     "label_gan": {

@@ -86,7 +86,8 @@ class Spread(Record):
     """Hold how far samples lie apart, how far real images do, and the ratio of the two.
 
     `metrics` has recall, precision, density and coverage, as far as they are measured yet, of the
-    first `num_measured` samples.
+    first `num_measured` samples (recall and coverage: of as many as there are real images kept, at
+    most).
     """
 
     mean_distance: float

@@ -28,6 +28,10 @@ COPIED, SOME_COPIED = 0.25, 0.05
 POOR_PRECISION = 0.1
 # With fewer samples a value of 5 % of the real images may be absent by chance.
 MIN_FOR_MODES = 400
+# Of so many, the real share of one pair in 10,000 is known: ten pairs are behind it.
+MIN_REAL_IMAGES = 450
+# As many images as this share of the inverse of the real share can be told from real ones.
+MAX_RESOLVED = 0.5
 FLAT_CHANGE = 0.05
 
 # Of two findings as bad as each other, the first is the verdict.
@@ -46,7 +50,7 @@ def judge(diagnosis: Diagnosis) -> Verdict | None:
             return None
         text = (
             f"The reference {diagnosis.reference} has too few real images to know how alike two of"
-            " them may be: make one of at least 50."
+            f" them may be: make one of at least {MIN_REAL_IMAGES}."
         )
         return Verdict("unsure", "unknown", text)
     findings = [
@@ -76,7 +80,9 @@ def judge_duplicates(found: Duplicates) -> Finding:
         f"{found.num_close:,} of {found.num_pairs:,} pairs of samples are near-duplicates, where"
         f" real images have about {_format_small(found.expected_close)}"
     )
-    if found.support is not None and high is not None and high < COLLAPSED_SUPPORT:
+    # Of few real images, not even their own share of close pairs is known well.
+    ceiling = min(float(COLLAPSED_SUPPORT), MAX_RESOLVED / found.real_share)
+    if found.support is not None and high is not None and high < ceiling:
         text = (
             f"The generator has collapsed: its samples repeat as if it made about"
             f" {format_count(found.support)} different"
@@ -84,6 +90,12 @@ def judge_duplicates(found: Duplicates) -> Finding:
             f" {format_count(high)}); {pairs}."
         )
         return Finding("duplicates", "collapsed", "bad", text)
+    if low < COLLAPSED_SUPPORT and MAX_RESOLVED / found.real_share < COLLAPSED_SUPPORT:
+        text = (
+            f"The reference has too few real images to tell whether there are more than"
+            f" {COLLAPSED_SUPPORT:,} different ones: it takes about {MIN_REAL_IMAGES}."
+        )
+        return Finding("duplicates", "unsure", "unknown", text)
     if low < COLLAPSED_SUPPORT:
         text = (
             f"There are not enough samples to tell: {found.num_samples:,} show at least"

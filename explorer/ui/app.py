@@ -52,9 +52,13 @@ def build_page(context: AppContext) -> gr.Blocks:
 
 
 def connect_load(demo: gr.Blocks, page: Page) -> None:
-    """When the page opens, show what is in the folder by then, and fill every tab."""
-    for function, inputs, outputs in page.loaders:
-        demo.load(function, inputs, outputs, concurrency_id="load", concurrency_limit=2, **PRIVATE)
+    """When the page opens, offer the models that are in the folder by then, and fill every tab."""
+    opened = demo.load(
+        page.list_library_updates, page.model_dropdowns, page.library_outputs, queue=False,
+        **PRIVATE,
+    )  # fmt: skip
+    for event in (opened, *page.refills):
+        page.fill_after(event)
 
 
 def get_launch_options() -> dict[str, Any]:

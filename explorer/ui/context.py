@@ -106,7 +106,7 @@ class AppContext:
     def take_frame_slot(self) -> Iterator[None]:
         """Wait for one of the slots for images outside the queue; raises ConfigError if busy."""
         if not self.frame_slots.acquire(timeout=5):
-            raise ConfigError("The server is busy: move the slider again in a moment.")
+            raise ConfigError("The server is busy: try again in a moment.")
         try:
             yield
         finally:
@@ -121,7 +121,10 @@ class Page:
     tabs: gr.Tabs
     empty_notice: gr.HTML
     model_dropdowns: list[gr.Dropdown] = field(default_factory=list)
+    min_models: list[int] = field(default_factory=list)
     loaders: list[tuple[Callable[..., Any], list[Any], Any]] = field(default_factory=list)
+    # Events after which every tab is filled anew, as when the page opens.
+    refills: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the widgets of Interpolate that Sample fills, placed there later."""
@@ -143,10 +146,13 @@ class Page:
             render=False,
         )
 
-    def build_model_dropdown(self, num_models: int = 1, render: bool = True) -> gr.Dropdown:
+    def build_model_dropdown(
+        self, num_models: int = 1, min_models: int = 1, render: bool = True
+    ) -> gr.Dropdown:
         """Build a dropdown of the readable checkpoints, for up to so many, that follows rescans.
 
-        One place fewer is filled from the start, so that there is room for another model.
+        One place fewer is filled from the start, so that there is room for another model. A rescan
+        fills up to ``min_models`` again.
         """
         is_several = num_models > 1
         dropdown = gr.Dropdown(
@@ -159,11 +165,19 @@ class Page:
             render=render,
         )
         self.model_dropdowns.append(dropdown)
+        self.min_models.append(min_models)
         return dropdown
 
     def on_load(self, function: Callable[..., Any], inputs: list[Any], outputs: Any) -> None:
         """Ask for an event when the page opens; inputs are the widgets' values by then."""
         self.loaders.append((function, inputs, outputs))
+
+    def fill_after(self, event: Any) -> None:
+        """Fill every tab after an event: what was asked for with `on_load`."""
+        for function, inputs, outputs in self.loaders:
+            event.then(
+                function, inputs, outputs, concurrency_id="load", concurrency_limit=2, **PRIVATE
+            )
 
     @property
     def library_outputs(self) -> list[Any]:
@@ -176,15 +190,20 @@ class Page:
         return [
             gr.HTML(value=message or "", visible=message is not None),
             *(
-                gr.Dropdown(names, value=self._choose(dropdown, value))
-                for dropdown, value in zip(self.model_dropdowns, chosen, strict=True)
+                gr.Dropdown(names, value=self._choose(dropdown, value, fewest))
+                for dropdown, value, fewest in zip(
+                    self.model_dropdowns, chosen, self.min_models, strict=True
+                )
             ),
         ]
 
-    def _choose(self, dropdown: gr.Dropdown, chosen: Any) -> Any:
-        is_several = bool(dropdown.multiselect)
-        num_first = (dropdown.max_choices or 2) - 1
-        return choose_models(self.library.names, chosen, is_several, num_first)
+    def _choose(self, dropdown: gr.Dropdown, chosen: Any, min_models: int) -> Any:
+        is_several, names = bool(dropdown.multiselect), self.library.names
+        found = choose_models(names, chosen, is_several, (dropdown.max_choices or 2) - 1)
+        if not is_several:
+            return found
+        others = [name for name in names if name not in found]
+        return [*found, *others[: max(0, min_models - len(found))]]
 
 
 def choose_models(names: list[str], chosen: Any, is_several: bool, num_first: int = 3) -> Any:

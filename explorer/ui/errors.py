@@ -10,6 +10,8 @@ import gradio as gr
 
 from training.errors import ConfigError, ProjectError
 
+ERROR_TITLE = "That did not work"
+
 
 def show_project_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     """Turn the ProjectErrors of an event's function or generator into a toast."""
@@ -34,6 +36,23 @@ def show_project_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def warn_project_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the ProjectErrors of a drawing function into a toast, and leave what is drawn.
+
+    An event that fails would drop the one that waits behind it, the latest the hand has asked for.
+    """
+
+    @wraps(function)
+    def call(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except ProjectError as error:
+            gr.Warning(html.escape(str(error), quote=False), duration=12, title=ERROR_TITLE)
+            return gr.skip()
+
+    return call
+
+
 def answer_project_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Turn the ProjectErrors of a function that the page calls itself into {"error": sentence}."""
 
@@ -50,7 +69,7 @@ def answer_project_errors(function: Callable[..., dict[str, Any]]) -> Callable[.
 def build_toast(error: ProjectError) -> gr.Error:
     """Build a toast from an error; its text is escaped, since toasts render HTML."""
     text = html.escape(str(error), quote=False)
-    return gr.Error(text, duration=12, title="That did not work", print_exception=False)
+    return gr.Error(text, duration=12, title=ERROR_TITLE, print_exception=False)
 
 
 def check_whole(value: Any, name: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -259,6 +260,24 @@ def test_fewer_samples_are_known_from_the_way_to_more(ready: Sampler) -> None:
     assert (update.is_known, update.score.num_samples) == (True, 128)
     fresh = run(FeatureBank(ready), ["conv"], 128, ScoreResults())
     assert_close(update.score, get_last(fresh, "conv"))
+
+
+def test_a_point_on_the_way_is_measured_anew_where_it_is_asked_for(
+    ready: Sampler, tmp_path: Path
+) -> None:
+    """Between milestones intervals may be scaled from fewer samples."""
+    folder = tmp_path / "scores"
+    fresh = get_last(run(FeatureBank(ready), ["conv"], 100, ScoreResults(folder)), "conv")
+    (path,) = folder.iterdir()
+    values = json.loads(path.read_text())
+    values["asked"].remove(100)
+    values["points"][-1]["interval"] = [0.0, 1e6]  # as if it were of another number
+    path.write_text(json.dumps(values))
+    results = ScoreResults(folder)
+    assert_close(get_last(run(FeatureBank(ready), ["conv"], 100, results), "conv"), fresh)
+    (again,) = run(FeatureBank(ready), ["conv"], 100, results)
+    assert again.is_known
+    assert_close(again.score, fresh)
 
 
 def test_more_samples_go_on_where_the_last_ones_ended(ready: Sampler) -> None:

@@ -106,7 +106,7 @@
         el("thead", {}, el("tr", {}, ["", "Samples", "", "Real"].map((text, column) =>
           el("th", { scope: "col", text, class: column % 2 ? "lx-number" : null })))),
         el("tbody", {}, rows.map(draw))),
-      part.metrics.length ? say(`Recall, precision, density and coverage are of the first ${LX.formatCount(part.num_measured)} samples, against the real images that the reference keeps.`)
+      part.metrics.length ? say(`Precision and density are of the first ${LX.formatCount(part.num_measured)} samples, against the real images that the reference keeps; recall and coverage of as many samples as it keeps images, at most.`)
         : say("Precision, recall, density and coverage need some more samples.")));
   }
 

@@ -12,7 +12,10 @@
     smooth: { true: "Show the pixels of enlarged images", false: "Smooth enlarged images" },
   };
 
+  const chosen = {}; // where the browser keeps nothing, until the page is closed
+  const describers = [];
   const read = (name) => {
+    if (name in chosen) return chosen[name];
     try { return window.localStorage.getItem(PREFIX + name); } catch { return null; }
   };
   const isOn = (name) => {
@@ -24,7 +27,10 @@
     if (name === "dark") document.body?.classList.toggle("dark", on);
     else document.documentElement.style.setProperty("--lx-pixels", on ? "auto" : "pixelated");
   };
-  const apply = () => ["dark", "smooth"].forEach((name) => show(name, isOn(name)));
+  const apply = () => {
+    ["dark", "smooth"].forEach((name) => show(name, isOn(name)));
+    describers.forEach((describe) => describe());
+  };
 
   // Gradio adds this script to the page before or after its body is there.
   apply();
@@ -39,13 +45,11 @@
         button.title = titles[name][isOn(name)];
       };
       button.addEventListener("click", () => {
-        const next = !isOn(name);
-        try { window.localStorage.setItem(PREFIX + name, String(next)); } catch { /* a private window keeps nothing */ }
-        show(name, next);
-        button.textContent = labels[name][next];
-        button.title = titles[name][next];
+        chosen[name] = String(!isOn(name));
+        try { window.localStorage.setItem(PREFIX + name, chosen[name]); } catch { /* a private window keeps nothing */ }
+        apply();
       });
-      describe();
+      describers.push(describe);
     }
     apply();
   };

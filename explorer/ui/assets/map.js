@@ -14,6 +14,10 @@
   let lights = null;
   LX.redrawWithLights = (node, draw) => {
     drawn.add({ node, draw });
+    // What was drawn before and is gone by then would stay in memory, canvas and all.
+    setTimeout(() => {
+      for (const item of drawn) if (!item.node.isConnected) drawn.delete(item);
+    }, 5000);
     lights = lights || new MutationObserver(() => {
       for (const item of drawn) {
         if (item.node.isConnected) item.draw();
@@ -104,9 +108,10 @@
     const frame = el("div", { class: "lx-map", tabindex: 0, role: "application",
       "aria-label": `Map of ${spec.samples.ids.length} samples of ${spec.model} and ${spec.reals.ids.length} real images. `
         + "Arrow keys go from point to point.",
-      onpointermove: (event) => take(event), onpointerdown: (event) => take(event),
-      onpointerleave: () => choose(null), onblur: () => choose(null), onkeydown: move,
-      onfocus: () => { if (!spec.memory.chosen) choose(nearest(points, width / 2, height / 2, isSample)[0]); } },
+      onpointermove: (event) => take(event), onpointerdown: (event) => { pointedAt = performance.now(); take(event); },
+      // A finger leaves as soon as it is lifted: what it took stays.
+      onpointerleave: (event) => { if (event.pointerType !== "touch") choose(null); }, onblur: () => choose(null), onkeydown: move,
+      onfocus: () => { if (!spec.memory.chosen && performance.now() - pointedAt > 1000) choose(nearest(points, width / 2, height / 2, isSample)[0]); } },
     canvas, tip);
     const toggle = el("button", { type: "button", class: "lx-button lx-toggle", "aria-pressed": String(!!spec.memory.isPictures),
       text: "Show as pictures", onclick: () => {
@@ -115,6 +120,7 @@
         if (spec.memory.isPictures) fetchAll();
         draw();
       } });
+    let pointedAt = -Infinity; // a click or tap focuses the frame, too: it has chosen already
     let isQueued = false;
     let isFetching = false;
 

@@ -3,7 +3,10 @@ LX.modelCards = (element, context) => {
   const { el } = LX;
   const root = element.querySelector(".lx-cards");
 
+  // One after another: cards that scroll by would all ask at once, and keep the server from the rest.
+  let previews = Promise.resolve();
   async function fillStrip(strip, name) {
+    if (!strip.isConnected) return;
     const answer = await context.server.preview_model(name).catch(() => null);
     if (!answer || !answer.frames) {
       strip.replaceChildren(el("p", { class: "lx-notice", text: (answer && answer.error) || "No preview." }));
@@ -73,7 +76,7 @@ LX.modelCards = (element, context) => {
     for (const entry of entries) {
       if (!entry.isIntersecting) continue;
       seen.unobserve(entry.target);
-      fillStrip(entry.target, entry.target.dataset.model);
+      previews = previews.then(() => fillStrip(entry.target, entry.target.dataset.model));
     }
   });
 

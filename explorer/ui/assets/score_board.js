@@ -4,7 +4,7 @@ LX.scoreBoard = (element, context) => {
   const root = element.querySelector(".lx-board");
   const NOTES = [
     ["Samples", "A score is too high with few samples and sinks as they come in: compare scores at the same number."],
-    ["95 % interval", "Where this score would mostly lie if other samples were drawn. Where two models' intervals overlap, "
+    ["95 % interval", "Where the score would lie on average over many draws of as many samples. Where two models' intervals overlap, "
       + "more samples may turn their order around."],
     ["Noise floor", "What this many real images score against the others. No model can be expected to do better."],
     ["Infinitely many", "The score without the error of few samples, extrapolated from parts of those drawn, with its own "

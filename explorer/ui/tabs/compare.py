@@ -15,7 +15,7 @@ from explorer.ui.components.long_run import LongRun, build_long_run, set_board
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.components.score_board import build_score_board
 from explorer.ui.context import PRIVATE, AppContext, Page
-from explorer.ui.errors import show_project_errors
+from explorer.ui.errors import show_project_errors, warn_project_errors
 from explorer.ui.scoring import Board, describe_board, stream_board
 from training.errors import ConfigError
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
@@ -33,7 +33,7 @@ def build_tab(context: AppContext, page: Page) -> None:
             board = build_score_board()
             sheets = build_comparison_sheet()
         with gr.Column(elem_classes="lx-controls"):
-            models = page.build_model_dropdown(num_models=MAX_MODELS)
+            models = page.build_model_dropdown(num_models=MAX_MODELS, min_models=MIN_MODELS)
             seeds = gr.Textbox(
                 "0-15", label="Seeds, such as 1, 5, 9-12", elem_classes="lx-seeds", lines=1
             )
@@ -51,7 +51,7 @@ def build_tab(context: AppContext, page: Page) -> None:
 def connect_sheets(context: AppContext, page: Page, inputs: list[Any], sheets: gr.HTML) -> None:
     """Draw the sheets when the page opens and whenever an input changes."""
 
-    @show_project_errors
+    @warn_project_errors
     def draw(models: list[str], seeds: str, truncation: float) -> dict[str, Any]:
         if len(context.library.names) < MIN_MODELS:
             return {"message": context.library.message or ONE_MODEL}
@@ -111,9 +111,8 @@ def check_models(names: list[str] | None) -> list[str]:
     if len(set(chosen)) != len(chosen):
         raise ConfigError("The same model is chosen twice: choose different ones.")
     if not MIN_MODELS <= len(chosen) <= MAX_MODELS:
-        raise ConfigError(
-            f"{len(chosen)} models are chosen: choose {MIN_MODELS} to {MAX_MODELS} to compare."
-        )
+        count = "1 model is" if len(chosen) == 1 else f"{len(chosen)} models are"
+        raise ConfigError(f"{count} chosen: choose {MIN_MODELS} to {MAX_MODELS} to compare.")
     return chosen
 
 

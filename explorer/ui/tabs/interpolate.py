@@ -14,7 +14,12 @@ from explorer.ui.components.progress_line import build_progress_line, describe_p
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
 from explorer.ui.context import COMPUTE, PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
-from explorer.ui.errors import answer_project_errors, check_whole, show_project_errors
+from explorer.ui.errors import (
+    answer_project_errors,
+    check_whole,
+    show_project_errors,
+    warn_project_errors,
+)
 from explorer.ui.label_controls import LabelControls, connect_label_controls
 from explorer.ui.label_plans import MorphPlan, get_layout, plan_morph
 from explorer.ui.morph import (
@@ -138,6 +143,10 @@ def build_frame_renderer(context: AppContext) -> Any:
             float(request.get("truncation", 1.0)),
             rows,
         )
+        if request.get("checkpoint") not in (None, recipe.checkpoint):
+            raise ConfigError(
+                f"{recipe.model} has been written again: press Rescan on the Models tab to see it."
+            )
         t = float(request["t"])
         return {"t": t, "src": encode_png(render_position(context, recipe, t))}
 
@@ -156,13 +165,16 @@ def read_stops(request: dict[str, Any]) -> tuple[tuple[int, ...], Rows]:
 def connect_morph(context: AppContext, page: Page, scrubber: gr.HTML, path: list[Any]) -> None:
     """Render the path whenever one of its inputs changes, and when the page opens."""
 
-    @show_project_errors
+    @warn_project_errors
     def draw(*inputs: Any) -> dict[str, Any]:
         if not inputs[0]:
             return {"message": context.library.message or "Choose a model."}
+        if inputs[1] is None or inputs[2] is None:  # a seed is being typed
+            return gr.skip()
         recipe, plan = plan_recipe(context, *inputs)
         request = {
             "model": recipe.model,
+            "checkpoint": recipe.checkpoint,
             "seeds": recipe.seeds,
             "labels": recipe.labels,
             "method": recipe.method,

@@ -39,13 +39,15 @@ def build_tab(context: AppContext, page: Page) -> None:
         return [describe_cards(context), describe_folder(context)]
 
     # Through the queue: what happens outside of it cannot show a message.
-    rescan.click(look_again, None, [cards, found], **PRIVATE).then(
+    updated = rescan.click(look_again, None, [cards, found], **PRIVATE).then(
         page.list_library_updates,
         page.model_dropdowns,
         page.library_outputs,
         queue=False,
         **PRIVATE,
     )
+    # A file may have changed under its old name: all is drawn anew.
+    page.refills.append(updated)
     page.on_load(look, [], [cards, found])
 
 

@@ -16,7 +16,7 @@ from explorer.ui.components.contact_sheet import SheetLabels, build_contact_shee
 from explorer.ui.components.label_panel import build_label_panel, read_row
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.downloads import connect_download
-from explorer.ui.errors import check_whole, show_project_errors
+from explorer.ui.errors import check_whole, show_project_errors, warn_project_errors
 from explorer.ui.label_controls import LabelControls, connect_label_controls, set_row
 from explorer.ui.label_plans import SheetPlan, plan_sheet
 from explorer.ui.morph import check_model
@@ -53,7 +53,7 @@ def build_tab(context: AppContext, page: Page) -> None:
     follow: dict[str, Any] = {**PRIVATE, "concurrency_id": "sample", "concurrency_limit": 2}
     gr.on(
         [
-            model.change, seed.input, count.input, truncation.input, labels.panels[0].input,
+            model.change, seed.change, count.input, truncation.input, labels.panels[0].input,
             labels.sweep.input, is_read.input,
         ],
         draw,
@@ -63,9 +63,10 @@ def build_tab(context: AppContext, page: Page) -> None:
         **follow,
     )  # fmt: skip
     connect_label_controls(context, page, model, labels)
-    dice.click(roll_seed, None, seed, queue=False, **PRIVATE).then(draw, inputs, sheet, **follow)
+    dice.click(roll_seed, None, seed, queue=False, **PRIVATE)
     page.on_load(draw, inputs, sheet)
-    sheet.choose(take_chosen, None, chosen, queue=False, **PRIVATE)
+    # Every choice counts: the default drops those that come while another is on its way.
+    sheet.choose(take_chosen, None, chosen, queue=False, trigger_mode="multiple", **PRIVATE)
     connect_download(save, make_png, [*asked, chosen, what, size, resize], concurrency_id="sample")
     connect_sending(context, page, sheet)
 
@@ -84,13 +85,15 @@ def build_labels() -> tuple[LabelControls, gr.Checkbox]:
 def build_drawer(context: AppContext) -> Any:
     """Build the function that draws the sheet."""
 
-    @show_project_errors
+    @warn_project_errors
     def draw(
-        model: str | None, seed: float, count: float, truncation: float,
+        model: str | None, seed: float | None, count: float, truncation: float,
         panel: dict[str, Any] | None, across: str | None, is_read: bool,
     ) -> dict[str, Any]:  # fmt: skip
         if not model:
             return {"message": context.library.message or "Choose a model."}
+        if seed is None:  # being typed
+            return gr.skip()
         plan = plan_sheet(context, model, list_seeds(seed, count), panel, across)
         rows = torch.tensor(plan.rows) if plan.rows else None
         images = context.sampler.sample_seeds(model, plan.seeds, truncation, rows)

@@ -226,3 +226,17 @@ def test_an_image_that_does_not_follow_z_is_remarked_on() -> None:
 )  # fmt: skip
 def test_counts_have_two_digits(value: float, text: str) -> None:
     assert format_count(value) == text
+
+
+def test_few_real_images_accuse_nobody() -> None:
+    """Of 150 real images one pair in 1,000 is all that is known: about 1,000 images apart."""
+    few = replace(
+        DUPLICATES, real_share=1e-3, expected_close=499.5, num_close=700, support=2_500.0,
+        support_interval=(1_900.0, 3_600.0),
+    )  # fmt: skip
+    found = judge_duplicates(few)
+    assert (found.kind, found.level) == ("unsure", "unknown")
+    assert "too few real images" in found.text
+    assert "about 450" in found.text
+    clear = replace(few, num_close=5_500, support=100.0, support_interval=(80.0, 120.0))
+    assert judge_duplicates(clear).kind == "collapsed"

@@ -67,7 +67,7 @@ def test_seeds_go_on_at_zero_after_the_last_one() -> None:
 
 @pytest.mark.parametrize(
     ("names", "sentence"),
-    [(None, "0 models"), (["a"], "1 models"), (["a", "a"], "twice"), (list("abcde"), "5 models")],
+    [(None, "0 models"), (["a"], "1 model is"), (["a", "a"], "twice"), (list("abcde"), "5 models")],
 )
 def test_two_to_four_different_models_are_compared(names: Any, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
