@@ -194,14 +194,18 @@ def test_closing_stops_the_work(world: World) -> None:
 
 
 def test_stopping_while_the_data_set_is_looked_at_leaves_nothing_half_done(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    updates = run(world, Table(choose(world.held_out, 100, 0)))
-    stages = [update.stage for update in updates]
+    monkeypatch.setattr("explorer.diagnosis.stream.SECONDS_OF_SAMPLES", 0.0)  # tell of every batch
+    table, options = Table(choose(world.held_out, 100, 0)), DiagnosisOptions(100)
+    updates = stream_diagnosis(None, table, world.reference, options, world.dataset)
+    assert any("Looking at the real images" in update.stage for update in updates)
+    updates.close()  # type: ignore[attr-defined]
+    assert list((tmp_path / "cache").rglob("*.npy")) == []
+    stages = [update.stage for update in run(world, table)]
     assert any("Searching 1,600 real images" in stage for stage in stages)
-    files = list((tmp_path / "cache").rglob("*.npy"))
-    assert len(files) == 1
-    assert np.load(files[0]).shape == (1600, DIM)
+    (path,) = (tmp_path / "cache").rglob("*.npy")
+    np.testing.assert_allclose(np.load(path), world.training, rtol=1e-5)
 
 
 def test_without_permission_the_data_set_is_not_extracted(world: World, tmp_path: Path) -> None:
