@@ -92,12 +92,18 @@ def test_the_dice_changes_the_seed_and_the_images(browser_page: Page) -> None:
     assert first != next(iter(before))
 
 
-def test_an_empty_seed_is_a_toast_and_loses_nothing(browser_page: Page) -> None:
+def test_a_seed_that_cannot_be_is_a_toast_and_loses_nothing(browser_page: Page) -> None:
     before = read_sheet(browser_page)
-    browser_page.get_by_label("First seed").fill("")
+    seed = browser_page.get_by_label("First seed")
+    seed.fill("")  # on the way to another number: nothing to be told
+    seed.fill("-1")
     toast = browser_page.get_by_test_id("toast-body")
-    assert "The first seed is empty: type a whole number." in toast.inner_text()
+    assert "-1" in toast.inner_text()
     assert list(read_sheet(browser_page)) == list(before)
+    for text in ("-2", "3"):  # what comes after a mistake counts, however soon
+        seed.fill(text)
+    browser_page.get_by_role("option", name="Seed 3", exact=True).wait_for()
+    browser_page.get_by_role("option", name="Seed 0", exact=True).wait_for(state="detached")
 
 
 def test_a_chosen_image_is_saved_with_a_recipe_that_makes_it_again(
