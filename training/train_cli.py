@@ -27,6 +27,7 @@ from training.trainer import Trainer
 
 Place: TypeAlias = tuple[Processes, torch.device]
 
+DEFAULT_RUNS, DEFAULT_CHECKPOINTS = Path("runs"), Path("checkpoints")
 ANY_LABELS = LabelLayout((ClassLabel("any", ("a", "b"), (0.5, 0.5)),))
 EXAMPLES = """examples:
   python -m training train --model wgan_gp --data avatars --name my-first --preset quick
@@ -54,12 +55,11 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan (parameters, memory, epochs) and end"
     )
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="run folders (runs)")
+    parser.add_argument("--runs", type=Path, help=f"run folders ({DEFAULT_RUNS})")
     parser.add_argument(
         "--checkpoints",
         type=Path,
-        default=Path("checkpoints"),
-        help="folder for the best generator (checkpoints)",
+        help=f"folder for the best generator ({DEFAULT_CHECKPOINTS})",
     )
     add_dataset_arguments(parser)
     titles = ("training", "techniques", "labels (label_gan)")
@@ -98,7 +98,10 @@ def _run_new(args: argparse.Namespace, place: Place) -> int:
     with trainer.folder.lock():
         check_is_new(trainer.folder, trainer.checkpoint_path)  # again: it is ours only now
         trainer.folder.save_options(
-            trainer.config, get_dataset_options(args), args.checkpoints, trainer.command
+            trainer.config,
+            get_dataset_options(args),
+            trainer.checkpoint_path.parent,
+            trainer.command,
         )
         return _train(trainer, is_main=True)
 
@@ -153,8 +156,8 @@ def start_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     if goals:
         preset = {key: value for key, value in preset.items() if key not in GOALS}
     config = TrainConfig(args.model, args.data, args.name, **{**preset, **chosen}).resolve()
-    folder = RunFolder(args.runs / config.name)
-    checkpoint_path = args.checkpoints / f"{config.name}.safetensors"
+    folder = RunFolder((args.runs or DEFAULT_RUNS) / config.name)
+    checkpoint_path = (args.checkpoints or DEFAULT_CHECKPOINTS) / f"{config.name}.safetensors"
     check_is_new(folder, checkpoint_path)
     command = "python -m training " + shlex.join(sys.argv[1:])
     options = get_dataset_options(args)
@@ -245,7 +248,8 @@ def _collect_options(args: argparse.Namespace) -> dict[str, Any]:
 
 def _collect_fixed_options(args: argparse.Namespace) -> list[str]:
     """Name the flags given that say what a run is and which images it learns."""
-    identity = [name for name in ("model", "data", "name", "preset") if getattr(args, name)]
+    own = ("model", "data", "name", "preset", "runs", "checkpoints")
+    identity = [name for name in own if getattr(args, name)]
     found, defaults = get_dataset_options(args), DatasetOptions()
     names = (item.name for item in dataclasses.fields(DatasetOptions))
     return identity + [name for name in names if getattr(found, name) != getattr(defaults, name)]

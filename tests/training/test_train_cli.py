@@ -122,7 +122,13 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
     assert main(build_command(pictures, "--steps", "1")) == 0
     changes = (
         *(["--batch-size", "8"], ["--mirror"], ["--model", "sgan"], ["--preset", "quick"]),
-        *(["--resolution", "128"], ["--crop", "0,0,8,8"], ["--max-images", "8"]),
+        *(
+            ["--runs", "runs"],
+            ["--checkpoints", "elsewhere"],
+            ["--resolution", "128"],
+            ["--crop", "0,0,8,8"],
+            ["--max-images", "8"],
+        ),
     )
     for change in changes:
         assert main(["train", "--resume", "runs/my-run", "--steps", "2", *change]) == 2
