@@ -33,7 +33,7 @@ URL = f"http://127.0.0.1:{PORT}/"
 MAX_BYTES = 300_000
 MORPH_SEEDS = (2, 6)
 DIAGNOSED = "dcgan-avatars"
-LABELLED, LABEL = "label_gan-mnist", "digit"
+LABELLED, LABEL = "label_gan-miniavs", "hair"
 DESKTOP: dict[str, Any] = {"viewport": {"width": 1280, "height": 860}}
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2}
 

@@ -110,7 +110,7 @@ def build_score_endpoint(context: AppContext) -> None:
         A score has its 95 % interval, its noise floor and its extrapolation to infinitely many
         samples; the last one has all samples. Scores known from before come at once.
         """
-        if not 1 <= len(models) <= MAX_MODELS or len(set(models)) < len(models):
+        if len(models) > MAX_MODELS or len(set(models)) < len(models):
             raise ConfigError(f"Give one to {MAX_MODELS} different models to score.")
         for board in stream_board(context, models, extractor, num_samples):
             yield [row.to_dict() for row in board.rows]

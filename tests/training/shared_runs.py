@@ -39,9 +39,11 @@ CASES = {
         },
     ),
     "linear": ("sgan", {}),
+    # With some seeds a unit is so near its kink that rounding moves weights by 1e-4: of one process
+    # with one and with two threads, too. With this one by 1e-7.
     "labels": (
         "label_gan",
-        {"critic_steps": 2, "predictor_data": "both", "critic_norm": "layer"},
+        {"critic_steps": 2, "predictor_data": "both", "critic_norm": "layer", "seed": 5},
     ),
 }
 

@@ -139,10 +139,11 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
 
 
 def test_a_resumed_run_finds_its_images_where_they_were_moved(workplace, pictures, capsys):
-    assert main(build_command(pictures, "--steps", "1")) == 0
-    moved = workplace / "elsewhere" / Path(pictures).name
+    first = shutil.copytree(pictures, workplace / "first" / "pictures")
+    assert main(build_command(first, "--steps", "1")) == 0
+    moved = workplace / "elsewhere" / "pictures"
     moved.parent.mkdir()
-    shutil.move(pictures, moved)
+    shutil.move(first, moved)
     resume = ["train", "--resume", "runs/my-run", "--steps"]
     assert main([*resume, "2"]) == 2
     assert main([*resume, "2", "--data", f"folder:{moved}"]) == 0

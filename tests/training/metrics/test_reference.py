@@ -393,9 +393,9 @@ def test_a_cached_reference_of_other_images_is_replaced(
 
 
 def test_the_shipped_references_name_the_images_they_were_made_of():
-    """Two are of version 2: the avatars' is of every other image, the faces' of all."""
+    """Two are of version 2: the toon heads' is of every other image, the faces' of all."""
     folder = Path(__file__).parents[3] / "checkpoints" / "references"
-    avatars, faces, digits, aged = (
+    small, avatars, faces, digits, aged = (
         load_reference(path).real for path in sorted(folder.glob("*.safetensors"))
     )
     assert avatars.measured_indices.tolist() == list(range(0, 20_000, 2))
@@ -403,6 +403,8 @@ def test_the_shipped_references_name_the_images_they_were_made_of():
     # Of more images than are measured some are chosen at random.
     assert len(np.unique(digits.measured_indices)) == 10_000
     assert 59_000 < digits.measured_indices.max() < 60_000
+    assert len(np.unique(small.measured_indices)) == 10_000
+    assert 19_900 < small.measured_indices.max() < 20_000
     assert len(np.unique(aged.measured_indices)) == 10_000
     assert 23_000 < aged.measured_indices.max() < 23_317
 
