@@ -57,6 +57,8 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "predictor_data": "both", "predictor_moves_critic": True}),
     ("projection", "no predictor: the critic judges labels by projection", {
         "predictor_weight": 0.0, "has_projection": True}),
+    ("real-projection", "taught by real images instead, and projection", {
+        "predictor_data": "real", "has_projection": True}),
 )  # fmt: skip
 
 
