@@ -50,19 +50,12 @@ class ReaderShelf:
         header = self._get_header(model)
         if not len(header.model.labels):
             raise ConfigError(f"{model} was trained without labels: there is none to read.")
-        raise ConfigError(
-            f"No reader of {header.dataset.get('title', 'these images')} is here: train one with "
-            f"{self.describe_command(model)}."
-        )
-
-    def describe_command(self, model: str) -> str:
-        """Write the command that trains the reader of a model's labels, for messages."""
         from training.metrics.reader_files import READER_FOLDER, describe_reader_command
 
-        header = self._get_header(model)
-        folder = self._library.folder / READER_FOLDER
-        return describe_reader_command(
-            header.dataset, header.model.labels, header.model.img_channels, folder
+        command = describe_reader_command(header, self._library.folder / READER_FOLDER)
+        raise ConfigError(
+            f"No reader of {header.dataset.get('title', 'these images')} is here: train one with "
+            f"{command}."
         )
 
     def find(self, model: str) -> "LabelReader | None":

@@ -64,6 +64,11 @@ def estimate_bytes_per_image(model: ModelConfig, config: TrainConfig, is_narrow:
     return round(size * (outputs_g + 2 * outputs_d) + penalty)
 
 
+def compute_part_size(config: TrainConfig, num_processes: int) -> int:
+    """Return how many images of a batch a process computes at once."""
+    return config.batch_size // (config.grad_accum * num_processes)
+
+
 def count_attention(model: ModelConfig) -> int:
     """Count the entries of an image's attention map: each place looks at a quarter of them."""
     num_places = ATTENTION_RESOLUTION**2
@@ -80,7 +85,7 @@ def check_memory(engine: AdversarialStep, device: torch.device, num_processes: i
         return
     config = engine.config
     found = estimate_footprint(engine)
-    part = config.batch_size // (config.grad_accum * num_processes)
+    part = compute_part_size(config, num_processes)
     sharing = num_processes if device.type == "cpu" else 1
     if sharing * found.compute_bytes(part) <= free:
         return
@@ -105,7 +110,7 @@ def explain_out_of_memory(config: TrainConfig, num_processes: int = 1) -> Iterat
         is_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate" in str(error)
         if not is_memory:
             raise
-        part = config.batch_size // (config.grad_accum * num_processes)
+        part = compute_part_size(config, num_processes)
         raise TrainingError(
             f"There is not enough memory for a batch of {config.batch_size} images: "
             f"{suggest(config, part, part // 2)}"

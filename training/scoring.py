@@ -14,6 +14,7 @@ from torch import nn
 from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
+from training.labels import LabelLayout
 from training.metrics.estimator import ScoreEstimator
 from training.metrics.extractors import Extractor, load_extractor
 from training.metrics.label_fidelity import (
@@ -97,10 +98,10 @@ class TrainingScorer:
         """Return the independent reader of the labels; training one takes minutes, once."""
         assert self._labels is not None
         layout, dataset = self._labels.layout, self._dataset
-        folders = list_reader_folders(self._checkpoints, self._cache_dir)
-        path = find_reader(dataset.describe(), layout, folders)
+        path = self._find_reader(layout)
         if path is None:
-            path = choose_reader_path(folders[-1], dataset, layout)
+            cache = list_reader_folders(self._checkpoints, self._cache_dir)[-1]
+            path = choose_reader_path(cache, dataset, layout)
             print(
                 f"Nobody can read {', '.join(layout.names)} yet: training a reader on "
                 f"{NUM_IMAGES_READ:,} real images, once. It stays in {path}.",
@@ -111,10 +112,11 @@ class TrainingScorer:
 
     def has_reader(self) -> bool:
         """Tell whether the labels' reader is there already, or none is needed."""
-        if self._labels is None:
-            return True
+        return self._labels is None or self._find_reader(self._labels.layout) is not None
+
+    def _find_reader(self, layout: LabelLayout) -> Path | None:
         folders = list_reader_folders(self._checkpoints, self._cache_dir)
-        return find_reader(self._dataset.describe(), self._labels.layout, folders) is not None
+        return find_reader(self._dataset.describe(), layout, folders)
 
     def load(self) -> None:
         """Load what the options will need, so that what is wrong with it is said at once."""

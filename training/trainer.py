@@ -14,7 +14,12 @@ from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows, read_label_rows
 from training.devices import describe_device, tune_device, uses_bfloat16
 from training.errors import CheckpointError, DivergenceError, TrainingError
-from training.footprint import check_memory, estimate_footprint, explain_out_of_memory
+from training.footprint import (
+    check_memory,
+    compute_part_size,
+    estimate_footprint,
+    explain_out_of_memory,
+)
 from training.health import check_losses, check_state, check_weights
 from training.images import tile_images
 from training.keeping import TrainingKeeper, WatchingKeeper
@@ -213,7 +218,7 @@ class Trainer:
     @property
     def part_size(self) -> int:
         """Return how many images a process computes at once."""
-        return self.config.batch_size // (self.config.grad_accum * self._processes.num)
+        return compute_part_size(self.config, self._processes.num)
 
     @property
     def has_reader(self) -> bool:

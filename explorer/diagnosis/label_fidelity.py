@@ -44,10 +44,8 @@ def explain_labels(sampler: Sampler | None, model: str, reader: "LabelReader | N
     if sampler is None or not len(sampler.get_header(model).model.labels):
         return None
     if reader is None:
-        header, folder = sampler.get_header(model), sampler.library.folder / READER_FOLDER
-        command = describe_reader_command(
-            header.dataset, header.model.labels, header.model.img_channels, folder
-        )
+        folder = sampler.library.folder / READER_FOLDER
+        command = describe_reader_command(sampler.get_header(model), folder)
         return f"Nobody here can read the labels of this model: train a reader with {command}."
     return "Labels are read as samples come in."
 

@@ -185,9 +185,7 @@ def locate_reader(
     folders = [*list_reader_folders(checkpoint.parent, cache_dir), DEFAULT_FOLDER]
     found = find_reader(header.dataset, layout, folders)
     if found is None:
-        command = describe_reader_command(
-            header.dataset, layout, header.model.img_channels, folders[0]
-        )
+        command = describe_reader_command(header, folders[0])
         name, labels = header.dataset.get("name", "DATA"), ", ".join(layout.names)
         raise MetricError(
             f"No reader of the images {checkpoint.name} learned ({name}, {labels}) is in "

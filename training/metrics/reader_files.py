@@ -12,6 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 
+from training.checkpoint import CheckpointHeader
 from training.datasets.types import ImageDataset
 from training.errors import ConfigError, MetricError
 from training.files import get_cache_dir, slugify, write_bytes
@@ -150,17 +151,17 @@ def choose_reader_path(folder: Path, dataset: ImageDataset, layout: LabelLayout)
     return folder / f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:8]}.safetensors"
 
 
-def describe_reader_command(
-    dataset: dict[str, Any], layout: LabelLayout, channels: int, folder: Path
-) -> str:
+def describe_reader_command(header: CheckpointHeader, folder: Path) -> str:
     """Write the command that trains the reader of a model, for messages."""
+    dataset, model = header.dataset, header.model
     name, resolution = str(dataset.get("name", "DATA")), dataset.get("resolution")
-    labels = ",".join(f"{item['name']}:{item['kind']}" for item in layout.to_list())
+    labels = ",".join(f"{item['name']}:{item['kind']}" for item in model.labels.to_list())
     output = folder / f"{slugify(name)}-{resolution}.safetensors"
     return (
         f"`python -m training reader --data {shlex.quote(name)} --labels {shlex.quote(labels)} "
-        f"--resolution {resolution} --channels {channels} --output {shlex.quote(str(output))}`, "
-        "with the place of the images, --crop and --value-names as in its training"
+        f"--resolution {resolution} --channels {model.img_channels} "
+        f"--output {shlex.quote(str(output))}`, with the place of the images, --crop and "
+        "--value-names as in its training"
     )
 
 

@@ -132,6 +132,7 @@ def build_frame_renderer(context: AppContext) -> Any:
 
     @answer_project_errors
     def render_frame(request: dict[str, Any]) -> dict[str, Any]:
+        """Render the frame of a request, unless its checkpoint has been replaced since."""
         if not isinstance(request, dict) or not isinstance(request.get("t"), (int, float)):
             raise ConfigError("The page asked for a frame without a position: reload it.")
         seeds, rows = read_stops(request)
@@ -167,6 +168,7 @@ def connect_morph(context: AppContext, page: Page, scrubber: gr.HTML, path: list
 
     @warn_project_errors
     def draw(*inputs: Any) -> dict[str, Any]:
+        """Render the path of what the controls hold."""
         if not inputs[0]:
             return {"message": context.library.message or "Choose a model."}
         if inputs[1] is None or inputs[2] is None:  # a seed is being typed

@@ -90,6 +90,7 @@ def build_drawer(context: AppContext) -> Any:
         model: str | None, seed: float | None, count: float, truncation: float,
         panel: dict[str, Any] | None, across: str | None, is_read: bool,
     ) -> dict[str, Any]:  # fmt: skip
+        """Draw the sheet of what the controls hold."""
         if not model:
             return {"message": context.library.message or "Choose a model."}
         if seed is None:  # being typed
