@@ -1,5 +1,6 @@
 """What is in a folder of checkpoints: readable, or why not."""
 
+import itertools
 import math
 import threading
 from dataclasses import dataclass
@@ -85,23 +86,25 @@ class CheckpointLibrary:
 
     @property
     def entries(self) -> list[CheckpointEntry]:
-        """Return all entries, readable or not, sorted by name."""
-        return [entry for _, entry in self._entries.values()]
+        """Return all entries, the best score first, then by name, and last what is not readable.
+
+        Scores of one data set alone compare: the data set with most models comes first as a whole.
+        Whatever shows one model before anything is chosen then shows the one worth seeing.
+        """
+        groups: dict[str, list[CheckpointEntry]] = {}
+        damaged = []
+        for entry in sorted((entry for _, entry in self._entries.values()), key=_rank):
+            if entry.header is None:
+                damaged.append(entry)
+            else:
+                groups.setdefault(_identify_data(entry.header), []).append(entry)
+        largest_first = sorted(groups.values(), key=len, reverse=True)
+        return [*itertools.chain.from_iterable(largest_first), *damaged]
 
     @property
     def names(self) -> list[str]:
-        """Return the names of the readable checkpoints, the best score first, then by name.
-
-        Scores of one data set alone compare: the data set with most models comes first as a whole.
-
-        Whatever shows one model before anything is chosen then shows the one worth seeing.
-        """
-        readable = [entry for entry in self.entries if entry.header is not None]
-        groups: dict[str, list[CheckpointEntry]] = {}
-        for entry in sorted(readable, key=_rank):
-            groups.setdefault(_identify_data(entry), []).append(entry)
-        largest_first = sorted(groups.values(), key=len, reverse=True)
-        return [entry.name for group in largest_first for entry in group]
+        """Return the names of the readable checkpoints, in the order of `entries`."""
+        return [entry.name for entry in self.entries if entry.header is not None]
 
     @property
     def message(self) -> str | None:
@@ -201,9 +204,9 @@ def _read_entry(path: Path) -> CheckpointEntry:
         return CheckpointEntry(path.stem, path, error=str(error))
 
 
-def _identify_data(entry: CheckpointEntry) -> str:
+def _identify_data(header: CheckpointHeader) -> str:
     """Return what tells data sets apart; models without a known one stand together."""
-    return str(entry.header.dataset.get("fingerprint")) if entry.header else ""
+    return str(header.dataset.get("fingerprint"))
 
 
 def _rank(entry: CheckpointEntry) -> tuple[float, str]:

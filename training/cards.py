@@ -10,7 +10,7 @@ from training.checkpoint import SUFFIX, CheckpointHeader, load_header
 from training.config import TrainConfig
 from training.errors import CheckpointError
 from training.files import write_text
-from training.metrics.label_agreement import format_agreement
+from training.label_summary import LabelSummary, summarize_labels
 from training.models import build_generator, get_model_spec
 from training.models.summary import count_parameters
 from training.techniques import describe_techniques
@@ -114,35 +114,22 @@ def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | Non
 
 def describe_labels(header: CheckpointHeader) -> list[tuple[str, str]]:
     """Say what each label can be, and who could read it when the model was scored best."""
-    rows = (header.best_score or {}).get("labels")
-    measured = {
-        one.get("label"): one
-        for one in (rows if isinstance(rows, list) else [])
-        if isinstance(one, dict) and isinstance(one.get("label"), str)
-    }
-    return [
-        (f"label {label.name}", label.describe() + _describe_readers(measured.get(label.name)))
-        for label in header.model.labels
-    ]
+    return [(f"label {label.name}", _describe(label)) for label in summarize_labels(header)]
 
 
-def _describe_readers(found: dict[str, Any] | None) -> str:
-    """Say what a score row knows of a label; nothing if it knows nothing or is damaged."""
-    try:
-        if found is None:
-            return ""
-        text = (
-            f"; an independent reader reads {format_agreement(found['fidelity'])}, of real images "
-            f"{format_agreement(found['reader_on_real'])}"
+def _describe(label: LabelSummary) -> str:
+    parts = [label.values]
+    if label.reader:
+        parts.append(
+            f"an independent reader reads {label.reader}, of real images {label.reader_on_real}"
         )
-        if found["predictor"] is not None:
-            text += f"; the model's own predictor {format_agreement(found['predictor'])}"
-        if found.get("diversity") is not None:
-            ratio = float(found["diversity"]["mean"])
-            text += f"; within a value samples differ {ratio:.2f} times as much as real images"
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        return ""
-    return text
+    if label.predictor:
+        parts.append(f"the model's own predictor {label.predictor}")
+    if label.diversity:
+        parts.append(
+            f"within a value samples differ {label.diversity} times as much as real images"
+        )
+    return "; ".join(parts)
 
 
 def list_techniques(header: CheckpointHeader) -> str:

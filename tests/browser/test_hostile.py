@@ -100,3 +100,21 @@ def test_an_empty_folder_says_how_to_begin_and_rescan_fills_the_page(
         assert page.get_by_label("Model", exact=True).input_value() == "first"
         assert not notice.is_visible()
         page.close()
+
+
+def test_a_preview_that_failed_can_be_asked_for_again(tmp_path: Path, open_page: OpenPage) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    path = save_small_checkpoint(folder, "first", "dcgan", 16)
+    whole = path.read_bytes()
+    with serve(folder, tmp_path / "exports") as app:
+        page = open_page(app.url)
+        page.wait_for_selector(".lx-sample .lx-frame img")
+        path.unlink()
+        page.get_by_role("tab", name="Models").click()
+        strip = page.locator(".lx-card[data-model=first] .lx-preview")
+        strip.get_by_text("has gone from").wait_for()
+        path.write_bytes(whole)
+        strip.get_by_role("button", name="Try again").click()
+        page.get_by_alt_text("first, seed 7").wait_for()
+        page.close()

@@ -213,6 +213,26 @@ def test_labels_fit_on_a_phone(only_labelled: LiveApp, open_page: OpenPage) -> N
     choose(page, "sample", "All values across", "age")
     page.wait_for_selector(".lx-sample .lx-axis")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    # Eight columns are wider than a phone: film lies under all of them, and the seeds stay in view.
+    sheet = page.locator(".lx-sheet.has-axes")
+    assert sheet.evaluate("(node) => node.scrollWidth <= node.offsetWidth")
+    page.locator(FRAMES).nth(7).scroll_into_view_if_needed()
+    left = page.locator("#tab-sample .lx-scroll").first.bounding_box()
+    axis = page.locator(".lx-axis.is-side").nth(1).bounding_box()
+    assert left is not None
+    assert axis is not None
+    assert axis["x"] == pytest.approx(left["x"], abs=1)
     open_tab(page, "Interpolate")
     page.wait_for_selector("#tab-interpolate .lx-label")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_card_says_what_labels_there_are(page: Page) -> None:
+    open_tab(page, "Models")
+    table = page.locator(".lx-card[data-model=faces] .lx-card-labels")
+    # Never scored: nobody knows how well it is read.
+    assert table.locator("tbody tr").all_inner_texts() == [
+        "hair\tshort, long\t–\t–\t–\t–",
+        "age\ta number from 0 to 100\t–\t–\t–\t–",
+    ]
+    assert page.locator(".lx-card[data-model=plain] .lx-card-labels").count() == 0

@@ -212,7 +212,13 @@ def test_cards_show_layers_curve_and_damage(browser_page: Page) -> None:
     card.get_by_text("Training curve").click()
     # The browser tells of the opened section a moment later; the curve is drawn then.
     card.get_by_role("img", name=re.compile("over training")).first.wait_for()
-    damaged = browser_page.locator(".lx-card[data-model=damaged]")
+    card.get_by_text("How it was trained").click()
+    card.get_by_text("python -m training train").wait_for()
+    # The terms name their licence by its address.
+    licence = card.get_by_role("link", name="creativecommons.org/publicdomain/zero/1.0")
+    assert licence.get_attribute("href") == "https://creativecommons.org/publicdomain/zero/1.0/"
+    damaged = browser_page.locator(".lx-card").last
+    assert damaged.get_attribute("data-model") == "damaged"
     assert "is not a whole safetensors file" in damaged.inner_text()
 
 

@@ -7,7 +7,8 @@ import pytest
 from training.__main__ import main
 from training.cards import describe_labels
 from training.checkpoint import CheckpointHeader, save_generator
-from training.labels import ClassLabel, LabelLayout
+from training.label_summary import LabelSummary, summarize_labels
+from training.labels import ClassLabel, LabelLayout, NumberLabel
 from training.models import ModelConfig, build_generator
 
 DATASET = {
@@ -149,3 +150,42 @@ def test_what_a_damaged_file_says_of_its_labels_is_left_out(labels):
     config = ModelConfig("label_gan", z_dim=8, width=2, img_resolution=32, labels=layout)
     header = CheckpointHeader(config, DATASET, TRAINING, [{**SCORE, "labels": labels}])
     assert describe_labels(header) == [("label hair", "short, long")]
+
+
+def test_labels_are_summarized_by_the_row_of_the_best_score():
+    layout = LabelLayout(
+        (ClassLabel("hair", ("short", "long"), (0.5, 0.5)), NumberLabel("age", (0.0, 40.0, 90.0)))
+    )
+    config = ModelConfig("label_gan", z_dim=8, width=2, img_resolution=32, labels=layout)
+    hair = {
+        "label": "hair",
+        "fidelity": {"value": 0.456, "num_images": 500},
+        "reader_on_real": {"value": 0.9721, "num_images": 100},
+        "predictor": {"value": 0.997, "num_images": 500},
+        "diversity": {"mean": 0.987, "lowest": 0.9},
+    }
+    age = {
+        "label": "age",
+        "fidelity": {"value": 0.834, "num_images": 500, "error": 8.61},
+        "reader_on_real": {"value": 0.81, "num_images": 100, "error": 8.3},
+        "predictor": None,
+    }
+    worse = {**SCORE, "score": 200.0, "labels": [{**hair, "fidelity": {"value": 0.1}}]}
+    best = {**SCORE, "labels": [hair, age]}
+    header = CheckpointHeader(config, DATASET, TRAINING, [worse, best])
+    assert summarize_labels(header) == [
+        LabelSummary("hair", "short, long", "45.6 %", "97.2 %", "99.7 %", "0.99"),
+        LabelSummary(
+            "age",
+            "a number from 0 to 90",
+            "rank correlation 0.83, mean error 8.61",
+            "rank correlation 0.81, mean error 8.3",
+        ),
+    ]
+    assert dict(describe_labels(header)) == {
+        "label hair": "short, long; an independent reader reads 45.6 %, of real images 97.2 %; the"
+        " model's own predictor 99.7 %; within a value samples differ 0.99 times as much as real"
+        " images",
+        "label age": "a number from 0 to 90; an independent reader reads rank correlation 0.83,"
+        " mean error 8.61, of real images rank correlation 0.81, mean error 8.3",
+    }

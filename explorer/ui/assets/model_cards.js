@@ -9,7 +9,9 @@ LX.modelCards = (element, context) => {
     if (!strip.isConnected) return;
     const answer = await context.server.preview_model(name).catch(() => null);
     if (!answer || !answer.frames) {
-      strip.replaceChildren(el("p", { class: "lx-notice", text: (answer && answer.error) || "No preview." }));
+      const again = el("button", { type: "button", class: "lx-link", text: "Try again",
+        onclick: () => { strip.replaceChildren(); seen.observe(strip); } });
+      strip.replaceChildren(el("p", { class: "lx-notice" }, (answer && answer.error) || "The server does not answer.", " ", again));
       return;
     }
     strip.replaceChildren(...answer.frames.map((src, seed) =>
@@ -45,6 +47,35 @@ LX.modelCards = (element, context) => {
       series: [{ name: "generator", points: card.curve.loss_g }, { name: "discriminator", points: card.curve.loss_d }] });
   }
 
+  // Terms name their licence by its address; anything else of a file's is shown as it is.
+  function drawText(text) {
+    return text.split(/(https?:\/\/[^\s)"<>]+)/).map((part, index) => (index % 2
+      ? el("a", { href: part, target: "_blank", rel: "noopener noreferrer", text: part.replace(/^https?:\/\/|\/$/g, "") })
+      : part));
+  }
+
+  const drawFacts = (facts) => el("dl", {}, facts.map(([term, text]) =>
+    el("div", { class: term === "Command" ? "lx-command" : null }, el("dt", { text: term }), el("dd", {}, drawText(text)))));
+
+  function drawValues(text) {
+    const values = text.split(", ");
+    return values.every(LX.isColour) ? values.map((value) => el("span", { role: "img", title: value, "aria-label": value },
+      LX.drawColour(value))) : text;
+  }
+
+  function drawLabels(labels) {
+    if (!labels.length) return null;
+    const columns = [["Label", ""], ["Values", ""], ["Read by a stranger", "By a network that learned from real images only"],
+      ["Of real images", "What the same network reads right of real images that it did not learn from"],
+      ["Read by its predictor", "By the network that taught it; more than a stranger reads is hidden from all others"],
+      ["Diversity", "How far images of one value lie apart, as a share of real ones"]];
+    return el("div", { class: "lx-scroll" }, el("table", { class: "lx-table lx-card-labels" },
+      el("thead", {}, el("tr", {}, columns.map(([text, title]) => el("th", { scope: "col", text, title: title || null })))),
+      el("tbody", {}, labels.map((label) => el("tr", {}, el("th", { scope: "row", text: LX.spellLabel(label.name) }),
+        el("td", { class: "lx-values" }, drawValues(label.values)),
+        [label.reader, label.reader_on_real, label.predictor, label.diversity].map((text) => el("td", { text: text || "–" })))))));
+  }
+
   function unfold(summary, draw) {
     const holder = el("div", { class: "lx-fold" });
     return el("details", { ontoggle: (event) => {
@@ -67,7 +98,9 @@ LX.modelCards = (element, context) => {
     return el("article", { class: "lx-card", "data-model": card.name },
       el("header", {}, el("div", {}, el("h3", { text: card.name }), el("p", { class: "lx-of", text: card.subtitle })), score),
       strip,
-      el("dl", {}, card.facts.map(([term, text]) => el("div", { class: term === "Command" ? "lx-command" : null }, el("dt", { text: term }), el("dd", { text })))),
+      drawFacts(card.facts),
+      drawLabels(card.labels),
+      unfold("How it was trained", (holder) => holder.replaceChildren(drawFacts(card.training))),
       unfold("Layers and parameters", (holder) => { if (!holder.firstChild) fillLayers(holder, card.name); }),
       unfold("Training curve", (holder) => drawCurves(holder, card)));
   }

@@ -1,5 +1,6 @@
 """A card per checkpoint file: what it is, how good, how it got here, and its layers on demand."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -8,8 +9,9 @@ import gradio as gr
 
 from explorer.library import CheckpointEntry
 from explorer.numbers import format_count, format_seconds, read_number
-from training.cards import describe_labels, list_techniques
+from training.cards import list_techniques
 from training.checkpoint import CheckpointHeader
+from training.label_summary import summarize_labels
 from training.models import MODELS
 
 CURVE_POINTS = 400
@@ -40,6 +42,8 @@ def describe_card(entry: CheckpointEntry) -> dict[str, Any]:
         "error": None,
         "subtitle": describe_model(header),
         "facts": _list_facts(header),
+        "training": _list_training(header),
+        "labels": [dataclasses.asdict(label) for label in summarize_labels(header)],
         "score": read_number(best.get("score")),
         "score_name": str(best.get("score_name") or "Score"),
         "score_line": _describe_score(best),
@@ -58,21 +62,31 @@ def describe_model(header: CheckpointHeader) -> str:
 
 
 def _list_facts(header: CheckpointHeader) -> list[tuple[str, str]]:
+    """List what everyone wants to know of a model."""
     data, training = header.dataset, header.training
-    facts = [
+    return _keep_known(
         ("Data", _join(data.get("title"), format_count(data.get("num_images"), "images"))),
         ("Terms of the data", data.get("terms")),
         ("Images seen", format_count(training.get("images_seen"))),
-        ("Steps", format_count(training.get("steps"))),
         ("Training time", format_seconds(training.get("seconds"))),
-        ("Device", training.get("device")),
+    )
+
+
+def _list_training(header: CheckpointHeader) -> list[tuple[str, str]]:
+    """List what one needs to train it again."""
+    training = header.training
+    return _keep_known(
+        ("Steps", format_count(training.get("steps"))),
         ("Batch size", format_count(training.get("batch_size"))),
-        ("Training seed", training.get("seed")),
         ("Latent size", header.model.z_dim),
+        ("Training seed", training.get("seed")),
+        ("Device", training.get("device")),
         ("Techniques", list_techniques(header) if header.model.model in MODELS else None),
-        *describe_labels(header),
         ("Command", training.get("command")),
-    ]
+    )
+
+
+def _keep_known(*facts: tuple[str, Any]) -> list[tuple[str, str]]:
     return [(term, str(value)) for term, value in facts if value not in (None, "")]
 
 

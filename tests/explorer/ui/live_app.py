@@ -27,6 +27,7 @@ from training.models import ModelConfig, build_generator
 
 EXTRACTOR = "efficientnet-lite0"
 RESOLUTION = 32
+TERMS = "CC0 1.0 (https://creativecommons.org/publicdomain/zero/1.0/), drawn for tests"
 SMALL_MODELS = {"one": ("dcgan", 16), "two": ("wgan_gp", 16), "three": ("sgan", 8)}
 # Freshly initialised weights give nearly grey images; these factors give each seed its own.
 GAINS = {"dcgan": 9.0, "wgan_gp": 8.0, "sgan": 17.0}
@@ -54,7 +55,7 @@ def make_dataset(num_images: int) -> ImageDataset:
         disc = (x - centre[0]) ** 2 + (y - centre[1]) ** 2 < radius**2
         for channel, (low, high, inside) in zip(image, rng.integers(0, 256, (3, 3)), strict=True):
             channel[:] = np.where(disc, inside, low + (high - low) * y / RESOLUTION)
-    return ImageDataset("folder:discs", "Discs", "drawn for tests", images, "discs-1")
+    return ImageDataset("folder:discs", "Discs", TERMS, images, "discs-1")
 
 
 def make_header(config: ModelConfig, dataset: dict[str, Any]) -> CheckpointHeader:

@@ -15,7 +15,7 @@ from explorer.images import make_grid
 from explorer.latents import interpolate_lerp, sample_latents
 from explorer.recipe import read_recipe
 from explorer.replay import replay_recipe
-from tests.explorer.ui.live_app import EXTRACTOR, LiveApp, save_small_checkpoint
+from tests.explorer.ui.live_app import EXTRACTOR, TERMS, LiveApp, save_small_checkpoint
 
 ENDPOINTS = {
     "/sample", "/compare", "/score", "/interpolate_frame", "/export_gif", "/list_models", "/rescan",
@@ -108,7 +108,7 @@ def test_models_are_listed_with_facts_and_damaged_ones_with_the_reason(client: C
     assert {"one", "two", "three", "damaged"} <= set(cards)
     assert cards["one"]["subtitle"] == "DCGAN, 32 × 32, Discs"
     assert ["Images seen", "64,000"] in cards["one"]["facts"]
-    assert ["Terms of the data", "drawn for tests"] in cards["one"]["facts"]
+    assert ["Terms of the data", TERMS] in cards["one"]["facts"]
     assert "damaged.safetensors is not a whole safetensors file" in cards["damaged"]["error"]
 
 

@@ -124,9 +124,11 @@ def test_a_card_takes_odd_metadata_without_failing() -> None:
     assert card["noise_floor"] is None
     assert card["score_line"] == "<b>FID</b>, noise floor unknown"
     assert card["curve"] == {"score": [(20.0, 2.0)], "loss_d": [(10.0, 1.0)], "loss_g": []}
-    assert ("Latent size", "16") in card["facts"]
-    assert ("Techniques", "loss ['x']") in card["facts"]
-    assert not {"Images seen", "Steps", "Training time"} & {term for term, _ in card["facts"]}
+    assert ("Latent size", "16") in card["training"]
+    assert ("Techniques", "loss ['x']") in card["training"]
+    assert [term for term, _ in card["facts"]] == ["Data", "Terms of the data"]
+    assert "Steps" not in dict(card["training"])
+    assert card["labels"] == []
 
 
 def test_a_long_curve_keeps_its_last_point() -> None:
