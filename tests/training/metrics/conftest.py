@@ -9,6 +9,7 @@ from PIL import Image
 from training.__main__ import main
 from training.checkpoint import CheckpointHeader, save_generator
 from training.datasets import DatasetOptions, load_dataset
+from training.metrics.reference import compute_reference, save_reference
 from training.models import ModelConfig, build_generator
 
 
@@ -94,3 +95,15 @@ def evaluate(tiny_extractor):
         return main(["evaluate", *options, "--extractor", "tiny", "--device", "cpu"])
 
     return run
+
+
+@pytest.fixture
+def reference(tiny_extractor, make_dataset):
+    return compute_reference(make_dataset(200), "tiny", progress=False)
+
+
+@pytest.fixture
+def written(reference, tmp_path):
+    path = tmp_path / "noise-16-tiny.safetensors"
+    save_reference(path, reference)
+    return path
