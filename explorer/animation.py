@@ -1,5 +1,6 @@
 """Frames -> an animation that loops, with its recipe inside."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from explorer.images import to_pillow, upscale
-from explorer.recipe import Recipe, check_fps, format_gif_comment
+from explorer.paths import find_stop_frames
+from explorer.recipe import Recipe, check_fps, check_hold, format_gif_comment
 from training.cores import count_usable_cores
 from training.errors import ConfigError
 from training.files import write_atomically
@@ -33,23 +35,39 @@ def get_real_fps(fps: float) -> float:
     return 100 / _get_delay(fps)
 
 
+def save_morph(path: Path, frames: np.ndarray, recipe: Recipe) -> float:
+    """Write the frames of a recipe's morph as a GIF that rests at its stops; see `save_gif`."""
+    held = find_stop_frames(len(recipe.seeds), recipe.num_frames, recipe.is_ping_pong)
+    return save_gif(path, frames, recipe.fps, recipe=recipe, held=held, hold=recipe.hold)
+
+
 def save_gif(
-    path: Path, frames: np.ndarray, fps: float, loop: int = 0, recipe: Recipe | None = None
+    path: Path,
+    frames: np.ndarray,
+    fps: float,
+    loop: int = 0,
+    recipe: Recipe | None = None,
+    held: Sequence[int] = (),
+    hold: float = 0.0,
 ) -> float:
     """Write frames, uint8 (T, H, W, C) with C 1 or 3, as a GIF and return its real frame rate.
 
     Delays are whole hundredths of a second: 30 frames per second become 33.3. ``loop`` counts
     repetitions, 0 is for ever. Every frame has its own 256 colours, dithered, so that skin does
     not band. Frames that equal the one before are stored as a longer delay of that one: the file
-    may hold fewer than T, but always plays for T delays. Raises ConfigError for an fps outside
-    [1, 50] or no frames.
+    may hold fewer than T, but always plays for T delays. The frames at the indices ``held`` stay
+    for ``hold`` seconds (0 to 10) if that is longer. Raises ConfigError for an fps outside [1, 50],
+    such a hold, or no frames.
     """
     if len(frames) == 0:
         raise ConfigError("An animation needs at least one frame, found none.")
     delay = _get_delay(fps)
+    delays = [delay] * len(frames)
+    for index in held:
+        delays[index] = max(delay, round(100 * check_hold(hold)))
     colours = _reduce_colours(frames)
     options: dict[str, Any] = {
-        "duration": 10 * delay,
+        "duration": [10 * hundredths for hundredths in delays],
         "comment": format_gif_comment(recipe) if recipe else b"",
     }
     if loop != 1:  # without this entry viewers play once

@@ -47,6 +47,14 @@ def fit_frames(num_frames: int, num_stops: int) -> int:
     return legs * max(1, per_leg) + 1
 
 
+def find_stop_frames(num_stops: int, num_frames: int, is_ping_pong: bool) -> tuple[int, ...]:
+    """Return which frames of `build_path` show the stops, in the order in which they come."""
+    last = num_frames - 1
+    there = [round(stop * last / (num_stops - 1)) for stop in range(num_stops)]
+    back = [2 * last - frame for frame in reversed(there[1:-1])] if is_ping_pong else []
+    return (*there, *back)
+
+
 def count_path_frames(num_frames: int, is_ping_pong: bool) -> int:
     """Return how many frames `build_path` makes."""
     return 2 * num_frames - 2 if is_ping_pong else num_frames

@@ -18,6 +18,8 @@ KINDS = ("sample", "grid", "interpolation")
 RESIZE_METHODS = ("lanczos", "nearest")
 MIN_SIZE, MAX_SIZE = 16, 1024
 MAX_FPS = 50
+MAX_HOLD = 10.0  # seconds
+DEFAULT_HOLD = 0.3  # what the page and the commands begin with; recipes of old have none
 MAX_STOPS = 64  # of a morph
 
 
@@ -34,8 +36,8 @@ class Recipe:
     ``checkpoint`` is the hash of the checkpoint's weights. ``size`` is the edge of each image in
     pixels, 0 for the model's own. ``labels`` has a row of values per seed, or is empty: then a
     model with labels draws them by seed, and a morph keeps those of its first. ``method``,
-    ``num_frames`` (first to last seed inclusive), ``fps`` and ``is_ping_pong`` matter for
-    interpolations only.
+    ``num_frames`` (first to last seed inclusive), ``fps``, ``is_ping_pong`` and ``hold`` (seconds
+    that each stop is shown at least) matter for interpolations only.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Recipe:
     num_frames: int = 60
     fps: float = 30.0
     is_ping_pong: bool = False
+    hold: float = 0.0
     columns: int = 8
     size: int = 0
     resize: str = "lanczos"
@@ -66,6 +69,7 @@ class Recipe:
                 f"way goes through: choose at least {len(self.seeds)}."
             )
         check_fps(self.fps)
+        check_hold(self.hold)
         if self.columns < 1:
             raise ConfigError(f"{self.columns} columns are out of range: choose at least 1.")
         if self.size and not MIN_SIZE <= self.size <= MAX_SIZE:
@@ -123,6 +127,13 @@ def check_fps(fps: float) -> float:
             "faster GIFs)."
         )
     return float(fps)
+
+
+def check_hold(hold: float) -> float:
+    """Return the seconds that each stop is shown if they are in [0, 10], else raise ConfigError."""
+    if not 0 <= hold <= MAX_HOLD:
+        raise ConfigError(f"A hold of {hold} seconds is out of range: choose 0 to {MAX_HOLD:g}.")
+    return float(hold)
 
 
 def read_recipe(path: Path) -> Recipe:

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from explorer.animation import save_gif
+from explorer.animation import save_morph
 from explorer.images import save_png
 from explorer.labels import parse_values
 from explorer.library import CheckpointLibrary
@@ -99,7 +99,7 @@ def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
             bar.update(len(chunk))
     images = arrange_images(recipe, np.concatenate(chunks))
     if recipe.kind == "interpolation":
-        fps = save_gif(path, images, recipe.fps, recipe=recipe)
+        fps = save_morph(path, images, recipe)
         print(f"Written: {path}, {len(images)} frames at {fps:.4g} frames per second")
     else:
         save_png(path, images[0], recipe)

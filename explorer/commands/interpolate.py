@@ -14,7 +14,7 @@ from explorer.commands.common import (
 from explorer.labels import choose_stops
 from explorer.latents import INTERPOLATIONS, MAX_SEED
 from explorer.paths import MAX_FRAMES, MIN_FRAMES, check_num_frames, fit_frames
-from explorer.recipe import MAX_FPS, Recipe
+from explorer.recipe import DEFAULT_HOLD, MAX_FPS, MAX_HOLD, Recipe
 
 
 def add_interpolate_parser(subparsers: Subparsers) -> None:
@@ -41,6 +41,14 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         type=float,
         default=30.0,
         help=f"frames per second, 1 to {MAX_FPS}, rounded to what a GIF can do (%(default)s)",
+    )
+    parser.add_argument(
+        "--hold",
+        type=float,
+        default=DEFAULT_HOLD,
+        metavar="SECONDS",
+        help="how long both ends, and each value of a sweep, are shown, 0 (no longer than any "
+        f"frame) to {MAX_HOLD:g} (%(default)s)",
     )
     parser.add_argument(
         "--method", choices=INTERPOLATIONS, default="slerp", help="path taken (%(default)s)"
@@ -86,6 +94,7 @@ def run_interpolate(args: argparse.Namespace) -> int:
         num_frames=fit_frames(args.frames, len(seeds)),
         fps=args.fps,
         is_ping_pong=args.ping_pong,
+        hold=args.hold,
         size=args.size,
         resize=args.resize,
     )

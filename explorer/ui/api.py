@@ -10,7 +10,7 @@ from gradio import FileData
 from explorer.images import save_png
 from explorer.labels import Rows, choose_sheet, choose_stops, parse_values
 from explorer.latents import parse_seeds
-from explorer.recipe import Recipe
+from explorer.recipe import DEFAULT_HOLD, Recipe
 from explorer.replay import render_recipe
 from explorer.ui.components.model_cards import describe_card
 from explorer.ui.context import COMPUTE, MAX_SCORE_JOBS, SCORE, AppContext
@@ -181,14 +181,15 @@ def build_morph_endpoints(context: AppContext) -> None:
         labels: str = "",
         to_labels: str = "",
         sweep: str = "",
+        hold: float = DEFAULT_HOLD,
     ) -> FileData:
         """Make a GIF from one seed to another, or of a sweep; its recipe is in its comment.
 
-        Labels are given as to interpolate_frame.
+        Labels are given as to interpolate_frame. Ends and values are shown for hold seconds.
         """
         seeds, rows = plan_stops(context, model, (seed_a, seed_b), labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
-        recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong)
+        recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong, hold)
         *_, last = export_gif(context, recipe)
         assert last.path is not None
         return describe_file(last.path)

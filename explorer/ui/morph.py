@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from explorer.animation import get_real_fps, save_gif
+from explorer.animation import get_real_fps, save_morph
 from explorer.labels import Rows
 from explorer.paths import check_num_frames, fit_frames, follow_path
-from explorer.recipe import Recipe
+from explorer.recipe import Recipe, check_hold
 from explorer.replay import count_images, iter_images, make_stop_vectors
 from explorer.ui.context import AppContext
 from explorer.ui.errors import check_whole
@@ -94,7 +94,7 @@ def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
         done += len(chunk)
         yield ExportStep(done, total)
     path = context.make_export_path(name_morph(recipe), ".gif")
-    save_gif(path, np.concatenate(chunks), recipe.fps, recipe=recipe)
+    save_morph(path, np.concatenate(chunks), recipe)
     yield ExportStep(total, total, path, get_real_fps(recipe.fps))
 
 
@@ -106,7 +106,13 @@ def name_morph(recipe: Recipe) -> str:
 
 
 def set_export(
-    recipe: Recipe, num_frames: Any, fps: Any, size: Any, resize: str, is_ping_pong: bool
+    recipe: Recipe,
+    num_frames: Any,
+    fps: Any,
+    size: Any,
+    resize: str,
+    is_ping_pong: bool,
+    hold: float | None,
 ) -> Recipe:
     """Return the recipe with what an animation needs; raises ConfigError for invalid values.
 
@@ -120,4 +126,5 @@ def set_export(
         size=check_whole(size, "The size"),
         resize=resize,
         is_ping_pong=bool(is_ping_pong),
+        hold=check_hold(hold or 0.0),
     )

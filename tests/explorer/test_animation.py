@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from explorer.animation import get_real_fps, resize_frames, save_gif
+from explorer.animation import get_real_fps, resize_frames, save_gif, save_morph
+from explorer.recipe import Recipe
 from training.errors import ConfigError
 
 
@@ -81,6 +82,36 @@ def test_frames_that_are_all_equal_keep_their_time(tmp_path: Path) -> None:
     save_gif(tmp_path / "a.gif", make_frames(1).repeat(7, axis=0), fps=20)
     with Image.open(tmp_path / "a.gif") as image:
         assert image.info["duration"] == 7 * 50
+
+
+@pytest.mark.parametrize(
+    ("hold", "held"), [(0, 50), (0.03, 50), (0.3, 300), (0.456, 460), (10, 10_000)]
+)
+def test_frames_are_held_for_so_long_if_that_is_longer(
+    tmp_path: Path, hold: float, held: int
+) -> None:
+    save_gif(tmp_path / "a.gif", make_frames(4), fps=20, held=(0, 3), hold=hold)
+    assert read_gif(tmp_path / "a.gif")[1] == [held, 50, 50, held]
+
+
+def test_a_morph_rests_at_its_stops_and_equal_frames_keep_that_time(tmp_path: Path) -> None:
+    recipe = Recipe(
+        "interpolation", "m", "0" * 32, (1, 2, 3), num_frames=5, fps=20, is_ping_pong=True, hold=0.2
+    )
+    frames = make_frames(8)
+    save_morph(tmp_path / "a.gif", frames, recipe)
+    # 1 . 2 . 3 . 2 . and from the beginning.
+    assert read_gif(tmp_path / "a.gif")[1] == [200, 50, 200, 50, 200, 50, 200, 50]
+    frames[2] = frames[1]
+    save_morph(tmp_path / "a.gif", frames, recipe)
+    assert read_gif(tmp_path / "a.gif")[1] == [200, 250, 50, 200, 50, 200, 50]
+
+
+@pytest.mark.parametrize("hold", [-0.1, 10.1, float("nan")])
+def test_holds_outside_are_refused(tmp_path: Path, hold: float) -> None:
+    with pytest.raises(ConfigError, match="choose 0 to 10"):
+        save_gif(tmp_path / "a.gif", make_frames(2), 20, held=(0,), hold=hold)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

@@ -47,11 +47,12 @@ def test_interpolate_writes_an_animation_that_loops(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "a.gif"
-    options = ("--from", "3", "--to", "4", "--frames", "6", "--ping-pong", "--size", "40")
-    assert run(folder, "interpolate", "conv", *options, "--output", path) == 0
+    options = ("--from", "3", "--to", "4", "--frames", "6", "--ping-pong", "--hold", "0.5")
+    assert run(folder, "interpolate", "conv", *options, "--size", "40", "--output", path) == 0
     with Image.open(path) as image:
-        assert (image.size, image.info["loop"], image.info["duration"]) == ((40, 40), 0, 30)
-        assert len(list(ImageSequence.Iterator(image))) == 10
+        assert (image.size, image.info["loop"]) == ((40, 40), 0)
+        delays = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert delays == [500, 30, 30, 30, 30, 500, 30, 30, 30, 30]
     assert "10 frames at 33.33 frames per second" in capsys.readouterr().out
 
 
@@ -85,6 +86,7 @@ def test_replay_writes_the_same_file(
         (("sample", "conv", "--output", "grid.jpg"), "ends in .png"),
         (("interpolate", "conv", "--frames", "1"), "2 to 600"),
         (("interpolate", "conv", "--fps", "60"), "1 to 50"),
+        (("interpolate", "conv", "--hold", "11"), "choose 0 to 10"),
         (("interpolate", "conv", "--from", "-1"), "Seed -1 is out of range"),
         (("interpolate", "conv", "--output", "morph.mp4"), "ends in .gif"),
         (("compare", "conv", "--num-samples", "1"), "16 to 50000"),

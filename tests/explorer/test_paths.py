@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from explorer.paths import build_path, count_path_frames, fit_frames, follow_path
+from explorer.paths import (
+    build_path,
+    count_path_frames,
+    find_stop_frames,
+    fit_frames,
+    follow_path,
+)
 from training.errors import ConfigError
 
 ENDS = torch.tensor([[0.0, 0.0], [3.0, 6.0]])
@@ -73,3 +79,27 @@ def test_positions_outside_of_the_way_are_refused() -> None:
 )
 def test_frames_are_fitted_so_that_each_stop_has_one(wished: int, stops: int, frames: int) -> None:
     assert fit_frames(wished, stops) == frames
+
+
+@pytest.mark.parametrize(
+    ("num_stops", "num_frames", "is_ping_pong", "expected"),
+    [
+        (2, 5, False, (0, 4)),
+        (2, 5, True, (0, 4)),
+        (3, 5, False, (0, 2, 4)),
+        (3, 5, True, (0, 2, 4, 6)),
+        (4, 7, True, (0, 2, 4, 6, 8, 10)),
+        (3, 4, True, (0, 2, 3, 4)),  # no frame lies on the middle stop: the nearest ones
+    ],
+)
+def test_stops_are_found_among_the_frames(
+    num_stops: int, num_frames: int, is_ping_pong: bool, expected: tuple[int, ...]
+) -> None:
+    assert find_stop_frames(num_stops, num_frames, is_ping_pong) == expected
+
+
+def test_the_frames_found_are_the_stops() -> None:
+    stops = torch.randn(4, 6, generator=torch.Generator().manual_seed(0)).double()
+    path = build_path(stops, 10, is_ping_pong=True)
+    found = find_stop_frames(4, 10, is_ping_pong=True)
+    torch.testing.assert_close(path[list(found)], stops[[0, 1, 2, 3, 2, 1]])

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.animation import save_gif
+from explorer.animation import save_gif, save_morph
 from explorer.images import make_grid, save_png
 from explorer.library import CheckpointLibrary
 from explorer.recipe import Recipe, RecipeError, read_recipe
@@ -52,15 +52,17 @@ def test_a_png_is_made_again_bit_by_bit(
 
 
 def test_a_gif_is_made_again_bit_by_bit(sampler: Sampler, tmp_path: Path) -> None:
-    recipe = make_recipe(sampler, "interpolation", (1, 2), num_frames=7, is_ping_pong=True, size=40)
+    recipe = make_recipe(
+        sampler, "interpolation", (1, 2), num_frames=7, is_ping_pong=True, hold=0.5, size=40
+    )
     frames = render_recipe(recipe, sampler)
     assert frames.shape == (12, 40, 40, 3)
-    save_gif(tmp_path / "a.gif", frames, recipe.fps, recipe=recipe)
+    save_morph(tmp_path / "a.gif", frames, recipe)
     found = read_recipe(tmp_path / "a.gif")
     assert found == recipe
     again = replay_recipe(found, Sampler(CheckpointLibrary(sampler.library.folder)))
     assert np.array_equal(again, frames)
-    save_gif(tmp_path / "b.gif", again, found.fps, recipe=found)
+    save_morph(tmp_path / "b.gif", again, found)
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
 
 

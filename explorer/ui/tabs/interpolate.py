@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from explorer.labels import Rows
-from explorer.recipe import MAX_STOPS, RESIZE_METHODS, Recipe
+from explorer.recipe import DEFAULT_HOLD, MAX_HOLD, MAX_STOPS, RESIZE_METHODS, Recipe
 from explorer.ui.components.label_panel import read_row
 from explorer.ui.components.progress_line import build_progress_line, describe_progress
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
@@ -34,7 +34,7 @@ from explorer.ui.morph import (
 from training.errors import ConfigError
 
 METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
-NUM_OPTIONS = 5  # of an export, behind the inputs of the path
+NUM_OPTIONS = 6  # of an export, behind the inputs of the path
 SIZES = [("As the model made it", 0), *((str(size), size) for size in (128, 256, 384, 512))]
 
 
@@ -71,7 +71,12 @@ def build_tab(context: AppContext, page: Page) -> None:
             with gr.Row():
                 frames = gr.Number(60, label="Frames from A to B", precision=0, min_width=100)
                 fps = gr.Number(25, label="Frames per second", precision=0, min_width=100)
-            size = gr.Dropdown(SIZES, value=256, label="Pixels")
+            with gr.Row():
+                hold = gr.Number(
+                    DEFAULT_HOLD, label="Hold at ends (s)", minimum=0, maximum=MAX_HOLD,
+                    step=0.1, min_width=100,
+                )  # fmt: skip
+                size = gr.Dropdown(SIZES, value=256, label="Pixels", min_width=100)
             resize = gr.Radio(list(RESIZE_METHODS), value="lanczos", label="Enlarge with")
             is_ping_pong = gr.Checkbox(True, label="There and back")
             with gr.Row():
@@ -106,7 +111,7 @@ def build_tab(context: AppContext, page: Page) -> None:
         queue=False,
         **PRIVATE,
     )
-    options = [frames, fps, size, resize, is_ping_pong]
+    options = [frames, fps, size, resize, is_ping_pong, hold]
     connect_export(
         context, [*path, *options], ExportWidgets(start, cancel, progress, result, download)
     )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from gradio_client import Client  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from explorer.images import make_grid
 from explorer.latents import interpolate_lerp, sample_latents
@@ -76,10 +76,12 @@ def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
     path = client.predict("one", 1, 2, 5, 20, 48, "nearest", True, api_name="/export_gif")
     with Image.open(path) as image:
         assert (image.size, getattr(image, "n_frames", 1)) == ((48, 48), 8)
-        assert image.info["duration"] == 50
         assert image.info["loop"] == 0
+        delays = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert delays == [300, 50, 50, 50, 300, 50, 50, 50]  # both ends are held
     recipe = read_recipe(Path(path))
     assert (recipe.seeds, recipe.num_frames, recipe.is_ping_pong) == ((1, 2), 5, True)
+    assert recipe.hold == 0.3
 
 
 def test_scores_stream_with_all_that_is_needed_to_judge_them(client: Client) -> None:

@@ -149,9 +149,9 @@ def test_a_sweep_hides_what_belongs_to_b(
 def test_every_stop_of_a_gif_has_a_frame_and_files_tell_sweeps_apart(context: AppContext) -> None:
     rows = ((0.0, 10.0), (1.0, 10.0), (0.0, 10.0), (1.0, 10.0))
     sweep = build_recipe(context, "faces", (5,) * 4, "slerp", 1.0, rows)
-    assert set_export(sweep, 60, 25, 0, "lanczos", True).num_frames == 61  # 3 legs of 20
-    assert set_export(sweep, 2, 25, 0, "lanczos", True).num_frames == 4
-    assert set_export(sweep, 600, 25, 0, "lanczos", True).num_frames == 598
+    assert set_export(sweep, 60, 25, 0, "lanczos", True, 0).num_frames == 61  # 3 legs of 20
+    assert set_export(sweep, 2, 25, 0, "lanczos", True, 0).num_frames == 4
+    assert set_export(sweep, 600, 25, 0, "lanczos", True, 0).num_frames == 598
     assert name_morph(sweep) == "faces-5-sweep"
     assert name_morph(build_recipe(context, "faces", (5, 7), "slerp", 1.0)) == "faces-5-to-7"
 
