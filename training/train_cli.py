@@ -264,8 +264,13 @@ def _add_option(group: "argparse._ArgumentGroup", item: "dataclasses.Field[Any]"
     facts = item.metadata
     flag, text = get_flag(item), facts["help"]
     if facts["kind"] is bool:
+        # With its opposite, for what a preset has turned on.
         group.add_argument(
-            flag, dest=item.name, action="store_true", default=argparse.SUPPRESS, help=text
+            flag,
+            dest=item.name,
+            action=argparse.BooleanOptionalAction,
+            default=argparse.SUPPRESS,
+            help=text,
         )
         return
     if facts["kind"] in (int, float):

@@ -188,3 +188,16 @@ def test_signals_save_the_state_and_print_the_command_that_resumes(
     load_generator(Path("checkpoints/my-run.safetensors"))
     assert main([*resume.split()[3:], "--steps", str(step + 2)]) == 0
     assert f"Done: {step + 2} steps" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("is_off", [False, True])
+def test_what_a_preset_turns_on_can_be_turned_off(workplace, pictures, capsys, is_off):
+    folder = shutil.copytree(pictures, workplace / "labelled")
+    names = sorted(path.name for path in folder.iterdir())
+    rows = [f"{name},{'left' if index % 2 else 'right'}" for index, name in enumerate(names)]
+    (folder / "labels.csv").write_text("\n".join(["file,half", *rows]), encoding="utf-8")
+    options = ["--preset", "quick", "--dry-run", *(["--no-projection"] if is_off else [])]
+    assert main(build_command(folder, *options, model="label_gan")) == 0
+    plan = capsys.readouterr().out
+    assert "predictor's images real" in plan
+    assert ("projection of the labels" in plan) != is_off
