@@ -21,6 +21,10 @@ def parse_values(text: str, layout: LabelLayout) -> dict[str, float]:
     for name, equals, _ in pairs:
         if not equals:
             raise ConfigError(f"Labels have {name.strip()!r}: write NAME=VALUE, such as age=30.")
+    names = [name.strip() for name, _, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"Labels have {name} twice: give one value for it.")
     return layout.parse({name.strip(): value.strip() for name, _, value in pairs})
 
 

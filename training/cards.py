@@ -124,7 +124,9 @@ def _describe(label: LabelSummary) -> str:
             f"an independent reader reads {label.reader}, of real images {label.reader_on_real}"
         )
     if label.predictor:
-        parts.append(f"the model's own predictor {label.predictor}")
+        parts.append(
+            f"the model's own predictor {label.predictor}, so hidden information {label.hidden}"
+        )
     if label.diversity:
         parts.append(
             f"within a value samples differ {label.diversity} times as much as real images"

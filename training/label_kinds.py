@@ -277,8 +277,8 @@ class NumberLabel:
         return value
 
     def format(self, value: float) -> str:
-        """Write the number, to four digits."""
-        return f"{value:.4g}"
+        """Write the number, to four digits or to the unit."""
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
     def describe(self) -> str:
         """Write the range."""

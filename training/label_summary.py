@@ -11,7 +11,8 @@ from training.metrics.label_agreement import format_agreement
 class LabelSummary:
     """Hold one label in words: its values, who reads it how well, "" where nobody measured it.
 
-    ``diversity`` is how far images of one value lie apart, as a share of real ones.
+    ``hidden`` is how much better the predictor reads than the independent reader, ``diversity`` how
+    far images of one value lie apart, as a share of real ones.
     """
 
     name: str
@@ -19,6 +20,7 @@ class LabelSummary:
     reader: str = ""
     reader_on_real: str = ""
     predictor: str = ""
+    hidden: str = ""
     diversity: str = ""
 
 
@@ -47,6 +49,9 @@ def _format(found: dict[str, Any] | None) -> dict[str, str]:
         }
         if found["predictor"] is not None:
             texts["predictor"] = format_agreement(found["predictor"])
+            gap = float(found["predictor"]["value"]) - float(found["fidelity"]["value"])
+            is_number = found["fidelity"].get("error") is not None
+            texts["hidden"] = f"{gap:z.2f}" if is_number else f"{100 * gap:z.1f} points"
         if found.get("diversity") is not None:
             texts["diversity"] = f"{float(found['diversity']['mean']):.2f}"
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):

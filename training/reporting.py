@@ -133,6 +133,9 @@ class Reporter(SilentReporter):
                 if one[reader] is not None:
                     name = f"labels/{one['label']}/{reader}"
                     self._tensorboard.add_scalar(name, one[reader]["value"], row["step"])
+            if one["hidden_information"] is not None:
+                name = f"labels/{one['label']}/hidden_information"
+                self._tensorboard.add_scalar(name, one["hidden_information"], row["step"])
         self._score_text = (
             f"{row['score_name']} {row['score']:.1f} (floor {row['noise_floor']:.1f}, "
             f"N {row['num_samples']})"

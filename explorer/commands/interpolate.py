@@ -65,7 +65,8 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--sweep",
         default="",
         metavar="NAME",
-        help="hold the first seed and go through all values of a label instead",
+        help="hold the first seed and go through all values of a label, of a number through "
+        "the middle nine tenths of the data",
     )
     parser.add_argument(
         "--output", type=Path, default=Path("morph.gif"), help="file to write (%(default)s)"

@@ -75,7 +75,7 @@ def test_a_training_that_diverged_is_named():
     lines = [make_line(row, 0), make_line(row, 1, score=None, labels=None, error="diverged")]
     text = format_results(ROWS, lines)
     assert "| 2, 1 diverged | 50.0 |" in text
-    assert "2 runs of 1 of 11 settings, on a CPU." in text
+    assert f"2 runs of 1 of {len(ROWS)} settings, on a CPU." in text
     assert "99.2 % of 6,000 real images" in text
 
 

@@ -81,6 +81,7 @@ def test_replay_writes_the_same_file(
         (("sample", "conv", "--truncation", "2"), "Truncation 2.0 is out of range"),
         (("sample", "conv", "--labels", "hair=1"), "without labels"),
         (("sample", "conv", "--labels", "hair"), "write NAME=VALUE"),
+        (("sample", "conv", "--labels", "a=1,b=2, a=1"), "have a twice: give one value"),
         (("sample", "conv", "--columns", "0"), "0 columns"),
         (("sample", "conv", "--size", "5"), "16 to 1024"),
         (("sample", "conv", "--output", "grid.jpg"), "ends in .png"),

@@ -174,7 +174,7 @@ def test_labels_are_summarized_by_the_row_of_the_best_score():
     best = {**SCORE, "labels": [hair, age]}
     header = CheckpointHeader(config, DATASET, TRAINING, [worse, best])
     assert summarize_labels(header) == [
-        LabelSummary("hair", "short, long", "45.6 %", "97.2 %", "99.7 %", "0.99"),
+        LabelSummary("hair", "short, long", "45.6 %", "97.2 %", "99.7 %", "54.1 points", "0.99"),
         LabelSummary(
             "age",
             "a number from 0 to 90",
@@ -184,8 +184,8 @@ def test_labels_are_summarized_by_the_row_of_the_best_score():
     ]
     assert dict(describe_labels(header)) == {
         "label hair": "short, long; an independent reader reads 45.6 %, of real images 97.2 %; the"
-        " model's own predictor 99.7 %; within a value samples differ 0.99 times as much as real"
-        " images",
+        " model's own predictor 99.7 %, so hidden information 54.1 points; within a value samples"
+        " differ 0.99 times as much as real images",
         "label age": "a number from 0 to 90; an independent reader reads rank correlation 0.83,"
         " mean error 8.61, of real images rank correlation 0.81, mean error 8.3",
     }

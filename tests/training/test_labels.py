@@ -91,6 +91,14 @@ def test_texts_are_read_and_written():
 
 
 @pytest.mark.parametrize(
+    ("value", "text"),
+    [(42.5, "42.5"), (0.123456, "0.1235"), (999.96, "1000"), (1234.56, "1235"), (123449, "123449")],
+)
+def test_numbers_are_written_to_four_digits_or_to_the_unit(value, text):
+    assert LAYOUT.find("age").format(value) == text
+
+
+@pytest.mark.parametrize(
     ("texts", "reason"),
     [
         ({"beard": "1"}, "no label 'beard': the model's labels are hair, age"),

@@ -51,6 +51,7 @@ def read_label_rows(dataset: ImageDataset, choice: str = "") -> LabelRows:
         index = known[name]
         column, found = dataset.label_columns[index], dataset.labels[:, index]
         _check_known(dataset, column, found)
+        _check_spelling(dataset, column)
         label, values = _READERS[kind or _find_kind(column)](dataset, column, found)
         labels.append(label)
         columns.append(values)
@@ -77,6 +78,21 @@ def _check_known(dataset: ImageDataset, column: LabelColumn, found: NDArray[np.i
         f"{count:,} of {len(dataset):,} images of {dataset.name} have no value for {column.name}: "
         "give them one, take them out, or choose other labels with --labels."
     )
+
+
+def _check_spelling(dataset: ImageDataset, column: LabelColumn) -> None:
+    """Refuse what nobody could ask for: NAME=VALUE,NAME=VALUE is how labels are written."""
+    if any(mark in column.name for mark in ",="):
+        raise DatasetError(
+            f"{dataset.name} has a label called {column.name!r}: take commas and equals signs out "
+            "of its name."
+        )
+    for value in column.values:
+        if "," in value:
+            raise DatasetError(
+                f"The label {column.name} of {dataset.name} has the value {value!r}: take the comma"
+                " out, since commas separate labels."
+            )
 
 
 def _find_kind(column: LabelColumn) -> str:

@@ -72,10 +72,10 @@ def _compare(
         share = float(np.trace(confusion) / len(asked))
         return LabelAgreement(label.name, share, len(asked), confusion=confusion)
     error = float(np.abs(asked - read).mean())
-    return LabelAgreement(label.name, _correlate_ranks(asked, read), len(asked), error=error)
+    return LabelAgreement(label.name, correlate_ranks(asked, read), len(asked), error=error)
 
 
-def _correlate_ranks(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+def correlate_ranks(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """Return Spearman's rank correlation; 0 where one of them does not vary: it tells nothing."""
     from scipy.stats import spearmanr  # here, since importing it takes a second
 

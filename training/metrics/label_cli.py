@@ -31,7 +31,8 @@ from training.metrics.label_fidelity import (
     check_reader,
     measure_fidelity,
 )
-from training.metrics.label_reader import NUM_IMAGES_SEEN, train_reader
+from training.metrics.label_reader import NUM_IMAGES_SEEN, check_images, train_reader
+from training.metrics.label_sweep import NUM_STOPS, LabelSweep, measure_sweep
 from training.metrics.reader_files import (
     READER_FOLDER,
     choose_reader_path,
@@ -119,6 +120,12 @@ def add_fidelity_parser(subparsers: Subparsers) -> None:
         help="the data set that the models learned: measure, too, how far images of one label "
         "value differ, and how far real ones do",
     )
+    parser.add_argument(
+        "--sweep",
+        metavar="LABEL",
+        help="go through all values of a label instead, while noise and other labels of each seed "
+        f"stay: of a number {NUM_STOPS} values, so that there are --num-samples/{NUM_STOPS} seeds",
+    )
     parser.add_argument("--json", action="store_true", help="print a JSON list, not a table")
     add_device_argument(parser)
     add_dataset_arguments(parser)
@@ -130,6 +137,8 @@ def run_fidelity(args: argparse.Namespace) -> int:
     device = select_device(args.device)
     check_seed(args.seed)
     check_seed(args.seed + args.num_samples - 1)
+    if args.sweep and args.data:
+        raise MetricError("Diversity is not measured along a --sweep: leave --data out.")
     dataset = load_dataset(args.data, get_dataset_options(args)) if args.data else None
     jobs = []
     for path in args.checkpoints:  # all that can be missing is found before the first minute
@@ -138,8 +147,19 @@ def run_fidelity(args: argparse.Namespace) -> int:
             raise MetricError(f"{path.name} was trained without labels: there is none to read.")
         reader = load_reader(args.reader or locate_reader(path, header, args.cache_dir), device)
         check_reader(reader, header.model.labels)
+        check_images(reader, header.model.img_channels, header.model.img_resolution)
+        if args.sweep:
+            header.model.labels.find(args.sweep)
         real = find_real(path, header, dataset, device, args.cache_dir) if dataset else None
         jobs.append((path, generator, header.model.labels, reader, real))
+    if args.sweep:
+        sweeps = {}
+        for path, generator, layout, reader, _ in tqdm(jobs, unit="model", disable=len(jobs) == 1):
+            num_stops = len(layout.find(args.sweep).list_stops(NUM_STOPS))
+            seeds = range(args.seed, args.seed + max(1, args.num_samples // num_stops))
+            sweeps[path.stem] = measure_sweep(generator, args.sweep, reader, seeds)
+        print(format_sweeps_as_json(sweeps) if args.json else format_sweeps(sweeps))
+        return 0
     found: Fidelities = {}
     for path, generator, layout, reader, real in tqdm(jobs, unit="model", disable=len(jobs) == 1):
         source = make_labelled_images(generator, device, args.seed)
@@ -192,6 +212,33 @@ def locate_reader(
             f"{folders[0]}: name its file with --reader, or train one with {command}."
         )
     return found
+
+
+def format_sweeps(found: dict[str, LabelSweep]) -> str:
+    """Write a table per model: what was asked for, and what was read."""
+    parts = []
+    for name, sweep in found.items():
+        facts = sweep.describe()
+        if "shares" in facts:
+            rows = [(sweep.label.name, "read right")]
+            cells = [f"{100 * share:.1f} %" for share in facts["shares"]]
+            text = f"{name}: {100 * float(sweep.shares.mean()):.1f} % read right"
+        else:
+            rows = [(sweep.label.name, "read on average")]
+            cells = [f"{value:.3g}" for value in facts["read"]]
+            correlation = facts["correlation"]
+            text = (
+                f"{name}: rank correlation along a seed {correlation['mean']:.2f} on average, "
+                f"{correlation['lowest']:.2f} at least"
+            )
+        rows += zip(facts["asked"], cells, strict=True)
+        parts.append(f"{text}, of {facts['num_seeds']:,} seeds\n{format_table(rows)}")
+    return "\n\n".join(parts)
+
+
+def format_sweeps_as_json(found: dict[str, LabelSweep]) -> str:
+    """Write a JSON list with one object per model."""
+    return json.dumps([{"model": name, **one.describe()} for name, one in found.items()], indent=2)
 
 
 def format_fidelities(found: Fidelities) -> str:

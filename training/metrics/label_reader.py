@@ -19,6 +19,7 @@ from tqdm import tqdm
 from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
 from training.devices import has_fast_bfloat16
+from training.errors import MetricError
 from training.images import to_float
 from training.labels import LabelLayout
 from training.metrics.degrade import degrade_images
@@ -39,6 +40,7 @@ class ReaderNetwork(nn.Module):
 
     def __init__(self, channels: int, resolution: int, vector_size: int) -> None:
         super().__init__()
+        self.channels, self.resolution = channels, resolution
         layers: list[nn.Module] = [
             nn.Conv2d(channels, WIDTHS[0], 3, 1, 1, bias=False),
             nn.BatchNorm2d(WIDTHS[0]),
@@ -72,7 +74,7 @@ class LabelReader:
 
     layout: LabelLayout
     dataset: dict[str, Any]
-    network: nn.Module
+    network: ReaderNetwork
     agreements: tuple[LabelAgreement, ...]
     num_held_out: int
 
@@ -84,6 +86,18 @@ class LabelReader:
         ]
         found: NDArray[np.float32] = torch.cat(rows).cpu().numpy()
         return found
+
+
+def check_images(reader: LabelReader, channels: int, resolution: int) -> None:
+    """Raise MetricError unless a reader learned images of this size and number of channels."""
+    own = (reader.network.channels, reader.network.resolution)
+    if own != (channels, resolution):
+        texts = [f"{side} x {side} pixels in {count} channel{'s' if count > 1 else ''}"
+                 for count, side in (own, (channels, resolution))]  # fmt: skip
+        raise MetricError(
+            f"The reader reads images of {texts[0]}, and the model makes {texts[1]}: give a reader "
+            "of the images that the model learned."
+        )
 
 
 def train_reader(

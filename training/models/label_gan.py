@@ -31,8 +31,9 @@ class LabelGenerator(Generator):
     """Turn a template image of the labels and a latent into an image.
 
     The template mixes images, one per class and several over a number's range, which are fitted to
-    the data before training and stay: with one label they are the classes' mean images. A smooth
-    deformation moves it, noise comes beside it, and five residual blocks make the rest.
+    the data before training (to 20,000 images at most) and stay: with one label they are the
+    classes' mean images. A smooth deformation moves it, noise comes beside it, and five residual
+    blocks make the rest.
     """
 
     def __init__(self, config: ModelConfig) -> None:

@@ -50,14 +50,12 @@ LX.contactSheet = (element, context) => {
   // Short enough for the smallest frame; the loupe has all of it.
   function drawVerdict(frame) {
     if (!frame.readings) return null;
-    const told = frame.readings.filter((item) => item.is_right !== null);
-    const wrong = told.filter((item) => !item.is_right).length;
-    if (!told.length) return el("span", { class: "lx-verdict-mark", text: frame.readings[0].read });
-    if (told.length === 1) {
-      return el("span", { class: wrong ? "lx-verdict-mark is-wrong" : "lx-verdict-mark",
-        text: wrong ? `✗ ${told[0].read}` : "✓" });
-    }
-    return el("span", { class: wrong ? "lx-verdict-mark is-wrong" : "lx-verdict-mark", text: wrong ? `✗ ${wrong}` : "✓" });
+    const classes = frame.readings.filter((item) => item.is_right !== null);
+    const numbers = frame.readings.filter((item) => item.is_right === null).map((item) => item.read);
+    const wrong = classes.filter((item) => !item.is_right).map((item) => LX.spellLabel(item.read));
+    const mark = !classes.length ? [] : !wrong.length ? ["✓"] : ["✗", classes.length === 1 ? wrong[0] : wrong.length];
+    return el("span", { class: wrong.length ? "lx-verdict-mark is-wrong" : "lx-verdict-mark",
+      text: [...mark, ...numbers].join(" "), title: wrong.join(", ") || null });
   }
 
   function drawFrame(data, frame, index, size, columns) {

@@ -34,7 +34,7 @@ LX.labelPanel = (element, context) => {
   }
 
   function drawSlider(data, label, chosen) {
-    const write = (value) => Number(Number(value).toPrecision(4)).toString();
+    const write = (value) => (Math.abs(value) < 1000 ? Number(Number(value).toPrecision(4)) : Math.round(value)).toString();
     const readout = el("output", { text: chosen === undefined ? data.unset : write(chosen) });
     const range = el("input", { type: "range", min: label.low, max: label.high, step: label.step,
       value: chosen ?? label.middle, "aria-label": LX.spellLabel(label.name),

@@ -67,13 +67,14 @@ LX.modelCards = (element, context) => {
     if (!labels.length) return null;
     const columns = [["Label", ""], ["Values", ""], ["Read by a stranger", "By a network that learned from real images only"],
       ["Of real images", "What the same network reads right of real images that it did not learn from"],
-      ["Read by its predictor", "By the network that taught it; more than a stranger reads is hidden from all others"],
+      ["Read by its predictor", "By the network that taught it"],
+      ["Hidden", "What its predictor reads and a stranger does not: information that is hidden from the eye"],
       ["Diversity", "How far images of one value lie apart, as a share of real ones"]];
     return el("div", { class: "lx-scroll" }, el("table", { class: "lx-table lx-card-labels" },
       el("thead", {}, el("tr", {}, columns.map(([text, title]) => el("th", { scope: "col", text, title: title || null })))),
       el("tbody", {}, labels.map((label) => el("tr", {}, el("th", { scope: "row", text: LX.spellLabel(label.name) }),
         el("td", { class: "lx-values" }, drawValues(label.values)),
-        [label.reader, label.reader_on_real, label.predictor, label.diversity].map((text) => el("td", { text: text || "–" })))))));
+        [label.reader, label.reader_on_real, label.predictor, label.hidden, label.diversity].map((text) => el("td", { text: text || "–" })))))));
   }
 
   function unfold(summary, draw) {

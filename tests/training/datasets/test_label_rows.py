@@ -75,6 +75,19 @@ def test_what_cannot_be_learned_is_refused(choice, reason):
         read_label_rows(make_dataset(), choice)
 
 
+@pytest.mark.parametrize(
+    ("column", "reason"),
+    [
+        (LabelColumn("hair, colour", ("a", "b")), "a label called 'hair, colour': take commas"),
+        (LabelColumn("a=b", ("a", "b")), "a label called 'a=b'"),
+        (LabelColumn("who", ("Smith, J", "b")), "has the value 'Smith, J': take the comma out"),
+    ],
+)
+def test_what_nobody_could_ask_for_is_refused(column, reason):
+    with pytest.raises(DatasetError, match=reason):
+        read_label_rows(make_dataset(LABELS[:, :1], (column,)))
+
+
 def test_images_without_a_value_are_counted():
     column = LabelColumn("gender", ("0", "1", "unknown"))
     dataset = make_dataset(np.array([[0], [2], [1], [2]]), (column,))

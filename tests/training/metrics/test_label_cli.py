@@ -15,6 +15,7 @@ from training.datasets import DatasetOptions, load_dataset
 from training.datasets.label_rows import read_label_rows
 from training.metrics.extractors import DEFAULT_EXTRACTOR, load_extractor
 from training.metrics.label_diversity import measure_diversity
+from training.metrics.label_sweep import measure_sweep
 from training.metrics.reader_files import load_reader
 from training.metrics.sampling import make_labelled_images
 from training.models import ModelConfig, build_generator
@@ -189,3 +190,34 @@ def test_images_without_labels_have_no_reader(run, photos, capsys):
     (photos / "labels.csv").unlink()
     assert train_reader(run) == 2
     assert "has no labels" in capsys.readouterr().err
+
+
+def test_a_sweep_reads_one_label_while_the_noise_stays(run, workplace, capsys):
+    train_reader(run, "--images-seen", "2000")
+    path = save_model(workplace)
+    capsys.readouterr()
+    command = ("fidelity", str(path), "--sweep", "side", "--num-samples", "20", "--seed", "7")
+    assert run(*command, "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    generator, _ = load_generator(path)
+    expected = measure_sweep(generator, "side", load_reader(workplace / READER), range(7, 17))
+    assert found == {"model": "model", **expected.describe()}
+    assert found["num_seeds"] == 10
+    assert run(*command) == 0
+    table = capsys.readouterr().out
+    assert f"model: {50 * sum(found['shares']):.1f} % read right, of 10 seeds" in table
+    assert f"left   {100 * found['shares'][0]:.1f} %" in table
+    assert run("fidelity", str(path), "--sweep", "age") == 2
+    assert "no label 'age'" in capsys.readouterr().err
+    assert run(*command, "--data", "folder:Photos") == 2
+    assert "leave --data out" in capsys.readouterr().err
+
+
+def test_a_reader_of_other_images_is_refused(run, photos, workplace, capsys):
+    path = save_model(workplace)
+    other = ("--resolution", "16", "--images-seen", "500", "--output", "small.safetensors")
+    assert run("reader", "--data", "folder:Photos", *other) == 0
+    capsys.readouterr()
+    assert run("fidelity", str(path), "--reader", "small.safetensors") == 2
+    error = capsys.readouterr().err
+    assert "reads images of 16 x 16 pixels in 3 channels, and the model makes 32 x 32" in error

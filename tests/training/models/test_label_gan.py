@@ -7,6 +7,7 @@ import torch
 
 from training.errors import ConfigError
 from training.labels import ClassLabel, LabelLayout, NumberLabel
+from training.metrics.label_reader import ReaderNetwork
 from training.models import ModelConfig, build_discriminator, build_generator
 from training.models.summary import count_parameters, summarize_model
 
@@ -54,6 +55,34 @@ def test_critics_have_the_parameters_of_their_layers(layout, layer):
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_projection_has_a_vector_of_features_per_entry_of_the_labels(layout):
+    plain, projecting = (
+        count_parameters(build_discriminator(make_config(layout, has_projection=has)))
+        for has in (False, True)
+    )
+    assert projecting - plain == 32 * LAYOUTS[layout].vector_size
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_parts_have_the_shapes_that_they_say(layout):
+    config, size = make_config(layout), LAYOUTS[layout].vector_size
+    generator, critic = build_generator(config), build_discriminator(config)
+    images, told = torch.zeros(2, 3, 32, 32), torch.zeros(2, Z_DIM + size)
+    with torch.no_grad():
+        assert generator.deformation(images, told).shape == images.shape
+        assert generator.mix_templates(torch.zeros(2, size)).shape == images.shape
+        assert generator.blocks[0](torch.zeros(2, WIDTH, 32, 32)).shape == (2, WIDTH, 32, 32)
+        assert generator(torch.zeros(2, Z_DIM), LAYOUTS[layout].draw([0, 1])).shape == images.shape
+        assert critic.extract_features(images).shape == (2, 32, 2, 2)
+        assert critic.predictor(torch.zeros(2, 8, 8, 8)).shape == (2, size)
+        assert ReaderNetwork(3, 32, size)(images).shape == (2, size)
+    # Convolutions to 32, 64, 128 and 128 maps, each with scale and shift; a layer of 4x4 maps.
+    widths = [3, 32, 64, 128, 128]
+    reader = sum(count_convolution(a, b, 3, has_bias=False) + 2 * b for a, b in pairwise(widths))
+    assert count_parameters(ReaderNetwork(3, 32, size)) == reader + (128 * 16 + 1) * size
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_images_depend_on_labels_and_vectors_have_their_size(layout):
     config = make_config(layout)
     generator, critic = build_generator(config).eval(), build_discriminator(config)
@@ -90,6 +119,18 @@ def test_what_the_predictor_learns_does_not_move_the_critic_unless_asked():
 def test_gradients_reach_images_through_predictor_and_critic(layer):
     _, _, images = run_reading(is_moved=False, has_gradient=True, layer=layer)
     assert (images.abs().sum(dim=(1, 2, 3)) > 0).all()
+
+
+@pytest.mark.parametrize("layer", [0, 2, 4])
+def test_what_the_predictor_reads_reaches_the_generator_alone_if_it_alone_learns(layer):
+    config = make_config(predictor_layer=layer)
+    generator, critic = build_generator(config), build_discriminator(config).requires_grad_(False)
+    torch.nn.init.normal_(generator.templates)
+    rows = config.labels.draw(range(4))
+    vectors = critic.read(generator(torch.randn(4, Z_DIM), rows))
+    config.labels.compute_loss(vectors, rows).backward()
+    assert all(weights.grad.abs().sum() > 0 for weights in generator.parameters())
+    assert all(weights.grad is None for weights in critic.parameters())
 
 
 def test_the_projection_adds_the_product_of_mean_features_and_the_labels_vector():
