@@ -149,19 +149,23 @@ def start_trainer(args: argparse.Namespace, place: Place) -> Trainer:
                 f"--{flag} is missing: a new run needs --model, --data and --name "
                 "(or go on with an old one by --resume runs/NAME)."
             )
-    get_model_spec(args.model)
-    chosen = _collect_options(args)
-    goals = [goal for goal in GOALS if goal in chosen]
-    preset = get_preset(args.preset, args.model) if args.preset else {}
-    if goals:
-        preset = {key: value for key, value in preset.items() if key not in GOALS}
-    config = TrainConfig(args.model, args.data, args.name, **{**preset, **chosen}).resolve()
+    config = build_config(args)
     folder = RunFolder((args.runs or DEFAULT_RUNS) / config.name)
     checkpoint_path = (args.checkpoints or DEFAULT_CHECKPOINTS) / f"{config.name}.safetensors"
     check_is_new(folder, checkpoint_path)
     command = "python -m training " + shlex.join(sys.argv[1:])
     options = get_dataset_options(args)
     return _build_trainer(config, options, folder, checkpoint_path, command, place)
+
+
+def build_config(args: argparse.Namespace) -> TrainConfig:
+    """Build the options of a new run: the model's own, then the preset's, then those given."""
+    get_model_spec(args.model)
+    chosen = _collect_options(args)
+    preset = get_preset(args.preset, args.model) if args.preset else {}
+    if any(goal in chosen for goal in GOALS):
+        preset = {key: value for key, value in preset.items() if key not in GOALS}
+    return TrainConfig(args.model, args.data, args.name, **{**preset, **chosen}).resolve()
 
 
 def check_is_new(folder: RunFolder, checkpoint_path: Path) -> None:
