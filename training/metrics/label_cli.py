@@ -157,15 +157,25 @@ def run_fidelity(args: argparse.Namespace) -> int:
         for path, generator, layout, reader, _ in tqdm(jobs, unit="model", disable=len(jobs) == 1):
             num_stops = len(layout.find(args.sweep).list_stops(NUM_STOPS))
             seeds = range(args.seed, args.seed + max(1, args.num_samples // num_stops))
-            sweeps[path.stem] = measure_sweep(generator, args.sweep, reader, seeds)
+            sweeps[name_model(path, args.checkpoints)] = measure_sweep(
+                generator, args.sweep, reader, seeds
+            )
         print(format_sweeps_as_json(sweeps) if args.json else format_sweeps(sweeps))
         return 0
     found: Fidelities = {}
     for path, generator, layout, reader, real in tqdm(jobs, unit="model", disable=len(jobs) == 1):
         source = make_labelled_images(generator, device, args.seed)
-        found[path.stem] = measure_fidelity(source, layout, reader, args.num_samples, real=real)
+        found[name_model(path, args.checkpoints)] = measure_fidelity(
+            source, layout, reader, args.num_samples, real=real
+        )
     print(format_json(found) if args.json else format_fidelities(found))
     return 0
+
+
+def name_model(path: Path, paths: list[Path]) -> str:
+    """Return a checkpoint's name; its path where another one of those given has the same name."""
+    names = [other.stem for other in paths]
+    return path.stem if names.count(path.stem) == 1 else str(path)
 
 
 def find_real(

@@ -213,6 +213,20 @@ def test_a_sweep_reads_one_label_while_the_noise_stays(run, workplace, capsys):
     assert "leave --data out" in capsys.readouterr().err
 
 
+def test_models_of_the_same_name_are_told_apart(run, workplace, capsys):
+    train_reader(run, "--images-seen", "500")
+    path = save_model(workplace)
+    other = workplace / "checkpoints" / "old" / path.name
+    other.parent.mkdir()
+    other.write_bytes(path.read_bytes())
+    capsys.readouterr()
+    for options in ((), ("--sweep", "side")):
+        assert run("fidelity", str(path), str(other), "--num-samples", "8", "--json", *options) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert [one.pop("model") for one in found] == [str(path), str(other)]
+        assert found[0] == found[1]
+
+
 def test_a_reader_of_other_images_is_refused(run, photos, workplace, capsys):
     path = save_model(workplace)
     other = ("--resolution", "16", "--images-seen", "500", "--output", "small.safetensors")
