@@ -76,7 +76,8 @@ class ImageBatches:
         is_flipped = torch.from_numpy(shuffler.random(len(self._dataset)) < 0.5)
         order = order[: num_batches * self._batch_size].reshape(num_batches, self._batch_size)
         rows = torch.from_numpy(order)  # (batches, N)
-        self._rows, self._is_flipped = rows.to(self._where), is_flipped[rows].to(self._where)
+        # A resident data set is read without a wait for the device.
+        self._rows, self._is_flipped = send(rows, self._where), send(is_flipped[rows], self._where)
 
     def draw(self) -> RealBatch:
         """Return the next real images of this process and their labels, on the device."""

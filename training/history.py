@@ -31,11 +31,7 @@ class HistoryWriter:
 
         A full disk raises ProjectError and leaves no part of the row.
         """
-        clean = {
-            key: None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in row.items()
-        }
-        line = json.dumps(clean).encode() + b"\n"
+        line = json.dumps(_replace_nonfinite(row)).encode() + b"\n"
         end = self._file.seek(0, os.SEEK_END)
         with explain_write_errors(self._path):
             try:
@@ -95,6 +91,15 @@ def select_scores(rows: list[Row]) -> list[Row]:
 def is_loss_row(row: Row) -> bool:
     """Tell whether a row holds the mean losses of the steps up to its own."""
     return "images_per_second" in row
+
+
+def _replace_nonfinite(value: Any) -> Any:
+    """Return plain JSON values in which numbers that are not finite, however deep, are None."""
+    if isinstance(value, Mapping):
+        return {key: _replace_nonfinite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_replace_nonfinite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _parse(path: Path) -> tuple[list[Row], list[int]]:

@@ -53,6 +53,8 @@ class LossWindow:
         return {"stats": stats, "seconds": self._seconds, "means": dict(self.means)}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
-        """Restore what ``state_dict`` returned."""
-        self._stats = list(state["stats"].to(device))
-        self._seconds, self.means = state["seconds"], dict(state["means"])
+        """Restore what ``state_dict`` returned; an older version's open window is left out."""
+        self.clear()
+        self.means = dict(state["means"])
+        if state["stats"].shape[1] == len(STAT_NAMES):
+            self._stats, self._seconds = list(state["stats"].to(device)), state["seconds"]

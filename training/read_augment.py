@@ -65,6 +65,17 @@ def make_cosine_basis(device: torch.device) -> Tensor:
     return basis * (2 / BLOCK_SIDE) ** 0.5
 
 
+def in_full_precision(augment: Augmentation) -> Augmentation:
+    """Return an augmentation without autocast: in bfloat16 places are off by parts of a pixel."""
+
+    def apply(images: Tensor, rng: torch.Generator) -> Tensor:
+        with torch.autocast(images.device.type, enabled=False):
+            return augment(images, rng)
+
+    return apply
+
+
+@in_full_precision
 def augment_crop(images: Tensor, rng: torch.Generator) -> Tensor:
     """Zoom into each image, by up to a fifth and anywhere within it."""
     shares = torch.rand((len(images), 3), generator=rng, device=images.device)
@@ -72,12 +83,14 @@ def augment_crop(images: Tensor, rng: torch.Generator) -> Tensor:
     return crop(images, scales, (2 * shares[:, 1:] - 1) * (1 - scales)[:, None])
 
 
+@in_full_precision
 def augment_blur(images: Tensor, rng: torch.Generator) -> Tensor:
     """Blur each image at random."""
     shares = torch.rand(len(images), generator=rng, device=images.device)
     return blur(images, MAX_BLUR * images.shape[-1] / BLUR_RESOLUTION * shares)
 
 
+@in_full_precision
 def augment_blocks(images: Tensor, rng: torch.Generator) -> Tensor:
     """Add noise as coarse rounding in JPEG leaves it: more of it in high frequencies."""
     frequencies = torch.arange(BLOCK_SIDE, device=images.device) / (BLOCK_SIDE - 1)

@@ -198,7 +198,7 @@ class Trainer:
         if due.losses:
             self._report_losses(reporter)
             self._state.window.clear()
-        if due.save:  # before a score is recorded whose state could not be saved
+        if due.save:  # before anything of this step is written
             check_state(self.engine.state_dict(), self.progress.step)
         if due.snapshot:
             self._keeper.save_snapshot(self.progress)
@@ -274,9 +274,13 @@ class Trainer:
         reporter.report_losses(row, self.progress.get_fraction(self.config))
 
     def _finish_score(self, stop: StopSignal, reporter: SilentReporter) -> None:
-        """Score the averaged generator; write the checkpoint if it is the best so far."""
+        """Score the averaged generator; write the checkpoint if it is the best so far.
+
+        Raises DivergenceError before anything is written if the state could not be saved.
+        """
         if not self.config.score_every:
             return
+        check_state(self.engine.state_dict(), self.progress.step)
         reporter.report_activity(f"scoring {self.config.score_samples} images")
         measured = self._scorer.score(
             self.engine.generator_ema, lambda: stop.is_set, self.engine.discriminator

@@ -210,14 +210,15 @@ def test_scores_go_on_after_a_rewind(build_trainer, tiny_extractor):
     assert [row["step"] for row in rows if "event" in row] == [4]
 
 
-def test_no_score_is_kept_of_a_step_whose_state_is_not_finite(build_trainer, tiny_extractor):
+@pytest.mark.parametrize("last", [8, 6])  # a score that is due, and the one at the end
+def test_no_score_is_kept_of_a_step_whose_state_is_not_finite(build_trainer, tiny_extractor, last):
     options = {"score_every": 4, "score_samples": 16, "extractor": "tiny"}
-    trainer = build_trainer(steps=8, **options)
+    trainer = build_trainer(steps=last, **options)
     run = trainer.engine.run
 
     def run_poisoned(step, draw):
         stats = run(step, draw)
-        if step == 8:  # overflown squares of gradients: losses and weights look well
+        if step == last:  # overflown squares of gradients: losses and weights look well
             moments = trainer.engine.optimizer_d.optimizer.state_dict()["state"][0]
             set_first(moments["exp_avg_sq"], math.inf)
         return stats

@@ -30,6 +30,12 @@ def test_rows_come_back_and_numbers_that_are_not_finite_become_null(path):
     assert select_scores(rows) == [rows[1]]
 
 
+def test_numbers_deep_in_a_row_become_null_too(path):
+    write_rows(path, {"step": 1, "interval": (1.0, float("inf")), "labels": [{"a": float("nan")}]})
+    assert "NaN" not in path.read_text(encoding="utf-8")
+    assert read_history(path) == [{"step": 1, "interval": [1.0, None], "labels": [{"a": None}]}]
+
+
 def test_writing_appends(path):
     for step in (1, 2):
         write_rows(path, {"step": step})

@@ -80,3 +80,13 @@ def test_policies_are_looked_up_in_one_order():
     assert parse_read_policy("") == ()
     with pytest.raises(ConfigError, match="names 'zoom': choose any of color,crop,blur,jpeg"):
         parse_read_policy("crop,zoom")
+
+
+@pytest.mark.parametrize("name", ["crop", "blur", "jpeg"])
+def test_autocast_changes_nothing(name):
+    images = make_images() * 2 - 1
+    apply = READ_AUGMENTATIONS[name]
+    expected = apply(images, torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        found = apply(images, torch.Generator().manual_seed(0))
+    assert torch.equal(found, expected)
