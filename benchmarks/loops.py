@@ -7,7 +7,8 @@ pictures. Logs, scores and saves are left out; the engine's averaged generator i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
@@ -60,14 +61,30 @@ class PlainTurns:
 
     def run_turn(self, num_steps: int) -> float:
         """Run so many generator steps and return their seconds, the workers' start left out."""
-        batches = self._loop.open_batches()
-        next(batches)
-        wait_for(self._device)
-        start = time.perf_counter()
-        for _ in range(num_steps):
-            self._loop.run_step(batches)
-        wait_for(self._device)
-        return time.perf_counter() - start
+        with untuned():
+            batches = self._loop.open_batches()
+            next(batches)
+            wait_for(self._device)
+            start = time.perf_counter()
+            for _ in range(num_steps):
+                self._loop.run_step(batches)
+            wait_for(self._device)
+            return time.perf_counter() - start
+
+
+@contextmanager
+def untuned() -> Iterator[None]:
+    """Take back, while a block runs, what `tune_device` sets for a GPU: it is the engine's own."""
+    import torch
+
+    precision, is_searching = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.backends.cudnn.benchmark = is_searching
 
 
 class EngineTurns:

@@ -54,6 +54,7 @@ class TrainingKeeper:
             "config": self._config.to_dict(),
             "dataset_fingerprint": self._dataset.fingerprint,
             "label_fingerprints": self._dataset.fingerprint_labels(),
+            "precision": self._facts["precision"],
         }
         self._folder.states.save(step, {**values, **origin})
         # Of a run that was scored before, the best one stays.

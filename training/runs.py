@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from training.checkpoint import SUFFIX
 from training.config import GOALS, TrainConfig
 from training.datasets import DatasetOptions, ImageDataset
 from training.errors import CheckpointError, ConfigError
@@ -24,7 +25,7 @@ CHANGEABLE = (*GOALS, "score_every", "device", "on_nan")
 # Where the images are may change too: they are known by their fingerprint.
 MOVABLE = ("data", "data_root", "cache_dir")
 # A step of more than seven digits makes the name longer.
-GRID_NAME = re.compile(r"step-(\d{7,12})\.png")
+STEP_NAME = re.compile(r"step-(\d{7,12})(\.\w+)")
 
 
 class RunFolder:
@@ -81,12 +82,11 @@ class RunFolder:
 
     def list_grids(self) -> dict[int, Path]:
         """List the grids of samples there are, by growing step."""
-        found = {}
-        for path in self.samples.glob("step-*.png") if self.samples.is_dir() else ():
-            match = GRID_NAME.fullmatch(path.name)
-            if match:
-                found[int(match[1])] = path
-        return dict(sorted(found.items()))
+        return _list_steps(self.samples, ".png")
+
+    def list_snapshots(self) -> dict[int, Path]:
+        """List the averaged generators kept on the way, by growing step."""
+        return _list_steps(self.snapshots, SUFFIX)
 
     def check_config(self, config: TrainConfig, saved: Mapping[str, Any]) -> None:
         """Raise CheckpointError if options differ from those of a saved state.
@@ -138,11 +138,21 @@ class RunFolder:
             self.save_options(changed, dataset, checkpoints, command)
 
     def truncate(self, step: int, has_open_losses: bool = False) -> None:
-        """Drop metrics and grids of steps after ``step``: they are of work that was not saved."""
+        """Drop what is of steps after ``step``, metrics, grids and snapshots: it was not saved."""
         truncate_history(self.metrics_path, step, has_open_losses)
-        for grid_step, path in self.list_grids().items():
-            if grid_step > step:
-                path.unlink()
+        for files in (self.list_grids(), self.list_snapshots()):
+            for found, path in files.items():
+                if found > step:
+                    path.unlink()
+
+
+def _list_steps(folder: Path, suffix: str) -> dict[int, Path]:
+    found = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        match = STEP_NAME.fullmatch(path.name)
+        if match and match[2] == suffix:
+            found[int(match[1])] = path
+    return dict(sorted(found.items()))
 
 
 def _pack_dataset_options(options: DatasetOptions) -> dict[str, Any]:

@@ -88,8 +88,8 @@ class Trainer:
             estimate_footprint(self.engine).compute_bytes(self.part_size),
         )
         self._state = TrainingState(self.engine, self.batches)
-        precision = "bf16" if self.has_autocast else "fp32"
-        facts = {"device": self.device_name, "precision": precision, "command": command}
+        self.precision = "bf16" if self.has_autocast else "fp32"
+        facts = {"device": self.device_name, "precision": self.precision, "command": command}
         build_keeper = TrainingKeeper if processes.is_main else WatchingKeeper
         self._keeper = build_keeper(
             self.config, self.engine, dataset, folder, checkpoint_path, facts
@@ -126,6 +126,14 @@ class Trainer:
                 f"The saved state in {self.folder.path} does not fit the networks that "
                 f"{self.folder.options_path.name} describes: put its options back as they were."
             ) from error
+        before = state.get("precision", self.precision)
+        if before != self.precision and self._processes.is_main:
+            print(
+                f"warning: {self.folder.path} was trained in {before} so far, and goes on in "
+                f"{self.precision}, which is what --precision auto means on {self.device_name}: "
+                "its numbers will not be those of a training without a break.",
+                file=sys.stderr,
+            )
 
     def train(self) -> StopSignal:
         """Train to the goal, or until a signal; returns the signal's holder.

@@ -187,6 +187,32 @@ def test_options_that_conflict_with_the_state_are_named(build_trainer):
     build_trainer(steps=4, on_nan="rewind", device="cpu").resume()  # these may change
 
 
+def test_another_precision_than_before_is_announced(build_trainer, capsys):
+    trainer = build_trainer(steps=2)
+    trainer.train()
+    build_trainer(steps=4).resume()
+    assert "warning" not in capsys.readouterr().err
+    store = trainer.folder.states
+    other = {"bf16": "fp32", "fp32": "bf16"}[trainer.precision]
+    store.save(2, {**store.load(), "precision": other})
+    build_trainer(steps=4).resume()
+    warning = capsys.readouterr().err
+    assert f"was trained in {other} so far, and goes on in {trainer.precision}" in warning
+
+
+def test_what_was_not_saved_is_dropped(tmp_path):
+    folder = RunFolder(tmp_path)
+    for place, suffix in ((folder.samples, ".png"), (folder.snapshots, ".safetensors")):
+        place.mkdir()
+        for step in (0, 16, 23, 12_345_678):
+            (place / f"step-{step:07d}{suffix}").touch()
+        (place / f"step-0000099{suffix}.txt").touch()  # somebody's own
+    assert list(folder.list_snapshots()) == [0, 16, 23, 12_345_678]
+    folder.truncate(16)
+    assert list(folder.list_grids()) == list(folder.list_snapshots()) == [0, 16]
+    assert len(list(folder.snapshots.iterdir())) == 3
+
+
 def test_scores_may_begin_at_a_resume_and_change_nothing_that_is_learned(
     build_trainer, tiny_extractor
 ):
