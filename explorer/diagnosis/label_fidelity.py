@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from explorer.diagnosis.types import LabelFidelity
+from explorer.diagnosis.types import LabelEvidence
 from explorer.label_reading import read_rows
 from explorer.sampler import Sampler
 from training.labels import LabelLayout
@@ -23,7 +23,7 @@ MAX_SAMPLES = 1024
 
 def stream_fidelity(
     sampler: Sampler, model: str, reader: "LabelReader", base_seed: int, num_samples: int
-) -> Iterator[tuple[LabelFidelity, ...]]:
+) -> Iterator[tuple[LabelEvidence, ...]]:
     """Yield what is known after each 64 samples, whose labels are drawn by seed; 1,024 at most."""
     layout = sampler.get_header(model).model.labels
     real = {one.name: one for one in reader.agreements}
@@ -50,9 +50,9 @@ def explain_labels(sampler: Sampler | None, model: str, reader: "LabelReader | N
     return "Labels are read as samples come in."
 
 
-def describe(layout: LabelLayout, found: LabelAgreement, real: LabelAgreement) -> LabelFidelity:
+def describe(layout: LabelLayout, found: LabelAgreement, real: LabelAgreement) -> LabelEvidence:
     """Build the record of one label."""
-    return LabelFidelity(
+    return LabelEvidence(
         name=found.name,
         values=tuple(getattr(layout.find(found.name), "values", ())),
         num_samples=found.num_images,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from explorer.diagnosis.types import Copying, Diagnosis, Duplicates, LabelFidelity, Sensitivity
+from explorer.diagnosis.types import Copying, Diagnosis, Duplicates, LabelEvidence, Sensitivity
 from explorer.diagnosis.verdict import format_count
 from training.tables import format_table
 
@@ -75,7 +75,7 @@ def _describe_sensitivity(found: Sensitivity) -> dict[str, str]:
     }
 
 
-def _describe_fidelity(found: LabelFidelity) -> str:
+def _describe_fidelity(found: LabelEvidence) -> str:
     if found.error is None:
         return f"{found.value:.1%} (real {found.real_value:.1%})"
     return (

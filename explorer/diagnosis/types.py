@@ -209,7 +209,7 @@ class FeatureMap(Record):
 
 
 @dataclass(frozen=True, eq=False)
-class LabelFidelity(Record):
+class LabelEvidence(Record):
     """Hold, for one label, how well samples show what was asked for, read by a stranger.
 
     `value` is the share of samples whose class is read right, or the rank correlation (Spearman) of
@@ -276,7 +276,7 @@ class Diagnosis(Record):
     mode_note: str | None = None
     copying: Copying | None = None
     map: FeatureMap | None = None
-    labels: tuple[LabelFidelity, ...] = ()
+    labels: tuple[LabelEvidence, ...] = ()
     label_note: str | None = None
 
 
