@@ -59,7 +59,7 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "predictor_weight": 0.0, "has_projection": True}),
     ("real-projection", "taught by real images instead, and projection", {
         "predictor_data": "real", "has_projection": True}),
-    ("default", "as before, the predictor's loss weighing three times as much", {
+    ("heavier", "as before, the predictor's loss weighing three times as much", {
         "predictor_data": "real", "has_projection": True, "predictor_weight": 3.0}),
 )  # fmt: skip
 

@@ -34,7 +34,6 @@ PRESETS: dict[str, dict[str, Any]] = {
 _SHARED_MEANING: dict[str, Any] = {
     "predictor_data": "real",
     "has_projection": True,
-    "predictor_weight": 3.0,
 }
 # What a model has of its own in a preset. Wachsmann's critic has no normalisation.
 _MODEL_PRESETS: dict[str, dict[str, dict[str, Any]]] = {

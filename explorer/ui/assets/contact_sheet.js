@@ -50,8 +50,9 @@ LX.contactSheet = (element, context) => {
   // Short enough for the smallest frame; the loupe has all of it.
   function drawVerdict(frame) {
     if (!frame.readings) return null;
+    const round = (text) => (Math.abs(text) >= 10 ? Math.round(text) : Number(Number(text).toPrecision(2)));
     const classes = frame.readings.filter((item) => item.is_right !== null);
-    const numbers = frame.readings.filter((item) => item.is_right === null).map((item) => item.read);
+    const numbers = frame.readings.filter((item) => item.is_right === null).map((item) => round(item.read));
     const wrong = classes.filter((item) => !item.is_right).map((item) => LX.spellLabel(item.read));
     const mark = !classes.length ? [] : !wrong.length ? ["✓"] : ["✗", classes.length === 1 ? wrong[0] : wrong.length];
     return el("span", { class: wrong.length ? "lx-verdict-mark is-wrong" : "lx-verdict-mark",
