@@ -2,12 +2,16 @@
 
 import gradio as gr
 
-TEMPLATE = """
+# A first result within minutes, on any machine and without a download.
+START_COMMAND = (
+    "python -m training train --model wgan_gp --data avatars --preset quick --name my-first"
+)
+TEMPLATE = f"""
 <section class="lx-empty" aria-label="No model yet">
   <h2>No model to look into yet</h2>
   <p class="lx-where"></p>
   <p>Train one (avatars are drawn on the spot, nothing is downloaded):</p>
-  <code>python -m training train --model dcgan --data avatars --name my-first</code>
+  <code>{START_COMMAND}</code>
   <p>Or put a checkpoint, a file such as name.safetensors, into that folder.
   Then choose Rescan on the Models tab.</p>
 </section>

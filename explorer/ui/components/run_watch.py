@@ -15,6 +15,7 @@ from explorer.metrics_log import FIDELITY_PREFIX, NumberTable
 from explorer.numbers import format_count, format_score, format_seconds
 from explorer.run_goal import Goal
 from explorer.runs import RunHistory, RunSummary
+from explorer.ui.components.empty_notice import START_COMMAND
 from training.models import MODELS
 
 # More digits than a chart can show would only be more bytes.
@@ -22,7 +23,6 @@ SIGNIFICANT_DIGITS = 5
 MAX_SCORES = 400
 # Columns of a row that say when it was written, not how the training goes.
 PLACES = ("step", "images_seen", "seconds")
-START_COMMAND = "python -m training train --model dcgan --data avatars --name my-first"
 
 
 @dataclass(frozen=True)
