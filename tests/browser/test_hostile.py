@@ -98,8 +98,9 @@ def test_an_empty_folder_says_how_to_begin_and_rescan_fills_the_page(
         later = open_page(app.url)  # begins with what is there by then
         later.wait_for_selector(".lx-sample .lx-frame img")
         assert later.get_by_label("Model", exact=True).input_value() == "first"
-        assert not notice.is_visible()
-        page.close()
+        assert not later.get_by_role("region", name="No model yet").is_visible()
+        for opened in (page, later):  # before their server goes
+            opened.close()
 
 
 def test_a_preview_that_failed_can_be_asked_for_again(tmp_path: Path, open_page: OpenPage) -> None:
