@@ -186,6 +186,7 @@ class Trainer:
         # Not cleared: in a resume these steps belong to the mean of the row that is due next.
         self._report_losses(reporter)
         if not self._processes.agree(stop.is_set) and not self.is_done:
+            check_state(self.engine.state_dict(), self.progress.step)
             self._finish_score(stop, reporter)
         self.progress.seconds = seconds_before + time.monotonic() - started
         self._save_state(reporter)
@@ -284,11 +285,10 @@ class Trainer:
     def _finish_score(self, stop: StopSignal, reporter: SilentReporter) -> None:
         """Score the averaged generator; write the checkpoint if it is the best so far.
 
-        Raises DivergenceError before anything is written if the state could not be saved.
+        The state of this step has been checked: a diverged one must not become the best.
         """
         if not self.config.score_every:
             return
-        check_state(self.engine.state_dict(), self.progress.step)
         reporter.report_activity(f"scoring {self.config.score_samples} images")
         measured = self._scorer.score(
             self.engine.generator_ema, lambda: stop.is_set, self.engine.discriminator
