@@ -6,6 +6,7 @@ pictures. Logs, scores and saves are left out; the engine's averaged generator i
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from training.datasets import ImageDataset
 
 PLAIN, FLOAT32, BFLOAT16 = "plain loop", "float32", "bfloat16"
+RECORDED = f"{BFLOAT16} with --cuda-graph"
 NUM_BATCHES = 8
 
 
@@ -90,13 +92,20 @@ def untuned() -> Iterator[None]:
 class EngineTurns:
     """Time the training engine."""
 
-    def __init__(self, setting: Setting, device: torch.device, has_autocast: bool) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        device: torch.device,
+        has_autocast: bool,
+        is_recorded: bool = False,
+    ) -> None:
         from training.batches import ImageBatches
         from training.devices import tune_device
         from training.step import AdversarialStep
 
         tune_device(device)
-        config, resolution = setting.build_config(), setting.resolution
+        config = dataclasses.replace(setting.build_config(), cuda_graph=is_recorded)
+        resolution = setting.resolution
         model = config.build_model_config(3, resolution)
         self.engine = AdversarialStep(config, model, device, has_autocast)
         dataset = build_random_dataset(setting)
@@ -122,6 +131,7 @@ LOOPS: dict[str, Callable[[Setting, torch.device], Loop]] = {
     PLAIN: PlainTurns,
     FLOAT32: partial(EngineTurns, has_autocast=False),
     BFLOAT16: partial(EngineTurns, has_autocast=True),
+    RECORDED: partial(EngineTurns, has_autocast=True, is_recorded=True),
 }
 
 
@@ -130,6 +140,14 @@ def list_precisions(device: torch.device) -> tuple[str, ...]:
     from training.devices import has_fast_bfloat16
 
     return (FLOAT32, BFLOAT16) if has_fast_bfloat16(device) else (FLOAT32,)
+
+
+def list_engines(device: torch.device) -> tuple[str, ...]:
+    """List the ways of the engine that are compared with the plain loop on a device."""
+    precisions = list_precisions(device)
+    return (
+        (*precisions, RECORDED) if device.type == "cuda" and BFLOAT16 in precisions else precisions
+    )
 
 
 def build_random_dataset(setting: Setting) -> ImageDataset:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from training.scoring import TrainingScorer
 
 MODELS = ("dcgan", "wgan_gp")
+# A score takes as long whatever made the images; steps do not.
+SCORED_MODELS = (*MODELS, "sgan")
 OTHER = "other"
 PARTS = ("data", "generator", "discriminator", "optimizer", "ema", OTHER)
 REFERENCE = "avatars-toon-head-64-efficientnet-lite0.safetensors"
@@ -97,6 +99,9 @@ def run_parts(context: Context, device: torch.device, batch_size: int) -> Iterat
             yield Measurement(f"{model}, {precision}: {part}'s share of a step", "%", values)
         critic_steps = setting.images_per_step / batch_size
         critic_seconds[model] = tuple(turn["discriminator"] / critic_steps for turn in turns)
+    for model, seconds in critic_seconds.items():
+        values = tuple(1000 * value for value in seconds)
+        yield Measurement(f"{model}, {precision}: a discriminator step", "ms", values)
     pairs = zip(critic_seconds["wgan_gp"], critic_seconds["dcgan"], strict=True)
     ratios = tuple(with_penalty / without for with_penalty, without in pairs)
     yield Measurement(f"wgan_gp, {precision}: a critic step, in those of dcgan", "x", ratios)
@@ -144,7 +149,7 @@ def run_scoring(context: Context, device: torch.device) -> Iterator[Measurement]
     )
     yield Measurement(f"a score of {num_samples:,} images of dcgan", "s", seconds)
     goal = None if context.is_quick else Goal(MAX_SCORE_SHARE)
-    for model in MODELS:
+    for model in SCORED_MODELS:
         step = time_default_step(context, Setting(model, setting.batch_size), device, precision)
         shares = tuple(100 * value / (value + SCORE_EVERY * step) for value in seconds)
         what = f"{model}, {precision}: scores' share, every {SCORE_EVERY} steps of {{}}"

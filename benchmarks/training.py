@@ -2,10 +2,11 @@
 
 `python benchmarks/training.py --device cuda` runs this benchmark alone, and ends with one line
 `MODEL ratio N.N` each: how many times as fast as the plain loop (plain_loop.py) the engine is, in
-the precision that a training takes by itself. Both train the same networks, width 64 (the
-thesis's), on batches of 128 images of 64 px, in turns on the same machine. bfloat16 is measured
-where the device has it in hardware. What the parts of a step cost: step_parts.py; how near a step
-comes to what the machine can do at best: convolutions.py; memory: peak_memory.py.
+the precision that a training takes by itself. On CUDA there are such lines with `--cuda-graph`
+before. All train the same networks, width 64 (the thesis's), on batches of 128 images of 64 px, in
+turns on the same machine. bfloat16 is measured where the device has it in hardware. What the parts
+of a step cost: step_parts.py; how near a step comes to what the machine can do at best:
+convolutions.py; memory: peak_memory.py.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if __package__ in (None, ""):
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from benchmarks.convolutions import run_convolutions
-from benchmarks.loops import LOOPS, PLAIN, Setting, list_precisions
+from benchmarks.loops import LOOPS, PLAIN, RECORDED, Setting, list_engines, list_precisions
 from benchmarks.measurement import Context, Goal, Measurement
 from benchmarks.peak_memory import measure_peak
 from benchmarks.step_parts import run_parts, run_scoring
@@ -51,6 +52,7 @@ GOALS = {
     ("cpu", "float32"): 1.3,
     ("cpu", "bfloat16"): 2.2,
     ("cuda", "bfloat16"): 5.0,
+    ("cuda", RECORDED): 5.0,
 }
 
 
@@ -79,7 +81,7 @@ def measure_rates(
     context: Context, setting: Setting, device: torch.device
 ) -> dict[str, Measurement]:
     """Measure the images per second of the plain loop and of each precision, in turns."""
-    names = (PLAIN, *list_precisions(device))
+    names = (PLAIN, *list_engines(device))
     loops = {name: LOOPS[name](setting, device) for name in names}
     length = MODELS[setting.model]
     num_steps = context.choose_runs(length.cuda if device.type == "cuda" else length.cpu, 1)
@@ -101,23 +103,23 @@ def compare_rates(
     context: Context, model: str, rates: dict[str, Measurement], device: torch.device
 ) -> Iterator[Measurement]:
     """Divide the engine's rates by the plain loop's of the same round."""
-    for precision in list_precisions(device):
-        pairs = zip(rates[precision].values, rates[PLAIN].values, strict=True)
+    for engine in list_engines(device):
+        pairs = zip(rates[engine].values, rates[PLAIN].values, strict=True)
         ratios = tuple(ours / plain for ours, plain in pairs)
-        bound = GOALS.get((device.type, precision))
+        bound = GOALS.get((device.type, engine))
         goal = None if bound is None or context.is_quick else Goal(bound, is_upper=False)
-        yield Measurement(describe_ratio(model, precision), "x", ratios, goal)
+        yield Measurement(describe_ratio(model, engine), "x", ratios, goal)
 
 
-def describe_ratio(model: str, precision: str) -> str:
+def describe_ratio(model: str, engine: str) -> str:
     """Name the quantity that `format_ratios` looks for."""
-    return f"{model}, {precision}: times as fast as the {PLAIN}"
+    return f"{model}, {engine}: times as fast as the {PLAIN}"
 
 
-def format_ratios(measurements: Iterable[Measurement], precision: str) -> list[str]:
-    """Format the ratios in one precision as lines `MODEL ratio N.N`."""
+def format_ratios(measurements: Iterable[Measurement], engine: str) -> list[str]:
+    """Format the ratios of one way of the engine as lines `MODEL ratio N.N`."""
     found = {measurement.what: measurement.median for measurement in measurements}
-    names = {model: describe_ratio(model, precision) for model in MODELS}
+    names = {model: describe_ratio(model, engine) for model in MODELS}
     return [f"{model} ratio {found[what]:.1f}" for model, what in names.items() if what in found]
 
 
@@ -125,7 +127,7 @@ def measure_peaks(
     context: Context, setting: Setting, device: torch.device
 ) -> Iterator[Measurement]:
     """Measure the peak memory of each loop, in a fresh process each."""
-    for name in (PLAIN, *list_precisions(device)):
+    for name in (PLAIN, *list_engines(device)):
         peak = measure_peak(context.root, name, setting, device)
         what = f"{setting.model}, batch {setting.batch_size}, {name}: peak memory"
         yield Measurement(what, "MB", (peak,))
@@ -148,6 +150,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProjectError as error:
         print(error, file=sys.stderr)
         return 2
+    if recorded := format_ratios(measurements, RECORDED):
+        print("\n".join(["With --cuda-graph:", *recorded, "As a training computes by itself:"]))
     print("\n".join(format_ratios(measurements, precision)))
     return 0
 

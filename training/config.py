@@ -71,6 +71,11 @@ class TrainConfig(TechniqueOptions):
         kind=str,
         choices=PRECISIONS,
     )
+    cuda_graph: bool = option(
+        False,
+        "on one GPU, record what a step computes once, and replay it as a whole from then on",
+        kind=bool,
+    )
     device: str = option("auto", "where to compute: auto, cuda, cuda:NUMBER, mps or cpu", kind=str)
     score_every: int = option(
         500, "steps between scores; 0: never", kind=int, low=0, high=100_000_000

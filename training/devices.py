@@ -74,19 +74,23 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
 def send(tensor: Tensor, device: torch.device) -> Tensor:
     """Copy a tensor of the CPU to a device; a GPU goes on meanwhile.
 
-    Only from pinned memory does a copy to a GPU leave both it and the processor free.
+    Only from pinned memory does a copy to a GPU leave both it and the processor free. Elsewhere it
+    is waited for, since what it reads may be gone too soon.
     """
-    pinned = tensor.pin_memory() if device.type == "cuda" else tensor
-    return pinned.to(device, non_blocking=True)
+    if device.type != "cuda":
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
 
 
 def tune_device(device: torch.device) -> None:
-    """Let a CUDA device use TF32 and search for its fastest convolutions; changes PyTorch's state.
+    """Make a CUDA device the current one, use TF32, and search for the fastest convolutions.
 
-    TF32 keeps 10 bits of a factor's mantissa (bfloat16: 7). The search pays where shapes stay the
-    same, as in training.
+    This changes PyTorch's state. TF32 keeps 10 bits of a factor's mantissa (bfloat16: 7). The
+    search pays where shapes stay the same, as in training.
     """
     if device.type == "cuda":
+        if device.index is not None:  # streams and graphs are of the current device
+            torch.cuda.set_device(device)
         torch.set_float32_matmul_precision("high")
         torch.backends.cudnn.benchmark = True
 

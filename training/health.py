@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from training.errors import DivergenceError
-from training.step import STAT_NAMES, AdversarialStep
+from training.step import AdversarialStep
+from training.updates import STAT_NAMES
 
 LOSS_NETWORKS = {"loss_d": "discriminator", "loss_g": "generator"}
 # The parts of a saved state by the network they belong to.

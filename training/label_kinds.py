@@ -110,7 +110,9 @@ class ClassLabel:
 
     def encode(self, values: Tensor) -> Tensor:
         """Map indices (N,) to ones and zeros (N, classes)."""
-        return functional.one_hot(values.long(), self.size).to(values.dtype)
+        # functional.one_hot looks at the values, for which it waits for some devices.
+        classes = torch.arange(self.size, device=values.device)
+        return (values.long()[:, None] == classes).to(values.dtype)
 
     def decode(self, entries: Tensor) -> Tensor:
         """Return the index of the largest logit, (N,)."""

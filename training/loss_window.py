@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.step import STAT_NAMES
+from training.updates import STAT_NAMES
 
 
 class LossWindow:

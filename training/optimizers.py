@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn, profiler
@@ -14,27 +14,47 @@ if TYPE_CHECKING:
 
 BASE_RATE = "initial_lr"  # torch's own name for it
 
+# What a parameter group says of how its device computes, not of what.
+DEVICE_KEYS = ("capturable", "foreach", "fused")
+
+# A number on the device is read anew by every replay of a recorded step.
+Rate: TypeAlias = float | Tensor
+
 
 @dataclass(frozen=True)
 class OptimizerSpec:
     """Register an optimiser: its builder of (parameters, learning rate, betas), default betas."""
 
-    build: Callable[[Iterable[Tensor], float, tuple[float, float]], torch.optim.Optimizer]
+    build: Callable[[Iterable[Tensor], Rate, tuple[float, float]], torch.optim.Optimizer]
     betas: tuple[float, float]
 
 
 def build_adam(
-    parameters: Iterable[Tensor], learning_rate: float, betas: tuple[float, float]
+    parameters: Iterable[Tensor], rate: Rate, betas: tuple[float, float]
 ) -> torch.optim.Optimizer:
     """Build Adam (Kingma and Ba 2015)."""
-    return torch.optim.Adam(parameters, lr=learning_rate, betas=betas, fused=True)
+    return torch.optim.Adam(
+        parameters, lr=rate, betas=betas, fused=True, capturable=is_capturable(rate)
+    )
 
 
 def build_rmsprop(
-    parameters: Iterable[Tensor], learning_rate: float, betas: tuple[float, float]
+    parameters: Iterable[Tensor], rate: Rate, betas: tuple[float, float]
 ) -> torch.optim.Optimizer:
     """Build RMSprop (Tieleman and Hinton 2012), without momentum; its decay is the second beta."""
-    return torch.optim.RMSprop(parameters, lr=learning_rate, alpha=betas[1], foreach=True)
+    return torch.optim.RMSprop(
+        parameters, lr=rate, alpha=betas[1], foreach=True, capturable=is_capturable(rate)
+    )
+
+
+def build_rate(rate: float, config: "TrainConfig", device: torch.device) -> Rate:
+    """Put a learning rate on the device if steps are to be recorded; else it stays a number."""
+    return torch.tensor(rate, device=device) if config.cuda_graph else rate
+
+
+def is_capturable(rate: Rate) -> bool:
+    """Tell whether steps may be recorded in a CUDA graph: PyTorch has to be told before."""
+    return isinstance(rate, Tensor) and rate.is_cuda
 
 
 OPTIMIZERS: dict[str, OptimizerSpec] = {
@@ -47,7 +67,7 @@ class NetworkOptimizer:
     """Move one network by the gradients of a loss, and by what its options add to it.
 
     The base learning rate of each parameter group is its "initial_lr"; the rate in use follows from
-    it and from ``set_progress``.
+    it and from ``set_progress``. A state holds rates as plain numbers, whatever they are here.
     """
 
     def __init__(
@@ -60,22 +80,26 @@ class NetworkOptimizer:
         self._parameters = list(network.parameters())
         spec = OPTIMIZERS[str(config.optimizer)]
         betas = (float(config.beta1 or 0.0), float(config.beta2 or 0.0))
-        self.optimizer = spec.build(self._parameters, float(learning_rate or 0.0), betas)
+        rate = float(learning_rate or 0.0)
+        self.optimizer = spec.build(
+            self._parameters, build_rate(rate, config, self._parameters[0].device), betas
+        )
         self._lr_decay, self._weight_clip = config.lr_decay, weight_clip
         weight = config.historical_averaging
         self._history = HistoricalAverage(self._parameters, weight) if weight else None
-        self._keep_base_rates()
+        for group in self.optimizer.param_groups:
+            group[BASE_RATE] = rate
 
     def set_progress(self, fraction: float) -> None:
         """Set the learning rate for a fraction of the training that is done, 0 to 1."""
         factor = compute_rate_factor(fraction, self._lr_decay)
         for group in self.optimizer.param_groups:
-            group["lr"] = factor * group[BASE_RATE]
+            set_rate(group, factor * group[BASE_RATE])
 
     def scale_base_rate(self, factor: float) -> float:
         """Multiply the base learning rate, which a state keeps; returns the new one."""
         for group in self.optimizer.param_groups:
-            group["lr"] *= factor
+            set_rate(group, factor * float(group["lr"]))
             group[BASE_RATE] *= factor
         return float(self.optimizer.param_groups[0][BASE_RATE])
 
@@ -97,20 +121,35 @@ class NetworkOptimizer:
     def state_dict(self) -> dict[str, Any]:
         """Return the optimiser's state, and beside it the weights' mean where there is one."""
         state = self.optimizer.state_dict()
+        state["param_groups"] = [
+            {**group, "lr": float(group["lr"])} for group in state["param_groups"]
+        ]
         if self._history is not None:
             state["history"] = self._history.state_dict()
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore what ``state_dict`` returned."""
-        self.optimizer.load_state_dict(state)
-        self._keep_base_rates()
+        """Restore what ``state_dict`` returned, on whatever device that was."""
+        before = self.optimizer.param_groups
+        own = [{key: group[key] for key in DEVICE_KEYS if key in group} for group in before]
+        rates = [group["lr"] for group in before]
+        merged = [{**saved, **kept} for saved, kept in zip(state["param_groups"], own, strict=True)]
+        self.optimizer.load_state_dict({**state, "param_groups": merged})
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            saved = float(group["lr"])
+            group.setdefault(BASE_RATE, saved)
+            group["lr"] = rate
+            set_rate(group, saved)
         if self._history is not None:
             self._history.load_state_dict(state["history"])
 
-    def _keep_base_rates(self) -> None:
-        for group in self.optimizer.param_groups:
-            group.setdefault(BASE_RATE, group["lr"])
+
+def set_rate(group: dict[str, Any], value: float) -> None:
+    """Set the learning rate of a parameter group, in place where it is a number on the device."""
+    if isinstance(group["lr"], Tensor):
+        group["lr"].fill_(value)
+    else:
+        group["lr"] = value
 
 
 def compute_rate_factor(fraction: float, decay: float) -> float:

@@ -21,7 +21,7 @@ from training.states import StateStore
 RUN_FORMAT_VERSION = 1
 # What a resume may change: how far to go, when to score, where to compute, and what to do when that
 # fails. None of it changes what is learned (but where --lr-decay ends it, a later goal does).
-CHANGEABLE = (*GOALS, "score_every", "device", "on_nan")
+CHANGEABLE = (*GOALS, "score_every", "device", "cuda_graph", "on_nan")
 # Where the images are may change too: they are known by their fingerprint.
 MOVABLE = ("data", "data_root", "cache_dir")
 # A step of more than seven digits makes the name longer.

@@ -1,63 +1,26 @@
 """One step of adversarial training: several discriminator updates, then one of the generator."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn, profiler
+from torch import Tensor, profiler
 
 from training.batches import RealBatch
 from training.config import TrainConfig
 from training.devices import send
-from training.diff_augment import parse_policy, perturb
 from training.ema import build_ema, update_ema, warm_up_decay
-from training.label_task import build_label_task
-from training.losses import (
-    build_objective,
-    compute_accuracy,
-    compute_feature_distance,
-    compute_gradient_penalty,
-)
-from training.models import ModelConfig, build_discriminator, build_generator
-from training.optimizers import NetworkOptimizer
+from training.models import ModelConfig
 from training.processes import ALONE, Processes
-
-# Accuracy is null for losses without a boundary; what was skipped is a share of critic steps.
-# The predictor's losses, on what it learns from and on generated images, are null without labels.
-STAT_NAMES = (
-    *("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped"),
-    *("loss_predictor", "loss_labels"),
-)
-
-Network = TypeVar("Network", bound=nn.Module)
-Stats = dict[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Hold what one discriminator update draws: latents (N, z_dim), real images, epsilon (N,).
-
-    ``epsilon`` is the share of the real image at the points of the gradient penalty. Generated
-    images are to have the ``labels`` (N, L) of the real ones; L is 0 without labels.
-    """
-
-    latents: Tensor
-    real_images: Tensor
-    labels: Tensor
-    epsilon: Tensor
-
-    def split(self, num_parts: int) -> list["Batch"]:
-        """Split into equal parts."""
-        columns = (self.latents, self.real_images, self.labels, self.epsilon)
-        parts = zip(*(column.chunk(num_parts) for column in columns), strict=True)
-        return [Batch(*part) for part in parts]
+from training.step_graph import build_updates
+from training.updates import Batch, NetworkUpdates
 
 
 class AdversarialStep:
-    """Own both networks, their optimisers and the averaged generator, and move them a step."""
+    """Draw what a step needs, move both networks by it, and average the generator.
+
+    With ``config.cuda_graph`` what is computed of the drawn batches is recorded once and replayed.
+    """
 
     def __init__(
         self,
@@ -68,28 +31,15 @@ class AdversarialStep:
         processes: Processes = ALONE,
     ) -> None:
         self.config, self.model, self.device = config, model, device
-        self._processes = processes
-        self._objective = build_objective(str(config.loss), config.label_smoothing)
-        self._augmentations = parse_policy(config.diff_augment)
         self.has_autocast = has_autocast
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(config.seed)
-            generator, discriminator = build_generator(model), build_discriminator(model)
-        self.generator = processes.synchronize_norms(_place(generator, device))
-        self.discriminator = processes.synchronize_norms(_place(discriminator, device))
+        self._processes = processes
+        self.updates = NetworkUpdates(config, model, device, has_autocast, processes)
+        self._computed = build_updates(self.updates, config.cuda_graph, device, processes.num)
+        self.generator, self.discriminator = self.updates.generator, self.updates.discriminator
+        self.optimizer_g, self.optimizer_d = self.updates.optimizer_g, self.updates.optimizer_d
         self.generator_ema = build_ema(self.generator)
-        # For each network's own update, in which several processes average its gradients.
-        self._shared_generator = processes.wrap(self.generator)
-        self._shared_discriminator = processes.wrap(self.discriminator)
         # One CPU generator draws latents and epsilons: its state makes a resume exact.
         self.rng = torch.Generator().manual_seed(config.seed)
-        # What is drawn on the device comes from one that is seeded anew at each step.
-        self._device_rng = torch.Generator(device)
-        self._label_task = build_label_task(config, model.labels, self._device_rng)
-        self.optimizer_g = NetworkOptimizer(self.generator, config, config.learning_rate_g)
-        self.optimizer_d = NetworkOptimizer(
-            self.discriminator, config, config.learning_rate_d, float(config.weight_clip or 0.0)
-        )
 
     def set_progress(self, fraction: float) -> None:
         """Set the learning rates for a fraction of the training that is done, 0 to 1."""
@@ -98,28 +48,12 @@ class AdversarialStep:
 
     def run(self, step: int, draw_real: Callable[[], RealBatch]) -> Tensor:
         """Run generator step number ``step`` (from 1); returns STAT_NAMES as one tensor (9,)."""
-        num_turns = int(self.config.critic_steps or 1)
-        # Each process draws its own noise; the step makes it the same again after a resume.
-        self._device_rng.manual_seed(mix_seed(self.config.seed, self._processes.rank, step))
-        rows: list[Stats] = []
-        num_skipped = 0
-        for turn in range(1, num_turns + 1):
-            batch = self._draw_batch(draw_real)
-            # The last fake batch serves the generator's own update too: one forward pass less.
-            # Of several parts none is kept, since keeping them all would take the memory of one.
-            is_kept = turn == num_turns and self.config.grad_accum == 1
-            with profiler.record_function("discriminator"):
-                stats, fake_images, is_skipped = self._update_discriminator(batch, is_kept)
-            num_skipped += is_skipped
-            rows.append(stats)
-        stats = average_stats(rows)
-        with profiler.record_function("generator"):
-            stats.update(self._update_generator(batch, fake_images if is_kept else None))
-        stats["d_skipped"] = torch.full((), num_skipped / num_turns, device=self.device)
+        self.updates.seed_noise(step)
+        stats = self._computed.run(self._draw_batches(draw_real))
         with profiler.record_function("ema"):
             decay = warm_up_decay(self.config.ema_decay, step)
             update_ema(self.generator_ema, self.generator, decay)
-        return self._processes.average(torch.stack([stats[name] for name in STAT_NAMES]))
+        return stats
 
     def set_templates(self, templates: Tensor) -> None:
         """Give both generators the images that their labels begin with."""
@@ -145,6 +79,7 @@ class AdversarialStep:
         self.optimizer_g.load_state_dict(state["optimizer_g"])
         self.optimizer_d.load_state_dict(state["optimizer_d"])
         self.rng.set_state(state["rng"].cpu())
+        self._computed.forget()
 
     def scale_learning_rates(self, factor: float) -> dict[str, float]:
         """Multiply both learning rates, from now on and over resumes; returns the new ones."""
@@ -152,6 +87,11 @@ class AdversarialStep:
             "learning_rate_g": self.optimizer_g.scale_base_rate(factor),
             "learning_rate_d": self.optimizer_d.scale_base_rate(factor),
         }
+
+    def _draw_batches(self, draw_real: Callable[[], RealBatch]) -> Iterator[Batch]:
+        """Draw a batch for each update of the discriminator, when it is asked for."""
+        for _ in range(int(self.config.critic_steps or 1)):
+            yield self._draw_batch(draw_real)
 
     def _draw_batch(self, draw_real: Callable[[], RealBatch]) -> Batch:
         size, device = self.config.batch_size, self.device
@@ -162,151 +102,3 @@ class AdversarialStep:
         with profiler.record_function("data"):
             real = draw_real()
         return Batch(send(latents, device), real.images, real.labels, send(epsilon, device))
-
-    def _update_discriminator(self, batch: Batch, has_graph: bool) -> tuple[Stats, Tensor, bool]:
-        """Move the discriminator a step, unless it is to be skipped.
-
-        Returns what was measured, the (last part's) fake images, with their graph if it is asked
-        for, and whether the step was skipped.
-        """
-        self.discriminator.requires_grad_(True)
-        self.optimizer_d.zero_grad()
-        num_parts = self.config.grad_accum
-        rows: list[Stats] = []
-        for part, context in self._split(batch, self._shared_discriminator):
-            with context:
-                with torch.set_grad_enabled(has_graph):
-                    fake_images = self._generate(part)
-                loss, stats = self._compute_critic_loss(part, fake_images.detach())
-                (loss / num_parts).backward()
-            rows.append(stats)
-        means = average_stats(rows)
-        # Gradients are there in any case: whoever else computes them needs no word about it.
-        is_skipped = self._is_winning(means["d_accuracy"])
-        if not is_skipped:
-            self.optimizer_d.step()
-        return means, fake_images, is_skipped
-
-    def _compute_critic_loss(self, part: Batch, fake_images: Tensor) -> tuple[Tensor, Stats]:
-        """Compute the discriminator's loss: the one place that calls it for its own update."""
-        real_images, fake_images = self._perturb(part.real_images), self._perturb(fake_images)
-        penalty = torch.zeros((), device=self.device)
-        with self._autocast():
-            real_logits, real_reading = self._label_task.judge(
-                self._shared_discriminator, real_images, part.labels, is_real=True
-            )
-            fake_logits, fake_reading = self._label_task.judge(
-                self._shared_discriminator, fake_images, part.labels, is_real=False
-            )
-            real_logits, fake_logits = real_logits.float(), fake_logits.float()  # (N,)
-            if self.config.gp_weight:
-                penalty = compute_gradient_penalty(
-                    self._label_task.bind(self._shared_discriminator, part.labels),
-                    real_images,
-                    fake_images.type_as(real_images),
-                    part.epsilon,
-                )
-        loss = self._objective.compute_discriminator_loss(real_logits, fake_logits)
-        total = loss + float(self.config.gp_weight or 0.0) * penalty
-        reading = real_reading + fake_reading
-        return total + reading, {
-            "loss_d": total.detach(),
-            "loss_predictor": self._label_task.report(reading),
-            "penalty": penalty.detach(),
-            **self._summarize_logits(real_logits.detach(), fake_logits.detach()),
-        }
-
-    def _update_generator(self, batch: Batch, fake_images: Tensor | None) -> Stats:
-        """Move the generator a step on the batch's latents; returns its losses.
-
-        ``fake_images`` are those of the whole batch with their graph, if there are any already.
-        """
-        # Without gradients for the discriminator's weights the backward pass is a third shorter.
-        self.discriminator.requires_grad_(False)
-        self.optimizer_g.zero_grad()
-        num_parts = self.config.grad_accum
-        rows: list[Stats] = []
-        for part, context in self._split(batch, self._shared_generator):
-            with context:
-                images = self._generate(part) if fake_images is None else fake_images
-                loss, stats = self._compute_generator_loss(images, part)
-                (loss / num_parts).backward()
-            rows.append(stats)
-        self.optimizer_g.step()
-        return average_stats(rows)
-
-    def _compute_generator_loss(self, fake_images: Tensor, part: Batch) -> tuple[Tensor, Stats]:
-        """Compute the generator's loss: the one place that calls the discriminator for it."""
-        weight = self.config.feature_matching
-        with self._autocast():
-            seen = self._perturb(fake_images)
-            features = self.discriminator.extract_features(seen)
-            fake_logits = self._label_task.judge_features(
-                self.discriminator, features, part.labels
-            ).float()  # (N,)
-            reading = self._label_task.compute_generator_loss(self.discriminator, seen, part.labels)
-        loss = self._objective.compute_generator_loss(fake_logits)
-        if weight:
-            with torch.no_grad(), self._autocast():
-                wanted = self.discriminator.extract_features(self._perturb(part.real_images))
-            loss = loss + weight * compute_feature_distance(wanted, features)
-        stats = {"loss_g": loss.detach(), "loss_labels": self._label_task.report(reading)}
-        return loss + self.config.predictor_weight * reading, stats
-
-    def _split(
-        self, batch: Batch, network: nn.Module
-    ) -> Iterator[tuple[Batch, AbstractContextManager[Any]]]:
-        """Yield the parts of a batch, each with the context for its forward and backward pass.
-
-        Processes average a network's gradients once, with the last part.
-        """
-        parts = batch.split(self.config.grad_accum)
-        for part in parts[:-1]:
-            yield part, self._processes.pause_averaging(network)
-        yield parts[-1], nullcontext()
-
-    def _generate(self, part: Batch) -> Tensor:
-        with profiler.record_function("generator"), self._autocast():
-            images: Tensor = self._shared_generator(part.latents, part.labels)  # (N, C, H, W)
-        return images
-
-    def _perturb(self, images: Tensor) -> Tensor:
-        """Change images as everything the discriminator sees is changed: augmentation, noise.
-
-        Instance noise (Sonderby et al. 2017) lets flat real images and grainy fakes overlap.
-        """
-        return perturb(images, self._augmentations, self.config.instance_noise, self._device_rng)
-
-    def _is_winning(self, accuracy: Tensor) -> bool:
-        """Tell whether the discriminator is so far ahead that its step is left out."""
-        threshold = self.config.skip_discriminator_above
-        # Only where it is asked for: reading the comparison waits for the device.
-        return threshold < 1 and bool(self._processes.average(accuracy) > threshold)
-
-    def _summarize_logits(self, real_logits: Tensor, fake_logits: Tensor) -> Stats:
-        accuracy = torch.full((), torch.nan, device=self.device)
-        if self._objective.has_boundary:
-            accuracy = compute_accuracy(real_logits, fake_logits)
-        if self._objective.are_logits_probabilities:
-            real_logits, fake_logits = real_logits.sigmoid(), fake_logits.sigmoid()
-        return {"d_real": real_logits.mean(), "d_fake": fake_logits.mean(), "d_accuracy": accuracy}
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.has_autocast)
-
-
-def mix_seed(*parts: int) -> int:
-    """Mix numbers into one seed of 32 bits: a CPU's generator takes no more, and drops the rest."""
-    return int(np.random.SeedSequence(parts).generate_state(1)[0])
-
-
-def average_stats(rows: list[Stats]) -> Stats:
-    """Average what was measured on the parts of a batch, or in the turns of a step."""
-    if len(rows) == 1:
-        return rows[0]
-    return {name: torch.stack([row[name] for row in rows]).mean() for name in rows[0]}
-
-
-def _place(network: Network, device: torch.device) -> Network:
-    placed: Network = network.to(device).to(memory_format=torch.channels_last)
-    return placed.train()

@@ -222,6 +222,16 @@ RULES = (
         "--grad-accum {grad_accum} leaves parts of one image of --batch-size {batch_size}: choose "
         "a smaller number, since batch norm needs two images.",
     ),
+    Rule(
+        lambda config: config.cuda_graph and config.skip_discriminator_above < 1,
+        "--cuda-graph replays the same computations in every step, and --skip-discriminator-above "
+        "leaves some out: leave one of them out.",
+    ),
+    Rule(
+        lambda config: config.cuda_graph and bool(config.historical_averaging),
+        "--cuda-graph replays the same computations in every step, and those of "
+        "--historical-averaging change with the step: leave one of them out.",
+    ),
 )
 
 

@@ -27,7 +27,7 @@ def make_rates(plain: tuple[float, ...], ours: tuple[float, ...]) -> dict[str, M
 
 
 def test_ratios_are_taken_round_by_round(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.training.list_precisions", lambda device: (FLOAT32,))
+    monkeypatch.setattr("benchmarks.training.list_engines", lambda device: (FLOAT32,))
     # Round by round 3, 1.5 and 2: the median is 2, where that of the rates would be 30 / 20 = 1.5.
     rates = make_rates((10.0, 20.0, 40.0), (30.0, 30.0, 80.0))
     (measurement,) = compare_rates(Context(), "dcgan", rates, CPU)

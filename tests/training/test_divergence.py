@@ -10,7 +10,7 @@ from training.checkpoint import load_generator, load_header
 from training.errors import DivergenceError, TrainingError
 from training.health import check_losses, check_state, check_weights, find_largest
 from training.history import is_loss_row, read_history
-from training.step import STAT_NAMES
+from training.updates import STAT_NAMES
 
 
 def list_floats(value):

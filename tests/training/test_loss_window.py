@@ -3,7 +3,7 @@
 import torch
 
 from training.loss_window import LossWindow
-from training.step import STAT_NAMES
+from training.updates import STAT_NAMES
 
 CPU = torch.device("cpu")
 

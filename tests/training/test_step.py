@@ -12,7 +12,8 @@ from training.datasets import ImageDataset
 from training.labels import NO_LABELS, ClassLabel, LabelLayout
 from training.losses import compute_bce_discriminator_loss
 from training.models import MODELS
-from training.step import STAT_NAMES, AdversarialStep, Batch
+from training.step import AdversarialStep
+from training.updates import STAT_NAMES, Batch
 
 LABELS = LabelLayout((ClassLabel("hair", ("short", "long"), (0.5, 0.5)),))
 CPU = torch.device("cpu")
@@ -52,20 +53,21 @@ TECHNIQUES = {
 }
 
 
-def build_step(model="dcgan", resolution=32, **options):
+def build_step(model="dcgan", resolution=32, device=CPU, **options):
     small = {"width": 4, "z_dim": 8, "batch_size": 8}
     config = TrainConfig(model, "any", "any", **{**small, **options}).resolve()
     labels = LABELS if MODELS[model].has_labels else NO_LABELS
-    return AdversarialStep(config, config.build_model_config(3, resolution, labels), CPU, False)
+    model_config = config.build_model_config(3, resolution, labels)
+    return AdversarialStep(config, model_config, device, has_autocast=False)
 
 
-def build_batches(resolution=32, batch_size=8):
+def build_batches(resolution=32, batch_size=8, device=CPU):
     """Build batches of 48 noisy images, each with one label of two classes."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (48, 3, resolution, resolution), np.uint8)
     rows = rng.integers(0, 2, (48, 1)).astype(np.float32)
     dataset = ImageDataset("any", "any", "any", images, "any")
-    return ImageBatches(dataset, batch_size, 0, False, label_rows=rows)
+    return ImageBatches(dataset, batch_size, 0, False, device, label_rows=rows)
 
 
 def draw_white():
@@ -153,7 +155,7 @@ def test_wgan_clips_the_critic_and_leaves_the_generator():
 def test_label_smoothing_reaches_the_loss():
     step = build_step(label_smoothing=0.25)
     real, fake = torch.tensor([1.0, -2.0]), torch.tensor([0.5, 0.0])
-    found = step._objective.compute_discriminator_loss(real, fake)
+    found = step.updates.objective.compute_discriminator_loss(real, fake)
     assert found == compute_bce_discriminator_loss(real, fake, label_smoothing=0.25)
     assert found.item() == pytest.approx(
         compute_bce_discriminator_loss(real, fake).item() + 0.25 * -0.5
@@ -216,8 +218,8 @@ def test_feature_matching_adds_the_distance_of_the_mean_last_features(model):
         body = plain.discriminator.layers[:-1]
         distance = (body(real).mean(0) - body(fake).mean(0)).square().sum()
         part = make_part(real)
-        expected = plain._compute_generator_loss(fake, part)[0] + 0.5 * distance
-        found = matching._compute_generator_loss(fake, part)[0]
+        expected = plain.updates.compute_generator_loss(fake, part)[0] + 0.5 * distance
+        found = matching.updates.compute_generator_loss(fake, part)[0]
     assert distance > 0
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
@@ -229,7 +231,9 @@ def test_feature_matching_pulls_generated_images_towards_real_ones():
     real, fake = torch.rand(8, 3, 32, 32), torch.rand(8, 3, 32, 32).requires_grad_(True)
     features = step.discriminator.extract_features
     before = (features(real).mean(0) - features(fake).mean(0)).square().sum()
-    (gradient,) = torch.autograd.grad(step._compute_generator_loss(fake, make_part(real))[0], fake)
+    (gradient,) = torch.autograd.grad(
+        step.updates.compute_generator_loss(fake, make_part(real))[0], fake
+    )
     moved = fake - 1e-3 * gradient / gradient.norm()
     assert (features(real).mean(0) - features(moved).mean(0)).square().sum() < before
 

@@ -134,8 +134,8 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
         assert main(["train", "--resume", "runs/my-run", "--steps", "2", *change]) == 2
         error = capsys.readouterr().err
         assert f"A resumed run keeps its options, but {change[0]} was given" in error
-        flags = "--steps, --kimg, --minutes, --score-every, --device, --on-nan, --data, --data-root"
-        assert f"only {flags} and --cache-dir may change" in error
+        flags = "--steps, --kimg, --minutes, --score-every, --device, --cuda-graph, --on-nan"
+        assert f"only {flags}, --data, --data-root and --cache-dir may change" in error
 
 
 def test_a_resumed_run_finds_its_images_where_they_were_moved(workplace, pictures, capsys):
