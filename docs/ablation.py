@@ -8,6 +8,7 @@ page and the chart from the lines there are.
 
 import argparse
 import dataclasses
+import math
 import shlex
 import sys
 from collections.abc import Iterator
@@ -115,7 +116,9 @@ class Case:
             self.row.model, DATA, self.name, seed=self.seed, kimg=self.kimg, **self.row.options
         ).resolve()
         num_images = config.batch_size * int(config.critic_steps or 1)
-        score_every = max(1, int(1000 * self.kimg / num_images / NUM_TRAINING_SCORES))
+        num_steps = math.ceil(1000 * self.kimg / num_images)
+        # Rounded up, so that the last of them is the one at the end.
+        score_every = math.ceil(num_steps / NUM_TRAINING_SCORES)
         return dataclasses.replace(
             config,
             score_every=score_every,
