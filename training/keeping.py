@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from training.checkpoint import CheckpointHeader, load_generator, save_generator
 from training.config import TrainConfig
@@ -59,18 +60,26 @@ class TrainingKeeper:
         self._folder.states.save(step, {**values, **origin})
         # Of a run that was scored before, the best one stays.
         if not self._config.score_every and not self.list_scores():
-            self._save_checkpoint(self._checkpoint_path, state.progress, [])
+            generator = state.engine.generator_ema
+            self._save_checkpoint(self._checkpoint_path, state.progress, generator, [])
+
+    def load_state(self) -> dict[str, Any]:
+        """Read the newest state that is whole; see `StateStore.load`."""
+        return self._folder.states.load()
 
     def save_snapshot(self, progress: Progress) -> None:
         """Write the averaged generator as it is at this step, with the scores so far."""
         path = self._folder.snapshots / f"step-{progress.step:07d}.safetensors"
-        self._save_checkpoint(path, progress, self.list_scores())
+        self._save_checkpoint(path, progress, self._engine.generator_ema, self.list_scores())
 
-    def save_if_best(self, progress: Progress, score: Score) -> None:
-        """Write the checkpoint if no score in the metrics is better; else add the scores to it."""
+    def save_if_best(self, progress: Progress, generator: nn.Module, score: Score) -> None:
+        """Write the generator that was scored, unless a score in the metrics is better.
+
+        Then the checkpoint there is gets the scores that came after it.
+        """
         scores = self.list_scores()
         if score.value <= min(row["score"] for row in scores):
-            self._save_checkpoint(self._checkpoint_path, progress, scores)
+            self._save_checkpoint(self._checkpoint_path, progress, generator, scores)
         elif self._checkpoint_path.is_file():  # it may have been moved away meanwhile
             self._extend_checkpoint(scores)
 
@@ -85,7 +94,9 @@ class TrainingKeeper:
         with explain_write_errors(self._checkpoint_path):
             save_generator(self._checkpoint_path, generator, extended, torch.float16)
 
-    def _save_checkpoint(self, path: Path, progress: Progress, scores: list[Row]) -> None:
+    def _save_checkpoint(
+        self, path: Path, progress: Progress, generator: nn.Module, scores: list[Row]
+    ) -> None:
         training = {
             **self._config.to_dict(),
             **progress.describe(),
@@ -94,7 +105,7 @@ class TrainingKeeper:
         }
         header = CheckpointHeader(self._engine.model, self._dataset.describe(), training, scores)
         with explain_write_errors(path):
-            save_generator(path, self._engine.generator_ema, header, torch.float16)
+            save_generator(path, generator, header, torch.float16)
 
 
 class WatchingKeeper(TrainingKeeper):
@@ -110,5 +121,5 @@ class WatchingKeeper(TrainingKeeper):
     def save_snapshot(self, progress: Progress) -> None:
         """Leave it to the main process."""
 
-    def save_if_best(self, progress: Progress, score: Score) -> None:
+    def save_if_best(self, progress: Progress, generator: nn.Module, score: Score) -> None:
         """Leave it to the main process."""

@@ -18,7 +18,8 @@ from training.tensorboard_log import TensorBoardLog
 
 # How often the bar is redrawn, in seconds: on a terminal, and in a log file.
 TERMINAL_INTERVAL, LOG_INTERVAL = 0.2, 30.0
-TENSORBOARD_NAMES = {
+# What TensorBoard calls the numbers of a row of losses, and those of a score.
+LOSS_TAGS = {
     "loss_d": "loss/discriminator",
     "loss_g": "loss/generator",
     "penalty": "loss/gradient_penalty",
@@ -31,9 +32,8 @@ TENSORBOARD_NAMES = {
     "images_per_second": "speed/images_per_second",
     "memory_mb": "memory/resident_mb",
     "gpu_memory_mb": "memory/gpu_peak_mb",
-    "score": "score/value",
-    "noise_floor": "score/noise_floor",
 }
+SCORE_TAGS = {"score": "score/value", "noise_floor": "score/noise_floor"}
 
 
 class SilentReporter:
@@ -117,7 +117,7 @@ class Reporter(SilentReporter):
 
     def report_losses(self, row: dict[str, Any], fraction: float) -> None:
         """Record mean losses of the last steps; ``fraction`` of the training is done."""
-        self._record(row)
+        self._record(row, LOSS_TAGS)
         left = self._estimate_seconds_left(fraction)
         self._show(
             f"step {row['step']} D {row['loss_d']:.3f} G {row['loss_g']:.3f} "
@@ -126,8 +126,8 @@ class Reporter(SilentReporter):
         )
 
     def report_score(self, row: dict[str, Any]) -> None:
-        """Record a score row."""
-        self._record(row)
+        """Record a score row; TensorBoard has its losses from the row of losses before."""
+        self._record(row, SCORE_TAGS)
         for one in row.get("labels") or ():
             for reader in ("fidelity", "predictor"):
                 if one[reader] is not None:
@@ -176,9 +176,9 @@ class Reporter(SilentReporter):
         """Show what is going on when it is not a training step."""
         self._bar.set_postfix_str(text, refresh=True)
 
-    def _record(self, row: dict[str, Any]) -> None:
+    def _record(self, row: dict[str, Any], tags: dict[str, str]) -> None:
         self._history.write(row)
-        for key, tag in TENSORBOARD_NAMES.items():
+        for key, tag in tags.items():
             if row.get(key) is not None and math.isfinite(row[key]):
                 self._tensorboard.add_scalar(tag, row[key], row["step"])
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict
@@ -129,6 +130,17 @@ class RunFolder:
                     f"{self.path} was trained with other labels: the images' {name} has changed "
                     "since. Put it back, or start a new run."
                 )
+
+    def warn_of_precision(self, precision: str, device: str, saved: Mapping[str, Any]) -> None:
+        """Say on stderr if a saved state was trained in another precision than it goes on in."""
+        before = saved.get("precision", precision)
+        if before != precision:
+            print(
+                f"warning: {self.path} was trained in {before} so far, and goes on in {precision}, "
+                f"which is what --precision auto means on {device}: its numbers will not be those "
+                "of a training without a break.",
+                file=sys.stderr,
+            )
 
     def keep_changes(self, changes: Mapping[str, Any], dataset: DatasetOptions) -> None:
         """Write what a resume changes to the options, so that the next one goes on with it."""

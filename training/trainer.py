@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from training.background import InlineRunner, choose_runner
 from training.batches import ImageBatches
 from training.config import TrainConfig
 from training.datasets import ImageDataset
@@ -26,7 +27,6 @@ from training.keeping import TrainingKeeper, WatchingKeeper
 from training.labels import NO_LABELS
 from training.memory import measure_memory
 from training.metrics.sampling import make_seeded_images
-from training.metrics.score import describe_score
 from training.models import get_model_spec
 from training.processes import ALONE, Processes, check_shares
 from training.progress import Progress, find_due, is_due
@@ -44,6 +44,7 @@ from training.signals import StopSignal
 from training.state import TrainingState
 from training.step import AdversarialStep
 from training.templates import fit_templates
+from training.training_scores import TrainingScores
 
 GRID_SIDE = 8
 
@@ -61,7 +62,9 @@ class Trainer:
         device: torch.device,
         cache_dir: Path | None = None,
         processes: Processes = ALONE,
+        runner: InlineRunner | None = None,
     ) -> None:
+        """``runner`` runs the scores; None for what suits the device."""
         self.config = config.resolve()
         self._processes = processes
         check_shares(self.config, processes.num)
@@ -95,13 +98,11 @@ class Trainer:
             self.config, self.engine, dataset, folder, checkpoint_path, facts
         )
         self._scorer = TrainingScorer(
-            self.config,
-            dataset,
-            device,
-            checkpoint_path.parent,
-            cache_dir,
-            processes,
-            found,
+            self.config, dataset, device, checkpoint_path.parent, cache_dir, processes, found
+        )
+        runner = runner or choose_runner(device, processes)
+        self._scores = TrainingScores(
+            self.config, self._scorer, self._state, self._keeper, processes, runner
         )
 
     def _read_labels(self) -> LabelRows | None:
@@ -126,14 +127,8 @@ class Trainer:
                 f"The saved state in {self.folder.path} does not fit the networks that "
                 f"{self.folder.options_path.name} describes: put its options back as they were."
             ) from error
-        before = state.get("precision", self.precision)
-        if before != self.precision and self._processes.is_main:
-            print(
-                f"warning: {self.folder.path} was trained in {before} so far, and goes on in "
-                f"{self.precision}, which is what --precision auto means on {self.device_name}: "
-                "its numbers will not be those of a training without a break.",
-                file=sys.stderr,
-            )
+        if self._processes.is_main:
+            self.folder.warn_of_precision(self.precision, self.device_name, state)
 
     def train(self) -> StopSignal:
         """Train to the goal, or until a signal; returns the signal's holder.
@@ -144,7 +139,7 @@ class Trainer:
         check_memory(self.engine, self.device, self._processes.num)
         self._keeper.prepare()
         self._scorer.load()
-        with StopSignal() as stop, self._open_reporter() as reporter:
+        with StopSignal() as stop, self._open_reporter() as reporter, self._scores:
             if self.progress.step == 0:
                 self._keeper.save_snapshot(self.progress)
                 self._report_grid(reporter)
@@ -167,6 +162,7 @@ class Trainer:
         try:
             self._loop(stop, reporter)
         except DivergenceError as error:
+            self._scores.collect(reporter, must_wait=True)  # of a step before, which was checked
             if self.config.on_nan == "stop" or self._state.num_rewinds == MAX_REWINDS:
                 raise TrainingError(
                     explain_stop(error, self._state.num_rewinds, self.resume_command)
@@ -177,17 +173,19 @@ class Trainer:
 
     def _loop(self, stop: StopSignal, reporter: SilentReporter) -> None:
         seconds_before, started = self.progress.seconds, time.monotonic()
-        if is_due(self.config.score_every, self.progress.step) and not self._is_scored():
-            self._finish_score(stop, reporter)  # a signal came before it was done
+        if is_due(self.config.score_every, self.progress.step) and not self._scores.is_scored():
+            self._scores.start(stop, reporter)  # a signal came before it was done
         while not self.is_finished and not self._processes.agree(stop.is_set):
             self._take_step()
             self.progress.seconds = seconds_before + time.monotonic() - started
             self._keep_up(stop, reporter)
+        self._scores.collect(reporter, must_wait=True)
         # Not cleared: in a resume these steps belong to the mean of the row that is due next.
         self._report_losses(reporter)
         if not self._processes.agree(stop.is_set) and not self.is_done:
             check_state(self.engine.state_dict(), self.progress.step)
-            self._finish_score(stop, reporter)
+            self._scores.start(stop, reporter)
+            self._scores.collect(reporter, must_wait=True)
         self.progress.seconds = seconds_before + time.monotonic() - started
         self._save_state(reporter)
 
@@ -204,6 +202,8 @@ class Trainer:
     def _keep_up(self, stop: StopSignal, reporter: SilentReporter) -> None:
         """Do whatever is due after a step."""
         due = find_due(self.config, self.progress.step)
+        if not self._scores.collect(reporter, must_wait=due.save or due.snapshot):
+            return
         if due.losses:
             self._report_losses(reporter)
             self._state.window.clear()
@@ -220,7 +220,7 @@ class Trainer:
         if due.grid:
             self._report_grid(reporter)
         if due.score:
-            self._finish_score(stop, reporter)
+            self._scores.start(stop, reporter)
         if due.save:
             self._save_state(reporter)
 
@@ -250,7 +250,7 @@ class Trainer:
 
         Every process has to ask.
         """
-        return self.is_finished and (not self.config.score_every or self._is_scored())
+        return self.is_finished and (not self.config.score_every or self._scores.is_scored())
 
     @property
     def resume_command(self) -> str:
@@ -260,13 +260,6 @@ class Trainer:
     @property
     def _images_per_step(self) -> int:
         return self.config.batch_size * int(self.config.critic_steps or 1)
-
-    def _is_scored(self) -> bool:
-        """Tell whether the last step has a score, by what the main process has written."""
-        is_known = self._processes.is_main and any(
-            row["step"] == self.progress.step for row in self._keeper.list_scores()
-        )
-        return self._processes.agree(is_known)
 
     def _report_losses(self, reporter: SilentReporter) -> None:
         """Report the mean of the window's steps; raises DivergenceError if not all is finite."""
@@ -281,25 +274,6 @@ class Trainer:
             **measure_memory(self.device),
         }
         reporter.report_losses(row, self.progress.get_fraction(self.config))
-
-    def _finish_score(self, stop: StopSignal, reporter: SilentReporter) -> None:
-        """Score the averaged generator; write the checkpoint if it is the best so far.
-
-        The state of this step has been checked: a diverged one must not become the best.
-        """
-        if not self.config.score_every:
-            return
-        reporter.report_activity(f"scoring {self.config.score_samples} images")
-        measured = self._scorer.score(
-            self.engine.generator_ema, lambda: stop.is_set, self.engine.discriminator
-        )
-        if measured is None:
-            return
-        losses = {key: self._state.window.means.get(key) for key in ("loss_d", "loss_g")}
-        labels = measured.labels and [one.describe() for one in measured.labels]
-        facts = describe_score(measured.score)
-        reporter.report_score({**self.progress.describe(), **facts, **losses, "labels": labels})
-        self._keeper.save_if_best(self.progress, measured.score)
 
     def _save_state(self, reporter: SilentReporter) -> None:
         reporter.sync()  # a state must not be newer than its metrics

@@ -175,3 +175,16 @@ def test_label_fidelities_have_columns_of_their_own(log: MetricsLog) -> None:
     assert log.scores.get_curve("fidelity of age")[1].tolist() == [-0.5]
     assert "fidelity of damaged" not in log.scores.names
     assert log.num_damaged == 0
+
+
+def test_a_score_that_comes_after_losses_of_later_steps_drops_nothing(log: MetricsLog) -> None:
+    append(log.path, make_line(20) + make_line(40) + make_line(60))
+    log.refresh()
+    append(log.path, make_line(40, score=7.5) + make_line(80))
+    log.refresh()
+    assert get_steps(log) == [20, 40, 60, 80]
+    assert log.scores.get_column("step").tolist() == [40]
+    append(log.path, make_line(100) + make_line(80, score=6.5))
+    log.refresh()
+    assert get_steps(log) == [20, 40, 60, 80, 100]
+    assert log.scores.get_column("score").tolist() == [7.5, 6.5]

@@ -11,6 +11,7 @@ from torch import nn
 from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.metrics.extractors import EXTRACTORS, Extractor, ExtractorSpec
+from training.processes import ALONE
 from training.runs import RunFolder
 from training.trainer import Trainer
 
@@ -71,15 +72,14 @@ def dataset():
 def build_trainer(tmp_path, dataset):
     """Return a function that builds a small trainer in a folder of the test's own."""
 
-    def build(name="tiny", model="dcgan", data=dataset, **options):
+    def build(name="tiny", model="dcgan", data=dataset, runner=None, **options):
         small = {"width": 4, "z_dim": 8, "batch_size": 8, "score_every": 0, "precision": "fp32"}
         small |= {"log_every": 2, "save_every": 100, "grid_every": 0, "steps": 6}
         config = TrainConfig(model, "folder:colours", name, **{**small, **options})
         folder = RunFolder(tmp_path / "runs" / name)
         path = tmp_path / "checkpoints" / f"{name}.safetensors"
-        return Trainer(
-            config, data, folder, path, "the command", torch.device("cpu"), tmp_path / "cache"
-        )
+        place = (torch.device("cpu"), tmp_path / "cache", ALONE)
+        return Trainer(config, data, folder, path, "the command", *place, runner)
 
     return build
 

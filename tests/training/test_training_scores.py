@@ -1,0 +1,389 @@
+"""Scores taken beside a training: what is written is as if each had been taken at once."""
+
+import concurrent.futures
+import gc
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+
+from tests.training.comparisons import assert_same, read_rows
+from tests.training.late_runs import (
+    KILL_STEP,
+    SCORE_STEP,
+    LateRunner,
+    before_step,
+    build_late_trainer,
+)
+from tests.training.shared_runs import make_dataset
+from training.background import BackgroundRunner
+from training.checkpoint import hash_weights, load_header
+from training.errors import MetricError, TrainingError
+from training.history import is_loss_row, read_history, select_scores, truncate_history
+from training.metrics.extractors import EXTRACTORS, Extractor, ExtractorSpec
+
+CPU = torch.device("cpu")
+# The scores of the steps 6, 12 and 18 come after losses of later steps, and around a snapshot (16).
+CADENCE = {"steps": 20, "log_every": 1, "score_every": 6, "save_every": 10}
+SCORING = {"extractor": "tiny", "score_samples": 80}
+
+
+class PollRunner(BackgroundRunner):
+    """Remember the results to come, and the copies that were made."""
+
+    def __init__(self):
+        super().__init__(CPU)
+        self.results, self.copies = [], []
+
+    def freeze(self, network):
+        copy = super().freeze(network)
+        self.copies.append(weakref.ref(copy))
+        return copy
+
+    def start(self, work):
+        self.results.append(super().start(work))
+        return self.results[-1]
+
+
+class FailingNetwork(nn.Module):
+    """Raise an error on samples, which other threads than the main one ask for."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def forward(self, images):
+        if threading.current_thread() is not threading.main_thread():
+            raise self.error
+        return nn.functional.adaptive_avg_pool2d(images.float() / 255, 4).flatten(1)
+
+
+def sort_rows(folder):
+    """Read the rows of metrics as an inline run has them: by step, the score after the losses."""
+    return sorted(read_rows(folder), key=lambda row: (row["step"], not is_losses(row)))
+
+
+def is_losses(row):
+    return "score" not in row and "event" not in row
+
+
+def list_scored(trainer):
+    return [row["step"] for row in select_scores(read_history(trainer.folder.metrics_path))]
+
+
+def assert_same_training(found, expected):
+    """Compare states, rows, snapshots and checkpoints, bit for bit."""
+    assert_same(found.folder.states.load(), expected.folder.states.load())
+    assert sort_rows(found.folder) == sort_rows(expected.folder)
+    assert hash_weights(found.checkpoint_path) == hash_weights(expected.checkpoint_path)
+    headers = [load_header(trainer.checkpoint_path) for trainer in (found, expected)]
+    for key in ("step", "steps", "images_seen"):
+        assert headers[0].training[key] == headers[1].training[key]
+    for name in expected.folder.list_snapshots().values():
+        paths = [trainer.folder.snapshots / name.name for trainer in (found, expected)]
+        assert hash_weights(paths[0]) == hash_weights(paths[1])
+        scores = [[row["step"] for row in load_header(path).history] for path in paths]
+        assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("dcgan", {"critic_norm": "spectral"}),
+        ("label_gan", {"critic_steps": 1, "critic_norm": "spectral", "predictor_data": "both"}),
+    ],
+)
+def test_late_scores_are_those_of_their_steps(
+    model, options, build_trainer, tiny_extractor, monkeypatch
+):
+    monkeypatch.setattr("training.scoring.NUM_IMAGES_READ", 500)
+    options = {**CADENCE, **SCORING, **options, "model": model, "data": make_dataset()}
+    inline = build_trainer("inline", **options)
+    late = build_trainer("late", **options, runner=LateRunner())
+    inline.train()
+    late.train()
+    assert_same_training(late, inline)
+    assert list_scored(late) == [6, 12, 18, 20]
+    rows = read_history(late.folder.metrics_path)
+    for row in select_scores(rows):
+        (losses,) = [one for one in rows if is_loss_row(one) and one["step"] == row["step"]]
+        for key in ("seconds", "images_seen", "loss_d", "loss_g"):
+            assert row[key] == losses[key]
+    # They did come late: that of step 6 after the losses of step 9, before the save of step 10.
+    places = [(row["step"], is_losses(row)) for row in rows]
+    assert places.index((6, False)) == places.index((9, True)) + 1
+    header = load_header(late.checkpoint_path)
+    best = min(select_scores(rows), key=lambda row: row["score"])
+    for key in ("step", "images_seen", "seconds"):
+        assert header.training[key] == best[key]
+    assert header.history == select_scores(rows)
+
+
+def test_the_kept_checkpoint_is_of_the_weights_that_were_scored(build_trainer, tiny_extractor):
+    """The averaged generator moves fast here: a step later it is another one."""
+    options = {"steps": 9, "log_every": 1, "score_every": 6, "ema_decay": 0.0, **SCORING}
+    trainer = build_trainer(runner=LateRunner(), **options)
+    scored = {}
+    step_before = {}
+
+    def note(step):
+        weights = trainer.engine.generator_ema.state_dict()
+        step_before[step - 1] = {key: value.clone() for key, value in weights.items()}
+
+    before_step(trainer, note)
+    save_if_best = trainer._keeper.save_if_best
+
+    def note_saved(progress, generator, score):
+        scored[progress.step] = (generator.state_dict(), trainer.progress.step)
+        save_if_best(progress, generator, score)
+
+    trainer._keeper.save_if_best = note_saved
+    trainer.train()
+    found, collected_at = scored[6]
+    assert collected_at == 9
+    assert all(torch.equal(found[key], value) for key, value in step_before[6].items())
+    assert not all(torch.equal(found[key], value) for key, value in step_before[7].items())
+
+
+def test_tensorboard_shows_late_scores_and_all_losses(build_trainer, tiny_extractor):
+    trainer = build_trainer(runner=LateRunner(), **CADENCE, **SCORING)
+    trainer.train()
+    events = EventAccumulator(str(trainer.folder.tensorboard)).Reload()
+    assert [event.step for event in events.Scalars("score/value")] == [6, 12, 18, 20]
+    assert [event.step for event in events.Scalars("loss/generator")] == list(range(1, 21))
+
+
+def test_a_score_is_written_after_the_step_that_finds_it_done(build_trainer, tiny_extractor):
+    runner = PollRunner()
+    options = {"steps": 12, "log_every": 1, "score_every": 6, **SCORING}
+    trainer = build_trainer(runner=runner, **options)
+    scored = {}
+
+    def look(step):
+        scored[step] = list_scored(trainer)
+        if step == 8:
+            concurrent.futures.wait(runner.results, timeout=60)
+
+    before_step(trainer, look)
+    trainer.train()
+    assert scored[6] == []
+    assert scored[9] == [6]
+    assert list_scored(trainer) == [6, 12]
+
+
+def test_no_copy_outlives_its_score(build_trainer, tiny_extractor):
+    runner = PollRunner()
+    options = {"steps": 12, "score_every": 3, **SCORING}
+    trainer = build_trainer(runner=runner, **options)
+    num_alive = []
+
+    def count(_):
+        gc.collect()
+        num_alive.append(sum(copy() is not None for copy in runner.copies))
+
+    before_step(trainer, count)
+    trainer.train()
+    assert len(runner.copies) == 4  # of generators alone: there are no labels to ask for
+    assert max(num_alive) <= 1
+    count(None)
+    assert num_alive[-1] == 0
+
+
+def test_only_the_state_of_its_own_step_is_saved_before_a_score_is_written(
+    build_trainer, tiny_extractor
+):
+    options = {"steps": 9, "score_every": 4, "save_every": 1, **SCORING}
+    trainer = build_trainer(runner=LateRunner(), **options)
+    scored = {}
+    save_state = trainer._keeper.save_state
+
+    def note(state):
+        scored.setdefault(state.progress.step, list_scored(trainer))
+        save_state(state)
+
+    trainer._keeper.save_state = note
+    trainer.train()
+    assert scored == {
+        **{0: [], 1: [], 2: [], 3: [], 4: [], 5: [4], 6: [4], 7: [4], 8: [4], 9: [4, 8]}
+    }
+
+
+def test_a_score_lost_by_kill_minus_9_is_made_by_the_resume(tmp_path, repository):
+    # The same bits need as many threads in both processes.
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(repository),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }
+    command = [sys.executable, "-m", "tests.training.late_runs", str(tmp_path / "killed")]
+    done = subprocess.run(command, env=environment, check=False, timeout=300)
+    assert done.returncode == -signal.SIGKILL
+    resumed = build_late_trainer(tmp_path / "killed", LateRunner())
+    assert resumed.folder.states.load()["step"] == SCORE_STEP
+    rows = read_history(resumed.folder.metrics_path)
+    assert [row["step"] for row in rows] == list(range(1, KILL_STEP))
+    assert list_scored(resumed) == []
+    resumed.resume()
+    resumed.train()
+    whole = build_late_trainer(tmp_path / "whole")
+    whole.train()
+    assert list_scored(resumed) == [4, 8, 10]
+    assert_same_training(resumed, whole)
+
+
+def test_a_stop_goes_back_to_the_step_whose_score_it_leaves_out(build_trainer, tiny_extractor):
+    options = {**CADENCE, **SCORING, "save_every": 100}
+    whole = build_trainer("whole", **options)
+    whole.train()
+    stopped = build_trainer("stopped", runner=LateRunner(), **options)
+    before_step(stopped, lambda step: step == 15 and os.kill(os.getpid(), signal.SIGINT))
+    assert stopped.train().received == signal.SIGINT
+    assert stopped.progress.step == stopped.folder.states.load()["step"] == 12
+    assert list_scored(stopped) == [6]
+    assert not stopped.is_done
+    resumed = build_trainer("stopped", runner=LateRunner(), **options)
+    resumed.resume()
+    resumed.train()
+    assert_same_training(resumed, whole)
+
+
+def test_a_stop_that_is_found_before_a_save_is_due_goes_back_too(build_trainer, tiny_extractor):
+    """The signal comes in step 10, after which a save and a snapshot would be due."""
+    options = {**CADENCE, **SCORING}
+    trainer = build_trainer(runner=LateRunner(), **options)
+    before_step(trainer, lambda step: step == 10 and os.kill(os.getpid(), signal.SIGINT))
+    trainer.train()
+    assert trainer.progress.step == 6
+    assert [path.name for path in trainer.folder.states.list_paths()] == [
+        "state-0000006.pt",
+        "state-0000000.pt",
+    ]
+
+
+def test_a_stop_keeps_the_steps_after_a_score_that_is_there(build_trainer, tiny_extractor):
+    runner = PollRunner()
+    trainer = build_trainer(runner=runner, **CADENCE, **SCORING)
+
+    def stop(step):
+        if step == 8:
+            concurrent.futures.wait(runner.results, timeout=60)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before_step(trainer, stop)
+    trainer.train()
+    assert trainer.progress.step == trainer.folder.states.load()["step"] == 8
+    assert list_scored(trainer) == [6]
+
+
+@pytest.mark.parametrize("on_nan", ["rewind", "stop"])
+def test_a_divergence_waits_for_the_score_of_the_step_before(on_nan, build_trainer, tiny_extractor):
+    options = {**CADENCE, **SCORING, "on_nan": on_nan}
+    trainers = [
+        build_trainer("inline", **options),
+        build_trainer("late", runner=LateRunner(), **options),
+    ]
+    for trainer in trainers:
+        rate = trainer.config.learning_rate_g
+
+        def poison(step, trainer=trainer, rate=rate):
+            if step == 8 and trainer.engine.optimizer_g.optimizer.param_groups[0]["lr"] == rate:
+                with torch.no_grad():
+                    next(trainer.engine.generator.parameters()).fill_(math.inf)
+
+        before_step(trainer, poison)
+        if on_nan == "rewind":
+            trainer.train()
+        else:
+            with pytest.raises(TrainingError, match="became nan at step 8: training cannot go on"):
+                trainer.train()
+    inline, late = trainers
+    assert list_scored(late) == ([6, 12, 18, 20] if on_nan == "rewind" else [6])
+    assert_same_training(late, inline)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "sentence"),
+    [
+        (MetricError("what the score says"), MetricError, "what the score says"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory"),
+            TrainingError,
+            "not enough memory for a batch of 8 images: start with --batch-size 4",
+        ),
+    ],
+)
+def test_what_a_score_raises_ends_the_training(error, kind, sentence, build_trainer, monkeypatch):
+    extractor = Extractor("failing", "FD", 48, FailingNetwork(error), CPU)
+    spec = ExtractorSpec("failing", "FD", 48, lambda weights, device: extractor)
+    monkeypatch.setitem(EXTRACTORS, "failing", spec)
+    options = {**CADENCE, "score_samples": 80, "extractor": "failing"}
+    trainer = build_trainer(runner=LateRunner(), **options)
+    with pytest.raises(kind, match=sentence):
+        trainer.train()
+    assert trainer.folder.states.load()["step"] == 6
+    assert not [one for one in threading.enumerate() if one.name.startswith("background")]
+
+
+def test_an_error_of_the_training_gives_up_the_score_and_leaves_no_thread(
+    build_trainer, tiny_extractor
+):
+    class PowerCutError(Exception):
+        pass
+
+    def fail(step):
+        if step == 8:
+            raise PowerCutError
+
+    trainer, batches = build_trainer(runner=LateRunner(), **CADENCE, **SCORING), []
+    measure = trainer._scorer._measure_share
+    trainer._scorer._measure_share = lambda *given: batches.append(given) or measure(*given)
+    before_step(trainer, fail)
+    with pytest.raises(PowerCutError):
+        trainer.train()
+    assert batches == []  # not even a first one, for nobody would see it
+    assert list_scored(trainer) == []
+    assert trainer.folder.states.load()["step"] == 6
+    assert not [one for one in threading.enumerate() if one.name.startswith("background")]
+
+
+@pytest.mark.parametrize("model", ["dcgan", "label_gan"])
+def test_a_score_draws_from_no_global_random_numbers(
+    model, build_trainer, tiny_extractor, monkeypatch
+):
+    monkeypatch.setattr("training.scoring.NUM_IMAGES_READ", 500)
+    trainer = build_trainer(model=model, data=make_dataset(), score_every=1, **SCORING)
+    trainer._scorer.load()
+
+    def read_streams():
+        engine = trainer.engine
+        own = (engine.rng.get_state(), engine._device_rng.get_state())
+        numpy_state = np.random.get_state()
+        return (
+            [state.tolist() for state in (torch.get_rng_state(), *own)],
+            (numpy_state[1].tolist(), *numpy_state[2:]),
+            random.getstate(),
+        )
+
+    before = read_streams()
+    engine = trainer.engine
+    score = trainer._scorer.score(engine.generator_ema, lambda: False, engine.discriminator)
+    assert score is not None
+    assert read_streams() == before
+
+
+def test_a_resume_goes_by_the_steps_of_late_rows(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    late = '{"step": 4, "images_per_second": 1.0}\n{"step": 5, "images_per_second": 1.0}\n'
+    path.write_text(f'{late}{{"step": 4, "score": 2.0}}\n{{"step": 6, "images_per_second": 1.0}}\n')
+    truncate_history(path, 4)
+    assert [("score" in row, row["step"]) for row in read_history(path)] == [(False, 4), (True, 4)]
