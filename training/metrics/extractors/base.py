@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from training.errors import MetricError
 
-# Images per pass through the network: more is no faster on a CPU and only costs memory.
+# Images per pass through the network. On a CPU few: what a layer leaves of them is still in the
+# processor's cache for the next, and a pass takes half of the time per image of one of 64.
+IMAGES_PER_PASS = {"cpu": 4}
 MAX_IMAGES_PER_PASS = 64
 
 
@@ -72,10 +74,11 @@ class Extractor:
                 f" {images.dtype}, expected (B, 1 or 3, H, W) of torch.uint8; convert them with"
                 " training.images.to_uint8."
             )
+        pass_size = IMAGES_PER_PASS.get(self.device.type, MAX_IMAGES_PER_PASS)
         with torch.inference_mode():
             passes = [
                 self.network(part.to(self.device).expand(-1, 3, -1, -1)).float().cpu()
-                for part in images.split(MAX_IMAGES_PER_PASS)
+                for part in images.split(pass_size)
             ]
         return torch.cat(passes)  # (B, dim)
 
