@@ -8,7 +8,8 @@ covers. The gradient penalty is what makes a WGAN-GP critic step dearer than a d
 the DCGAN; Adam is left out of both.
 
 *Scores* are those of a training at its default options: batches of 64, 1,000 images every 500
-steps.
+steps. On a GPU, where they run beside the training, their share is what 500 steps take longer with
+one; elsewhere it follows from the seconds of a score and of a step.
 """
 
 from __future__ import annotations
@@ -135,14 +136,13 @@ def run_scoring(context: Context, device: torch.device) -> Iterator[Measurement]
     from training.errors import ProjectError
 
     setting = Setting("dcgan", context.choose_runs(64, 8))
-    config = setting.build_config()
     try:
         scorer, num_samples = build_scorer(context, setting, device)
     except ProjectError as error:
         print(f"The cost of scores was not measured: {error}", file=sys.stderr, flush=True)
         return
-    precision = list_precisions(device)[-1]
-    loop = EngineTurns(setting, device, has_autocast=precision == BFLOAT16)
+    has_autocast = list_precisions(device)[-1] == BFLOAT16
+    loop = EngineTurns(setting, device, has_autocast)
     loop.run_turn(1)
     seconds = time_runs(
         lambda _: scorer.score(loop.engine.generator_ema, lambda: False), context.choose_runs(3, 2)
@@ -150,20 +150,45 @@ def run_scoring(context: Context, device: torch.device) -> Iterator[Measurement]
     yield Measurement(f"a score of {num_samples:,} images of dcgan", "s", seconds)
     goal = None if context.is_quick else Goal(MAX_SCORE_SHARE)
     for model in SCORED_MODELS:
-        step = time_default_step(context, Setting(model, setting.batch_size), device, precision)
-        shares = tuple(100 * value / (value + SCORE_EVERY * step) for value in seconds)
+        loop = EngineTurns(Setting(model, setting.batch_size), device, has_autocast)
+        if device.type == "cuda":
+            shares = time_scored_steps(context, loop, scorer, device)
+        else:
+            step = time_default_step(context, loop)
+            shares = tuple(100 * value / (value + SCORE_EVERY * step) for value in seconds)
+        precision = list_precisions(device)[-1]
         what = f"{model}, {precision}: scores' share, every {SCORE_EVERY} steps of {{}}"
-        yield Measurement(what.format(config.batch_size), "%", shares, goal)
+        yield Measurement(what.format(setting.batch_size), "%", shares, goal)
 
 
-def time_default_step(
-    context: Context, setting: Setting, device: torch.device, precision: str
-) -> float:
+def time_default_step(context: Context, loop: EngineTurns) -> float:
     """Return the seconds of a generator step, the mean of several."""
-    loop = EngineTurns(setting, device, has_autocast=precision == BFLOAT16)
-    num_steps = context.choose_runs(100 if device.type == "cuda" else 4, 1)
+    num_steps = context.choose_runs(4, 1)
     loop.run_turn(num_steps)
     return loop.run_turn(num_steps) / num_steps
+
+
+def time_scored_steps(
+    context: Context, loop: EngineTurns, scorer: TrainingScorer, device: torch.device
+) -> tuple[float, ...]:
+    """Return by how many percent of their time steps take longer with a score beside them."""
+    from training.background import choose_runner
+    from training.processes import ALONE
+
+    num_steps, runner = context.choose_runs(SCORE_EVERY, 8), choose_runner(device, ALONE)
+    loop.run_turn(num_steps)
+    shares = []
+    for _ in range(context.choose_runs(3, 2)):
+        alone = loop.run_turn(num_steps)
+        start = time.perf_counter()
+        generator = runner.freeze(loop.engine.generator_ema)
+        score = runner.start(partial(scorer.score, generator, lambda: False))
+        loop.run_turn(num_steps)
+        score.result()
+        with_score = time.perf_counter() - start
+        shares.append(100 * (with_score - alone) / with_score)
+    runner.close()
+    return tuple(shares)
 
 
 def build_scorer(
@@ -181,8 +206,9 @@ def build_scorer(
     if context.is_quick:
         config = dataclasses.replace(config, score_samples=32)
     folder = context.root / "checkpoints"
-    dataset = build_stand_in(context)
-    return TrainingScorer(config, dataset, device, folder, cache_dir=None), config.score_samples
+    scorer = TrainingScorer(config, build_stand_in(context), device, folder, cache_dir=None)
+    scorer.load()
+    return scorer, config.score_samples
 
 
 def build_stand_in(context: Context) -> ImageDataset:

@@ -24,7 +24,7 @@ if __package__ in (None, ""):
 from benchmarks.convolutions import run_convolutions
 from benchmarks.loops import LOOPS, PLAIN, RECORDED, Setting, list_engines, list_precisions
 from benchmarks.measurement import Context, Goal, Measurement
-from benchmarks.peak_memory import measure_peak
+from benchmarks.peak_memory import NUM_CUDA_STEPS, measure_peak
 from benchmarks.step_parts import run_parts, run_scoring
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class TurnLength:
 MODELS = {
     "dcgan": TurnLength(cpu=3, cuda=200),
     "wgan_gp": TurnLength(cpu=1, cuda=40),
-    "sgan": TurnLength(cpu=20, cuda=200),
+    "sgan": TurnLength(cpu=20, cuda=2000),
 }
 # Times as fast as the plain loop, at least, by device and precision.
 GOALS = {
@@ -85,9 +85,9 @@ def measure_rates(
     loops = {name: LOOPS[name](setting, device) for name in names}
     length = MODELS[setting.model]
     num_steps = context.choose_runs(length.cuda if device.type == "cuda" else length.cpu, 1)
-    # The first steps are not counted; on a GPU they choose algorithms, and a whole turn is quick.
+    # The first steps are not counted: on a GPU they choose algorithms, and one is recorded.
     for loop in loops.values():
-        loop.run_turn(num_steps if device.type == "cuda" else 1)
+        loop.run_turn(max(num_steps, NUM_CUDA_STEPS) if device.type == "cuda" else 1)
     rates: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(context.choose_runs(5, 2)):
         for name, loop in loops.items():

@@ -96,9 +96,11 @@ class AdversarialStep:
     def _draw_batch(self, draw_real: Callable[[], RealBatch]) -> Batch:
         size, device = self.config.batch_size, self.device
         latents = torch.randn((size, self.model.z_dim), generator=self.rng)
-        has_penalty = bool(self.config.gp_weight)
-        epsilon = torch.rand(size, generator=self.rng) if has_penalty else torch.zeros(size)
-        latents, epsilon = map(self._processes.share, (latents, epsilon))
+        latents = self._processes.share(latents)
+        if self.config.gp_weight:
+            epsilon = send(self._processes.share(torch.rand(size, generator=self.rng)), device)
+        else:
+            epsilon = torch.zeros(len(latents), device=device)
         with profiler.record_function("data"):
             real = draw_real()
-        return Batch(send(latents, device), real.images, real.labels, send(epsilon, device))
+        return Batch(send(latents, device), real.images, real.labels, epsilon)

@@ -51,15 +51,19 @@ class CudaRecorder:
     def record(self, compute: Compute) -> tuple[Callable[[], None], Tensor]:
         """Record it without running it; raises TrainingError if it cannot be."""
         graph = torch.cuda.CUDAGraph()
-        graph.register_generator_state(self._rng)
+        if torch.__version__ < (2, 14):  # type: ignore[operator]  # later ones find it themselves
+            graph.register_generator_state(self._rng)
         try:
             with torch.cuda.graph(
                 graph, stream=self._stream, capture_error_mode="thread_local"
             ):  # other threads may go on, a score among them
                 stats = compute()
+        except torch.OutOfMemoryError:
+            raise  # whoever runs the step knows what to do
         except RuntimeError as error:
+            cause = error.__context__ or error  # the end of a broken recording fails, too
             raise TrainingError(
-                f"The step could not be recorded as a CUDA graph ({error}): leave --cuda-graph out."
+                f"The step could not be recorded as a CUDA graph ({cause}): leave --cuda-graph out."
             ) from error
         return graph.replay, stats
 

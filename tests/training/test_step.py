@@ -53,12 +53,12 @@ TECHNIQUES = {
 }
 
 
-def build_step(model="dcgan", resolution=32, device=CPU, **options):
+def build_step(model="dcgan", resolution=32, device=CPU, has_autocast=False, **options):
     small = {"width": 4, "z_dim": 8, "batch_size": 8}
     config = TrainConfig(model, "any", "any", **{**small, **options}).resolve()
     labels = LABELS if MODELS[model].has_labels else NO_LABELS
     model_config = config.build_model_config(3, resolution, labels)
-    return AdversarialStep(config, model_config, device, has_autocast=False)
+    return AdversarialStep(config, model_config, device, has_autocast)
 
 
 def build_batches(resolution=32, batch_size=8, device=CPU):
