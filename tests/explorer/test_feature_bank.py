@@ -20,6 +20,7 @@ from training.checkpoint import CheckpointHeader
 from training.errors import CheckpointError, ConfigError, MetricError
 from training.labels import ClassLabel, LabelLayout
 from training.metrics.extractors import Extractor
+from training.metrics.extractors.base import IMAGES_PER_PASS
 
 MAX_SEED = 2**32 - 1
 
@@ -43,8 +44,12 @@ def extractor() -> Extractor:
 
 
 def get_batches(extractor: Extractor) -> list[int]:
+    """Return the sizes of the batches; each goes through the network in equal passes."""
     assert isinstance(extractor.network, CountingMean)
-    return extractor.network.batches
+    passes, size = extractor.network.batches, IMAGES_PER_PASS["cpu"]
+    assert set(passes) <= {size}
+    num_passes = BATCH_SIZE // size
+    return [sum(passes[at : at + num_passes]) for at in range(0, len(passes), num_passes)]
 
 
 def compute_features(sampler: Sampler, name: str, seeds: range) -> np.ndarray:

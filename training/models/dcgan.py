@@ -16,6 +16,7 @@ from training.models.blocks import (
 from training.models.config import ModelConfig
 from training.models.minibatch import build_head
 from training.models.spec import ModelDefaults, ModelSpec
+from training.models.strided import StridedConv2d, StridedConvTranspose2d
 
 
 class ConvGenerator(Generator):
@@ -31,12 +32,12 @@ class ConvGenerator(Generator):
         ]
         for stage, (width_in, width_out) in enumerate(pairwise(widths)):
             layers += [
-                nn.ConvTranspose2d(width_in, width_out, 4, 2, 1, bias=False),
+                StridedConvTranspose2d(width_in, width_out),
                 nn.BatchNorm2d(width_out),
                 nn.ReLU(inplace=True),
                 *build_attention(config, width_out, resolution=8 * 2**stage),
             ]
-        layers += [nn.ConvTranspose2d(widths[-1], config.img_channels, 4, 2, 1, bias=False)]
+        layers += [StridedConvTranspose2d(widths[-1], config.img_channels)]
         self.layers = nn.Sequential(*layers, nn.Tanh())
         init_weights(self)
 
@@ -54,7 +55,7 @@ class ConvDiscriminator(Discriminator):
         layers: list[nn.Module] = []
         for stage, (width_in, width_out) in enumerate(pairwise(widths), 1):
             layers += [
-                nn.Conv2d(width_in, width_out, 4, 2, 1),
+                StridedConv2d(width_in, width_out),
                 *build_norm(config.critic_norm, width_out),
                 nn.LeakyReLU(0.2, inplace=True),
                 *build_attention(config, width_out, config.img_resolution // 2**stage),

@@ -20,6 +20,7 @@ from training.models.deformation import SmoothDeformation
 from training.models.minibatch import build_head
 from training.models.predictor import Predictor, scale_weights
 from training.models.spec import ModelDefaults, ModelSpec
+from training.models.strided import StridedConv2d
 
 NUM_BLOCKS = 5
 # Noise is drawn up from so many maps of 4x4 pixels, which the latent is mapped to linearly.
@@ -105,7 +106,7 @@ class LabelCritic(Discriminator):
         ends = [0]
         for width_in, width_out in pairwise(widths):
             body += [
-                nn.Conv2d(width_in, width_out, 4, 2, 1),
+                StridedConv2d(width_in, width_out),
                 *build_norm(config.critic_norm, width_out),
                 nn.LeakyReLU(0.2, inplace=True),
             ]
