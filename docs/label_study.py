@@ -29,15 +29,16 @@ from training.config import TrainConfig
 from training.datasets import DatasetOptions, ImageDataset, load_dataset
 from training.errors import TrainingError
 from training.metrics.score import describe_score
-from training.presets import PRESETS
+from training.presets import get_preset
 
 LINES, PAGE = ROOT / "docs" / "label_study.jsonl", ROOT / "docs" / "LABELS.md"
 RUNS = ROOT / "runs" / "label-study"
 DATA, RESOLUTION, CHANNELS = "mnist", 32, 1
 KIMG, SEEDS, NUM_SAMPLES = 100.0, (0, 1, 2), 2000
 # The critic's part is the same in all rows: what differs is how the predictor learns.
+OWN_KEYS = ("steps", "predictor_data", "has_projection")
 SHARED: dict[str, Any] = {
-    key: value for key, value in PRESETS["quick"].items() if key != "steps"
+    key: value for key, value in get_preset("quick", "label_gan").items() if key not in OWN_KEYS
 } | {"width": 12, "batch_size": 64, "predictor_weight": 1.0}
 AUGMENT = "color,crop,blur,jpeg"
 

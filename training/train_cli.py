@@ -19,7 +19,7 @@ from training.metrics.extractors import get_extractor_spec
 from training.models import MODELS, get_model_spec
 from training.options import format_range, get_flag
 from training.plan import describe_plan
-from training.presets import PRESETS, get_preset
+from training.presets import PRESETS, describe_presets, get_preset
 from training.processes import Processes, check_shares, join_processes
 from training.runs import CHANGEABLE, MOVABLE, RunFolder
 from training.techniques import TechniqueOptions
@@ -50,7 +50,7 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
         "--data", help="data set, such as avatars, mnist or folder:PATH (see `datasets`)"
     )
     parser.add_argument("--name", help="name of the run and of its checkpoint")
-    parser.add_argument("--preset", choices=PRESETS, help=_describe_presets())
+    parser.add_argument("--preset", choices=PRESETS, help=describe_presets())
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with runs/NAME")
     parser.add_argument(
         "--dry-run", action="store_true", help="print the plan (parameters, memory, epochs) and end"
@@ -290,11 +290,3 @@ def _add_option(group: "argparse._ArgumentGroup", item: "dataclasses.Field[Any]"
         metavar=None if facts["choices"] else facts["kind"].__name__.upper(),
         help=text,
     )
-
-
-def _describe_presets() -> str:
-    texts = (
-        f"{name}: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in values.items())
-        for name, values in PRESETS.items()
-    )
-    return "; ".join(texts)
