@@ -161,11 +161,11 @@ def measure_warm(app: RunningApp, scored: frozenset[str]) -> list[float]:
         for rows in job:
             if any(row["value"] is not None for row in rows):
                 seconds = time.perf_counter() - start
-                break
-        job.cancel()
+                job.cancel()
+                return [seconds]
+        raise UnavailableError(f"no model got a value: {job.exception()}")
     finally:
         client.close()
-    return [seconds]
 
 
 def measure_longest_gap(context: Context) -> float:

@@ -39,14 +39,17 @@ def run_and_record(names: Sequence[str], options: argparse.Namespace) -> Results
     print(f"{machine}; {facts}", flush=True)
     context = Context(options.device, options.quick)
     taken = describe_versions(context.root)
-    results = run_benchmarks(names, context, taken)
     output = options.output or (None if options.quick else DEFAULT_OUTPUT)
-    if output and results:
-        before = output.read_text(encoding="utf-8") if output.exists() else ""
-        rows = format_rows(results, taken)
-        after = update_results(before, machine, facts, rows, list(BENCHMARKS))
-        output.write_text(after, encoding="utf-8")
-        print(f"Wrote {output}")
+    results: Results = {}
+    for name in names:
+        found = run_benchmarks([name], context, taken)
+        results |= found
+        if output and found:  # at once: a later one may fail
+            before = output.read_text(encoding="utf-8") if output.exists() else ""
+            rows = format_rows(found, taken)
+            after = update_results(before, machine, facts, rows, list(BENCHMARKS))
+            output.write_text(after, encoding="utf-8")
+            print(f"Wrote {output}")
     return results
 
 
