@@ -366,7 +366,7 @@ def test_a_score_draws_from_no_global_random_numbers(
 
     def read_streams():
         engine = trainer.engine
-        own = (engine.rng.get_state(), engine._device_rng.get_state())
+        own = (engine.rng.get_state(), engine.updates.noise_rng.get_state())
         numpy_state = np.random.get_state()
         return (
             [state.tolist() for state in (torch.get_rng_state(), *own)],
