@@ -76,17 +76,21 @@ class PlainTurns:
 
 @contextmanager
 def untuned() -> Iterator[None]:
-    """Take back, while a block runs, what `tune_device` sets for a GPU: it is the engine's own."""
+    """Take back, while a block runs, what `tune_device` sets: it is the engine's own."""
     import torch
+
+    from training.allocator import MEGABYTE, keep_freed_memory
 
     precision, is_searching = torch.get_float32_matmul_precision(), torch.backends.cudnn.benchmark
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.benchmark = False
+    keep_freed_memory(32 * MEGABYTE, 64 * MEGABYTE)
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(precision)
         torch.backends.cudnn.benchmark = is_searching
+        keep_freed_memory()
 
 
 class EngineTurns:

@@ -2,16 +2,16 @@
 
 Float32, the default memory layout, Adam as PyTorch makes it, no averaged generator, losses read in
 every step. Two worker processes turn stored pictures into tensors one by one; decoding them is left
-out, and the networks are the engine's own, so that only the loops differ. The discriminator rates
-real images, then fakes; the generator's update rates the fakes anew (Radford et al. 2016). With a
-gradient penalty, every critic step takes a fresh real batch and fresh latents, and the generator's
-update makes its images anew (Gulrajani et al. 2017).
+out. The networks are the engine's with PyTorch's own layers, so that only the training differs. The
+discriminator rates real images, then fakes; the generator's update rates the fakes anew (Radford et
+al. 2016). With a gradient penalty, every critic step takes a fresh real batch and fresh latents,
+and the generator's update makes its images anew (Gulrajani et al. 2017).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 # As many images as CelebA has: no epoch ends, and no worker starts anew, while a turn is timed.
 EPOCH_IMAGES = 202_599
 NUM_WORKERS = 2
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
 class PictureDataset(Dataset[Tensor]):
@@ -64,8 +66,8 @@ class PlainLoop:
 
         self.config, self.device = config.resolve(), device
         model = self.config.build_model_config(images.shape[1], images.shape[2])
-        self.generator = build_generator(model).to(device)
-        self.discriminator = build_discriminator(model).to(device)
+        self.generator = use_plain_layers(build_generator(model)).to(device)
+        self.discriminator = use_plain_layers(build_discriminator(model)).to(device)
         self.optimizer_g = self._build_adam(self.generator, self.config.learning_rate_g)
         self.optimizer_d = self._build_adam(self.discriminator, self.config.learning_rate_d)
         dataset = PictureDataset(images)
@@ -94,6 +96,21 @@ class PlainLoop:
     def _build_adam(self, network: nn.Module, learning_rate: float | None) -> torch.optim.Adam:
         betas = (float(self.config.beta1 or 0.0), float(self.config.beta2 or 0.0))
         return torch.optim.Adam(network.parameters(), lr=float(learning_rate or 0.0), betas=betas)
+
+
+def use_plain_layers(network: Network) -> Network:
+    """Turn the layers with gradients of the engine's own into the plain ones they extend."""
+    from training.models.layer_norm import LayerNorm2d
+    from training.models.strided import StridedConv2d, StridedConvTranspose2d
+
+    plain_kinds = {
+        LayerNorm2d: nn.GroupNorm,
+        StridedConv2d: nn.Conv2d,
+        StridedConvTranspose2d: nn.ConvTranspose2d,
+    }
+    for layer in network.modules():
+        layer.__class__ = plain_kinds.get(type(layer), type(layer))
+    return network
 
 
 def take_gan_step(loop: PlainLoop, batches: Iterator[Tensor]) -> tuple[float, float]:

@@ -7,9 +7,10 @@ and all of its update, the way back through the discriminator included; *other* 
 covers. The gradient penalty is what makes a WGAN-GP critic step dearer than a discriminator step of
 the DCGAN; Adam is left out of both.
 
-*Scores* are those of a training at its default options: batches of 64, 1,000 images every 500
-steps. On a GPU, where they run beside the training, their share is what 500 steps take longer with
-one; elsewhere it follows from the seconds of a score and of a step.
+*Scores* are those of a training at its default options: batches of 64, 1,000 images, as many steps
+apart as is the model's default. On a GPU, where they run beside the training, their share is what
+the steps between two take longer with one; elsewhere it follows from the seconds of a score and of
+a step.
 """
 
 from __future__ import annotations
@@ -38,7 +39,6 @@ SCORED_MODELS = (*MODELS, "sgan")
 OTHER = "other"
 PARTS = ("data", "generator", "discriminator", "optimizer", "ema", OTHER)
 REFERENCE = "avatars-toon-head-64-efficientnet-lite0.safetensors"
-SCORE_EVERY = 500
 MAX_SCORE_SHARE = 10.0
 
 
@@ -135,30 +135,36 @@ def run_scoring(context: Context, device: torch.device) -> Iterator[Measurement]
     """Measure the seconds of a score, and their share of a training that is scored."""
     from training.errors import ProjectError
 
-    setting = Setting("dcgan", context.choose_runs(64, 8))
+    settings = [Setting(model, context.choose_runs(64, 8)) for model in SCORED_MODELS]
     try:
-        scorer, num_samples = build_scorer(context, setting, device)
+        scorer, num_samples = build_scorer(context, settings[0], device)
     except ProjectError as error:
         print(f"The cost of scores was not measured: {error}", file=sys.stderr, flush=True)
         return
-    has_autocast = list_precisions(device)[-1] == BFLOAT16
-    loop = EngineTurns(setting, device, has_autocast)
-    loop.run_turn(1)
-    seconds = time_runs(
-        lambda _: scorer.score(loop.engine.generator_ema, lambda: False), context.choose_runs(3, 2)
-    )
-    yield Measurement(f"a score of {num_samples:,} images of dcgan", "s", seconds)
+    precision = list_precisions(device)[-1]
     goal = None if context.is_quick else Goal(MAX_SCORE_SHARE)
-    for model in SCORED_MODELS:
-        loop = EngineTurns(Setting(model, setting.batch_size), device, has_autocast)
+    seconds: tuple[float, ...] = ()
+    for setting in settings:
+        loop = EngineTurns(setting, device, precision == BFLOAT16)
+        loop.run_turn(1)
+        if not seconds:
+            seconds = time_scores(context, loop, scorer)
+            yield Measurement(f"a score of {num_samples:,} images of {setting.model}", "s", seconds)
+        score_every = int(setting.build_config().score_every or 0)
         if device.type == "cuda":
-            shares = time_scored_steps(context, loop, scorer, device)
+            shares = time_scored_steps(context, loop, scorer, device, score_every)
         else:
             step = time_default_step(context, loop)
-            shares = tuple(100 * value / (value + SCORE_EVERY * step) for value in seconds)
-        precision = list_precisions(device)[-1]
-        what = f"{model}, {precision}: scores' share, every {SCORE_EVERY} steps of {{}}"
-        yield Measurement(what.format(setting.batch_size), "%", shares, goal)
+            shares = tuple(100 * value / (value + score_every * step) for value in seconds)
+        what = f"scores' share, every {score_every:,} steps of {setting.batch_size}"
+        yield Measurement(f"{setting.model}, {precision}: {what}", "%", shares, goal)
+
+
+def time_scores(context: Context, loop: EngineTurns, scorer: TrainingScorer) -> tuple[float, ...]:
+    """Return the seconds of a score, several times."""
+    return time_runs(
+        lambda _: scorer.score(loop.engine.generator_ema, lambda: False), context.choose_runs(3, 2)
+    )
 
 
 def time_default_step(context: Context, loop: EngineTurns) -> float:
@@ -169,13 +175,17 @@ def time_default_step(context: Context, loop: EngineTurns) -> float:
 
 
 def time_scored_steps(
-    context: Context, loop: EngineTurns, scorer: TrainingScorer, device: torch.device
+    context: Context,
+    loop: EngineTurns,
+    scorer: TrainingScorer,
+    device: torch.device,
+    score_every: int,
 ) -> tuple[float, ...]:
     """Return by how many percent of their time steps take longer with a score beside them."""
     from training.background import choose_runner
     from training.processes import ALONE
 
-    num_steps, runner = context.choose_runs(SCORE_EVERY, 8), choose_runner(device, ALONE)
+    num_steps, runner = context.choose_runs(score_every, 8), choose_runner(device, ALONE)
     loop.run_turn(num_steps)
     shares = []
     for _ in range(context.choose_runs(3, 2)):

@@ -77,8 +77,8 @@ class TrainConfig(TechniqueOptions):
         kind=bool,
     )
     device: str = option("auto", "where to compute: auto, cuda, cuda:NUMBER, mps or cpu", kind=str)
-    score_every: int = option(
-        500, "steps between scores; 0: never", kind=int, low=0, high=100_000_000
+    score_every: int | None = option(
+        None, "steps between scores (500; sgan: 3,000); 0: never", kind=int, low=0, high=100_000_000
     )
     score_samples: int = option(
         1000, "generated images per score", kind=int, low=16, high=1_000_000
@@ -147,7 +147,7 @@ class TrainConfig(TechniqueOptions):
         # Published betas belong to the published optimiser.
         is_published = optimizer == defaults.optimizer
         betas = defaults.betas if is_published else OPTIMIZERS[optimizer].betas
-        published = {
+        by_model = {
             "loss": spec.objective,
             "optimizer": optimizer,
             "z_dim": defaults.z_dim,
@@ -159,9 +159,10 @@ class TrainConfig(TechniqueOptions):
             "gp_weight": defaults.gp_weight,
             "weight_clip": defaults.weight_clip,
             "critic_norm": defaults.critic_norm,
+            "score_every": defaults.score_every,
         }
         chosen: dict[str, Any] = {
-            name: value for name, value in published.items() if getattr(self, name) is None
+            name: value for name, value in by_model.items() if getattr(self, name) is None
         }
         if self.steps is None and self.kimg is None and self.minutes is None:
             chosen["steps"] = DEFAULT_STEPS

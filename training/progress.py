@@ -46,7 +46,7 @@ class Due:
 
 def find_due(config: TrainConfig, step: int) -> Due:
     """Find what is due after a step (from 1)."""
-    snapshot, score = is_snapshot_step(step), is_due(config.score_every, step)
+    snapshot, score = is_snapshot_step(step), is_due(config.score_every or 0, step)
     save = score or is_due(config.save_every, step)
     histograms = is_due(config.histograms_every, step)
     return Due(

@@ -72,3 +72,11 @@ def test_the_penalty_of_a_linear_critic_by_hand() -> None:
     assert found.item() == pytest.approx(
         compute_gradient_penalty(critic, images, -images, torch.rand(5)).item(), rel=1e-5
     )
+
+
+@pytest.mark.parametrize("model", ["dcgan", "wgan_gp"])
+def test_its_layers_are_pytorch_s(model):
+    loop = build_loop(model)
+    layers = [*loop.generator.layers, *loop.discriminator.layers]
+    assert {type(layer).__module__.partition(".")[0] for layer in layers} == {"torch"}
+    assert sum(isinstance(layer, nn.Conv2d) for layer in layers) > 1

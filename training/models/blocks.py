@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils import parametrizations
 
 from training.models.config import ModelConfig
+from training.models.layer_norm import LayerNorm2d
 
 MAX_WIDTH_FACTOR = 8
 
@@ -58,23 +58,6 @@ def get_stage_widths(config: ModelConfig) -> list[int]:
     """
     num_stages = int(math.log2(config.img_resolution)) - 2
     return [config.width * min(2**stage, MAX_WIDTH_FACTOR) for stage in range(num_stages)]
-
-
-class LayerNorm2d(nn.GroupNorm):
-    """Normalise (N, C, H, W) per sample over C, H and W, with a scale and shift per channel.
-
-    Autocasting would convert to float32 and back, which costs WGAN-GP a seventh of its step;
-    here outputs have the type of the inputs, as a batch norm's do. Sums are taken in float32.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__(1, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C, H, W) to the same shape and type."""
-        with torch.autocast(x.device.type, enabled=False):
-            scale, shift = self.weight.to(x.dtype), self.bias.to(x.dtype)
-            return functional.group_norm(x, self.num_groups, scale, shift, self.eps)
 
 
 # Spectral normalisation is of the weights: see finish_discriminator.

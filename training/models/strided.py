@@ -1,9 +1,10 @@
 """Convolutions that halve or double the side of maps: 4x4 kernels, stride 2.
 
-On a CPU in bfloat16, PyTorch (oneDNN) takes two to four times as long for the gradient of the
-weights as it must where maps are as small as 4x4: in a DCGAN, for the layers with the most weights.
-The same sums are a dilated convolution of the maps with the gradients, samples taking the place of
-channels, and that is quick. In float32 nothing is won.
+On a CPU their gradients are computed here. A gradient penalty differentiates them once more, and
+what PyTorch does then takes up to seven times as long as the sums need: it convolves with the
+gradients as a kernel, whatever the size. Here the gradient of the weights is PyTorch's (oneDNN's)
+own, as in a first pass. Only for small maps in bfloat16 it is that convolution, dilated, samples
+taking the place of channels: there oneDNN's own takes two to four times as long.
 """
 
 from typing import Any
@@ -11,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional
+from torch.nn import functional, grad
 
 KERNEL_SIZE, STRIDE, PADDING = 4, 2, 1
-# The side of the smaller maps up to which the detour is the shorter way.
-MAX_SIDE = 4
+# The side of the smaller maps up to which the dilated convolution is the shorter way in bfloat16.
+MAX_DILATED_SIDE = 8
 
 
 class StridedConv2d(nn.Conv2d):
@@ -26,9 +27,9 @@ class StridedConv2d(nn.Conv2d):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map (N, C, 2H, 2W) to (N, C', H, W)."""
-        if not is_detour_shorter(maps, max(maps.shape[2:]) // STRIDE):
+        if not has_own_gradients(maps) or any(side % STRIDE for side in maps.shape[2:]):
             return super().forward(maps)
-        return _add_bias(_apply(_Convolution, maps, self.weight), self.bias)
+        return _apply(_Convolution, maps, self.weight, self.bias)
 
 
 class StridedConvTranspose2d(nn.ConvTranspose2d):
@@ -39,16 +40,19 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, maps: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Map (N, C, H, W) to (N, C', 2H, 2W)."""
-        if output_size is not None or not is_detour_shorter(maps, max(maps.shape[2:])):
+        if output_size is not None or not has_own_gradients(maps):
             return super().forward(maps, output_size)
-        return _add_bias(_apply(_TransposedConvolution, maps, self.weight), self.bias)
+        return _apply(_TransposedConvolution, maps, self.weight, self.bias)
 
 
-def is_detour_shorter(maps: Tensor, side: int) -> bool:
-    """Tell whether bfloat16 gradients are wanted on a CPU, of maps with a smaller side ``side``."""
-    if side > MAX_SIDE or maps.device.type != "cpu" or not torch.is_grad_enabled():
-        return False
-    return get_dtype(maps) == torch.bfloat16
+def has_own_gradients(maps: Tensor) -> bool:
+    """Tell whether gradients may be wanted on a CPU."""
+    return maps.device.type == "cpu" and torch.is_grad_enabled()
+
+
+def is_dilated_shorter(small: Tensor) -> bool:
+    """Tell whether the weights' gradient is quicker as a dilated convolution."""
+    return small.dtype == torch.bfloat16 and max(small.shape[2:]) <= MAX_DILATED_SIDE
 
 
 def get_dtype(maps: Tensor) -> torch.dtype:
@@ -61,16 +65,17 @@ class _Convolution(torch.autograd.Function):
     """Convolve maps (N, C, 2H, 2W) with weights (C', C, 4, 4); can be differentiated twice."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(maps, weight)
-        return functional.conv2d(maps, weight, None, STRIDE, PADDING)
+        return functional.conv2d(maps, weight, bias, STRIDE, PADDING)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         maps, weight = ctx.saved_tensors
         return (
-            _TransposedConvolution.apply(gradient, weight) if _is_wanted(ctx, 0) else None,
+            _TransposedConvolution.apply(gradient, weight, None) if _is_wanted(ctx, 0) else None,
             _WeightGradient.apply(maps, gradient) if _is_wanted(ctx, 1) else None,
+            gradient.sum((0, 2, 3)) if _is_wanted(ctx, 2) else None,
         )
 
 
@@ -78,16 +83,17 @@ class _TransposedConvolution(torch.autograd.Function):
     """Take maps (N, C', H, W) back to (N, C, 2H, 2W) with weights (C', C, 4, 4)."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, weight: Tensor) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(maps, weight)
-        return functional.conv_transpose2d(maps, weight, None, STRIDE, PADDING)
+        return functional.conv_transpose2d(maps, weight, bias, STRIDE, PADDING)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
         maps, weight = ctx.saved_tensors
         return (
-            _Convolution.apply(gradient, weight) if _is_wanted(ctx, 0) else None,
+            _Convolution.apply(gradient, weight, None) if _is_wanted(ctx, 0) else None,
             _WeightGradient.apply(gradient, maps) if _is_wanted(ctx, 1) else None,
+            gradient.sum((0, 2, 3)) if _is_wanted(ctx, 2) else None,
         )
 
 
@@ -97,10 +103,12 @@ class _WeightGradient(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, large: Tensor, small: Tensor) -> Tensor:
         ctx.save_for_backward(large, small)
-        sums = functional.conv2d(
-            large.transpose(0, 1), small.transpose(0, 1), None, 1, PADDING, dilation=STRIDE
-        )
-        return sums.transpose(0, 1)
+        if is_dilated_shorter(small):
+            kernel = small.transpose(0, 1)
+            sums = functional.conv2d(large.transpose(0, 1), kernel, None, 1, PADDING, STRIDE)
+            return sums.transpose(0, 1)
+        shape = (small.shape[1], large.shape[1], KERNEL_SIZE, KERNEL_SIZE)
+        return grad.conv2d_weight(large, shape, small, STRIDE, PADDING)
 
     @staticmethod
     @once_differentiable
@@ -128,13 +136,12 @@ def _is_wanted(ctx: Any, index: int) -> bool:
         return True
 
 
-def _apply(convolution: type[torch.autograd.Function], maps: Tensor, weight: Tensor) -> Tensor:
+def _apply(
+    convolution: type[torch.autograd.Function], maps: Tensor, weight: Tensor, bias: Tensor | None
+) -> Tensor:
     """Compute in the type that autocasting would; its casts cannot be in what saves tensors."""
     dtype = get_dtype(maps)
+    bias = None if bias is None else bias.to(dtype)
     with torch.autocast(maps.device.type, enabled=False):
-        result: Tensor = convolution.apply(maps.to(dtype), weight.to(dtype))
+        result: Tensor = convolution.apply(maps.to(dtype), weight.to(dtype), bias)
     return result
-
-
-def _add_bias(maps: Tensor, bias: Tensor | None) -> Tensor:
-    return maps if bias is None else maps + bias.to(maps.dtype).view(1, -1, 1, 1)

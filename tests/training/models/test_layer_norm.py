@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from training.models.blocks import LayerNorm2d
+from training.models import layer_norm
+from training.models.layer_norm import LayerNorm2d
 
 
 @pytest.fixture
@@ -36,6 +37,39 @@ def test_under_autocast_it_keeps_the_type_and_sums_in_float32(norm):
         assert norm(images).dtype == torch.float32
 
 
-def test_it_can_be_differentiated_twice(norm):
-    images = torch.randn(2, 3, 4, 4, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradgradcheck(norm.double(), images)
+@pytest.fixture(params=[1, 24, 2**19])
+def block_size(request, monkeypatch):
+    """Work on a sample at a time, on two (the last alone), or on all at once."""
+    monkeypatch.setattr(layer_norm, "BLOCK_SIZE", request.param)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_it_can_be_differentiated_twice(norm, block_size, memory_format):
+    images = torch.randn(3, 3, 2, 2, dtype=torch.float64).to(memory_format=memory_format)
+    parameters = [p.detach().requires_grad_() for p in norm.double().parameters()]
+
+    def normalize(x, scale, shift):
+        return torch.func.functional_call(norm, {"weight": scale, "bias": shift}, (x,))
+
+    inputs = (images.requires_grad_(), *parameters)
+    assert torch.autograd.gradcheck(normalize, inputs)
+    assert torch.autograd.gradgradcheck(normalize, inputs)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)], ids=str
+)
+def test_a_penalty_on_the_slope_is_pytorch_s(norm, dtype, tolerance):
+    plain = nn.GroupNorm(1, 3).double()
+    plain.load_state_dict(norm.state_dict())
+    images = 5 + 3 * torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    images = images.to(dtype)  # what the reference has to work with, too
+    results = []
+    for layer, x in ((norm, images.clone()), (plain, images.double())):
+        x.requires_grad_()
+        outputs = nn.functional.leaky_relu(layer(x), 0.2).square()
+        (slope,) = torch.autograd.grad(outputs.sum(), x, create_graph=True)
+        loss = slope.double().square().sum()
+        results.append(torch.autograd.grad(loss, (x, layer.weight, layer.bias)))
+    for found, expected in zip(*results, strict=True):
+        assert (found.double() - expected).norm() < tolerance * expected.norm()
