@@ -56,6 +56,7 @@ SHARED = {"width": 32, "batch_size": 64}
 # The preset's cadence of scores is no part of what is compared.
 THESIS = {key: value for key, value in PRESETS["thesis"].items() if key != "score_every"} | SHARED
 BEST = {**get_preset("best", "wgan_gp"), **SHARED}
+AUGMENTATIONS = "color,translation,cutout"
 
 # Key, model, what is changed, base: the most telling first. Self-attention has no place at 32
 # pixels, and accumulated gradients are the same gradients: neither has a row.
@@ -67,7 +68,11 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("best-fp32", "wgan_gp", {**BEST, "precision": "fp32"}, "best"),
     ("dcgan-spectral", "dcgan", {"critic_norm": "spectral"}, "dcgan"),
     ("dcgan-penalty", "dcgan", {"critic_norm": "layer", "gp_weight": 10.0}, "dcgan"),
-    ("dcgan-augment", "dcgan", {"diff_augment": "color,translation,cutout"}, "dcgan"),
+    ("dcgan-augment", "dcgan", {"diff_augment": AUGMENTATIONS}, "dcgan"),
+    # What helped most alone, together and on top of the preset.
+    ("dcgan-spectral-augment", "dcgan", {"critic_norm": "spectral", "diff_augment": AUGMENTATIONS},
+     "dcgan"),
+    ("best-augment", "wgan_gp", {**BEST, "diff_augment": AUGMENTATIONS}, "wgan_gp"),
     ("dcgan-hinge", "dcgan", {"loss": "hinge"}, "dcgan"),
     ("wgan", "wgan", {}, "wgan_gp"),
     ("wgan_gp-ttur", "wgan_gp", {
@@ -80,7 +85,7 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("dcgan-features", "dcgan", {"feature_matching": 1.0}, "dcgan"),
     ("dcgan-minibatch", "dcgan", {"has_minibatch_stddev": True}, "dcgan"),
     ("wgan_gp-minibatch", "wgan_gp", {"has_minibatch_stddev": True}, "wgan_gp"),
-    ("wgan_gp-augment", "wgan_gp", {"diff_augment": "color,translation,cutout"}, "wgan_gp"),
+    ("wgan_gp-augment", "wgan_gp", {"diff_augment": AUGMENTATIONS}, "wgan_gp"),
     ("dcgan-decay", "dcgan", {"lr_decay": 0.5}, "dcgan"),
     ("wgan_gp-decay", "wgan_gp", {"lr_decay": 0.5}, "wgan_gp"),
     ("dcgan-layer", "dcgan", {"critic_norm": "layer"}, "dcgan"),
