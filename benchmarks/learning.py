@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from training.datasets import ImageDataset
     from training.metrics.score import Score
+    from training.scoring import TrainingScorer
     from training.trainer import Trainer
 
 MODEL = "wgan_gp"
@@ -107,14 +108,18 @@ def train_and_score(
 
     Returns the averaged generator's scores before and after, and the steps between them.
     """
+    from training.scoring import TrainingScorer
+
     trainer = build_trainer(lesson, lesson.check_every, dataset, folder, device)
-    before = score_generator(trainer, folder)
+    scorer = TrainingScorer(trainer.config, dataset, device, folder, cache_dir=folder / "cache")
+    before = score_generator(scorer, trainer)
     for num_steps in range(lesson.check_every, lesson.num_steps + 1, lesson.check_every):
         if num_steps > lesson.check_every:
+            del trainer  # its memory is free before the next one's is taken
             trainer = build_trainer(lesson, num_steps, dataset, folder, device)
             trainer.resume()
         trainer.train()
-        after = score_generator(trainer, folder)
+        after = score_generator(scorer, trainer)
         if after.interval[1] < before.interval[0]:
             break
     return before, after, num_steps
@@ -143,13 +148,8 @@ def build_trainer(
     return Trainer(config, dataset, RunFolder(folder / "run"), path, "a benchmark", device)
 
 
-def score_generator(trainer: Trainer, folder: Path) -> Score:
+def score_generator(scorer: TrainingScorer, trainer: Trainer) -> Score:
     """Score the averaged generator of a trainer."""
-    from training.scoring import TrainingScorer
-
-    scorer = TrainingScorer(
-        trainer.config, trainer.dataset, trainer.device, folder, cache_dir=folder / "cache"
-    )
     found = scorer.score(trainer.engine.generator_ema, lambda: False)
     if found is None:
         raise RuntimeError("The scorer stopped, though nothing asked it to.")

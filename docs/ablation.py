@@ -53,8 +53,7 @@ NUM_SAMPLES = 5000
 # Few and small scores on the way: the best checkpoint is the best of these, and of the end.
 NUM_TRAINING_SCORES, NUM_TRAINING_SAMPLES = 4, 1000
 SHARED = {"width": 32, "batch_size": 64}
-# The preset's cadence of scores is no part of what is compared.
-THESIS = {key: value for key, value in PRESETS["thesis"].items() if key != "score_every"} | SHARED
+THESIS = {**PRESETS["thesis"], **SHARED}
 BEST = {**get_preset("best", "wgan_gp"), **SHARED}
 AUGMENTATIONS = "color,translation,cutout"
 
@@ -69,7 +68,7 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("dcgan-spectral", "dcgan", {"critic_norm": "spectral"}, "dcgan"),
     ("dcgan-penalty", "dcgan", {"critic_norm": "layer", "gp_weight": 10.0}, "dcgan"),
     ("dcgan-augment", "dcgan", {"diff_augment": AUGMENTATIONS}, "dcgan"),
-    # What helped most alone, together and on top of the preset.
+    # What helped most alone: together, and with the preset's settings.
     ("dcgan-spectral-augment", "dcgan", {"critic_norm": "spectral", "diff_augment": AUGMENTATIONS},
      "dcgan"),
     ("best-augment", "wgan_gp", {**BEST, "diff_augment": AUGMENTATIONS}, "wgan_gp"),

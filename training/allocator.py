@@ -6,19 +6,33 @@ WGAN-GP's step with batches of 128 in float32.
 """
 
 import ctypes
+import os
 import sys
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
+# Of glibc's malloc.h; and what its documentation calls the defaults, or the most they grow to.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4
 MEGABYTE = 2**20
+DEFAULTS = {M_MMAP_MAX: 65_536, M_MMAP_THRESHOLD: 32 * MEGABYTE, M_TRIM_THRESHOLD: 64 * MEGABYTE}
+# Every block is of the heap, however large, and up to half a gigabyte at its end is not given back.
+KEEPING = {M_MMAP_MAX: 0, M_TRIM_THRESHOLD: 512 * MEGABYTE}
 
 
-def keep_freed_memory(largest: int = 1024 * MEGABYTE, most: int = 512 * MEGABYTE) -> bool:
-    """Keep freed blocks of up to ``largest`` bytes, and up to ``most`` at the end of the heap.
+def keep_freed_memory() -> bool:
+    """Keep large blocks for the next ones; returns whether the C library does so.
 
-    Returns whether the C library understands it: glibc does, which is that of most Linux systems.
-    With 32 and 64 MB the process is as glibc makes it by itself once a block of 32 MB was freed.
+    glibc does, which is that of most Linux systems. Where the environment says anything about its
+    allocator, nothing is changed.
     """
+    is_chosen = any(name.startswith(("MALLOC_", "GLIBC_TUNABLES")) for name in os.environ)
+    return not is_chosen and set_limits(KEEPING)
+
+
+def give_memory_back() -> bool:
+    """Go back to what glibc does by itself once a block of 32 MB was freed."""
+    return set_limits(DEFAULTS)
+
+
+def set_limits(limits: dict[int, int]) -> bool:
+    """Set parameters of the C library's allocator; returns whether it took them all."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is None:
-        return False
-    return bool(mallopt(M_MMAP_THRESHOLD, largest)) and bool(mallopt(M_TRIM_THRESHOLD, most))
+    return mallopt is not None and all(mallopt(key, value) for key, value in limits.items())

@@ -3,8 +3,8 @@
 Layers' outputs are kept from the forward pass for the backward pass: those of the generator and, of
 real and generated images, those of the discriminator. The gradient penalty, whose backward pass
 goes through a backward pass, keeps several times as much of a third pass. The figures below are
-the growth of a process over two steps, measured at widths 32 and 64 and 64 and 128 pixels; they
-hold to about a fifth.
+the growth of a process over two steps, measured at widths 32 and 64 and 64 and 128 pixels on a CPU;
+they hold to about a fifth.
 """
 
 import contextlib
@@ -23,8 +23,10 @@ from training.models.summary import LayerRow, count_parameters, summarize_model
 from training.step import AdversarialStep
 
 BYTES_PER_FLOAT = 4
-# Bytes of one output of a layer, in float32 and under bfloat16 autocast, and in the penalty.
-BYTES_PER_OUTPUT, BYTES_PER_NARROW_OUTPUT, BYTES_PER_PENALTY_OUTPUT = 4.3, 2.3, 11.5
+# Bytes of one output of a layer, in float32 and under bfloat16 autocast; and in the penalty, which
+# keeps more of a batch norm than of other critics.
+BYTES_PER_OUTPUT = (4.3, 2.3)
+BYTES_PER_PENALTY_OUTPUT, BYTES_PER_BATCH_NORM_PENALTY_OUTPUT = (6.0, 3.4), (10.5, 8.5)
 MIN_PART = 2
 MEMINFO = Path("/proc/meminfo")
 
@@ -59,8 +61,10 @@ def estimate_bytes_per_image(model: ModelConfig, config: TrainConfig, is_narrow:
     maps = count_attention(model)
     outputs_g = _count_outputs(layers["generator"]) + maps
     outputs_d = _count_outputs(layers["discriminator"]) + maps
-    size = BYTES_PER_NARROW_OUTPUT if is_narrow else BYTES_PER_OUTPUT
-    penalty = BYTES_PER_PENALTY_OUTPUT * outputs_d if config.gp_weight else 0.0
+    size = BYTES_PER_OUTPUT[is_narrow]
+    has_batch_norm = model.critic_norm == "batch"
+    sizes = BYTES_PER_BATCH_NORM_PENALTY_OUTPUT if has_batch_norm else BYTES_PER_PENALTY_OUTPUT
+    penalty = sizes[is_narrow] * outputs_d if config.gp_weight else 0.0
     return round(size * (outputs_g + 2 * outputs_d) + penalty)
 
 

@@ -19,7 +19,7 @@ _SPECTRAL: dict[str, Any] = {"critic_norm": "spectral"}
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Shadab 2022; label_gan: Wachsmann 2017.
-    "thesis": {"width": 64, "batch_size": 128, "critic_norm": "batch", "score_every": 500},
+    "thesis": {"width": 64, "batch_size": 128, "critic_norm": "batch"},
     # A first result within minutes on a CPU.
     "quick": {"width": 32, "batch_size": 64, "steps": 2000},
     # What each model adds follows the table of docs/ABLATION.md: change it when that says so.

@@ -46,7 +46,7 @@ class Due:
 
 def find_due(config: TrainConfig, step: int) -> Due:
     """Find what is due after a step (from 1)."""
-    snapshot, score = is_snapshot_step(step), is_due(config.score_every or 0, step)
+    snapshot, score = is_snapshot_step(step), is_due(config.score_every, step)
     save = score or is_due(config.save_every, step)
     histograms = is_due(config.histograms_every, step)
     return Due(
@@ -60,9 +60,9 @@ def find_due(config: TrainConfig, step: int) -> Due:
     )
 
 
-def is_due(every: int, step: int) -> bool:
-    """Tell whether a step (0: nothing is done yet) is a multiple of ``every``; 0 is never."""
-    return every > 0 and step > 0 and step % every == 0
+def is_due(every: int | None, step: int) -> bool:
+    """Tell whether a step (0: nothing is done yet) is a multiple of ``every``; of 0 none is."""
+    return bool(every) and step > 0 and step % int(every or 1) == 0
 
 
 def is_snapshot_step(step: int) -> bool:

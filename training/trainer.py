@@ -173,10 +173,7 @@ class Trainer:
 
     def _loop(self, stop: StopSignal, reporter: SilentReporter) -> None:
         seconds_before, started = self.progress.seconds, time.monotonic()
-        if (
-            is_due(self.config.score_every or 0, self.progress.step)
-            and not self._scores.is_scored()
-        ):
+        if is_due(self.config.score_every, self.progress.step) and not self._scores.is_scored():
             self._scores.start(stop, reporter)  # a signal came before it was done
         while not self.is_finished and not self._processes.agree(stop.is_set):
             self._take_step()

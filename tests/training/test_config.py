@@ -200,6 +200,7 @@ def test_help_says_what_each_model_takes(model):
         "gp_weight": defaults.gp_weight,
         "weight_clip": defaults.weight_clip,
         "optimizer": defaults.optimizer,
+        "score_every": defaults.score_every,
     }
     if model != "sgan":  # it has no layer to be normalised
         expected["critic_norm"] = defaults.critic_norm
@@ -210,4 +211,6 @@ def test_help_says_what_each_model_takes(model):
         of_model = {key: text for other in others for keys, text in [other.split(": ")]
                     for key in keys.split(", ")}  # fmt: skip
         found = of_model.get(model, first)
-        assert found == value if isinstance(value, str) else float(found) == value, name
+        assert (
+            found == value if isinstance(value, str) else float(found.replace(",", "")) == value
+        ), name

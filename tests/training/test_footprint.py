@@ -42,8 +42,9 @@ def test_the_estimate_counts_weights_and_outputs():
     assert found.compute_bytes(10) == found.weights + 10 * found.per_image
     narrow = estimate_footprint(build_engine(has_autocast=True)).per_image
     assert narrow == round(2.3 * (outputs_g + 2 * outputs_d))
-    penalised = estimate_footprint(build_engine(gp_weight=10.0)).per_image
-    assert penalised == round(4.3 * (outputs_g + 2 * outputs_d) + 11.5 * outputs_d)
+    for options, per_output in (({"critic_norm": "none"}, 6.0), ({"critic_norm": "batch"}, 10.5)):
+        penalised = estimate_footprint(build_engine(gp_weight=10.0, **options)).per_image
+        assert penalised == round(4.3 * (outputs_g + 2 * outputs_d) + per_output * outputs_d)
 
 
 def test_attention_maps_count():

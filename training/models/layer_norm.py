@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-# Values that are worked on at a time: 2 MB in float32.
+# Values of each tensor that are worked on at a time.
 BLOCK_SIZE = 2**19
 
 
@@ -31,11 +31,19 @@ class LayerNorm2d(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C, H, W) to the same shape and type."""
         with torch.autocast(x.device.type, enabled=False):
-            if x.device.type == "cpu" and torch.is_grad_enabled():
+            if has_own_gradients(x, self.weight):
                 normalized: Tensor = _LayerNorm.apply(x, self.weight, self.bias, self.eps)
                 return normalized
             scale, shift = self.weight.to(x.dtype), self.bias.to(x.dtype)
             return functional.group_norm(x, self.num_groups, scale, shift, self.eps)
+
+
+def has_own_gradients(x: Tensor, scale: Tensor) -> bool:
+    """Tell whether gradients may be wanted on a CPU, in types that its single passes take."""
+    if x.device.type != "cpu" or not torch.is_grad_enabled():
+        return False
+    is_narrow = x.dtype in (torch.bfloat16, torch.float16)
+    return scale.dtype == x.dtype or (is_narrow and scale.dtype == torch.float32)
 
 
 class _LayerNorm(torch.autograd.Function):
@@ -43,6 +51,7 @@ class _LayerNorm(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+        x = arrange(x, x)
         normalized, mean, inverse_deviation = torch.native_group_norm(
             x, scale, shift, *get_sizes(x), 1, eps
         )
@@ -71,6 +80,7 @@ class _LayerNormGradient(torch.autograd.Function):
         mean: Tensor,
         inverse_deviation: Tensor,
     ) -> Any:
+        gradient = arrange(gradient, x)
         ctx.save_for_backward(gradient, x, scale, mean, inverse_deviation)
         ctx.set_materialize_grads(False)
         return compute_gradients(gradient, x, scale, mean, inverse_deviation)
@@ -183,6 +193,14 @@ def differentiate_block(
 def get_sizes(x: Tensor) -> tuple[int, int, int]:
     """Return N, C and HW of maps (N, C, H, W)."""
     return x.shape[0], x.shape[1], math.prod(x.shape[2:])
+
+
+def arrange(maps: Tensor, like: Tensor) -> Tensor:
+    """Lay maps out without gaps: channels innermost where those of ``like`` are."""
+    is_last = like.is_contiguous(memory_format=torch.channels_last)
+    return maps.contiguous(
+        memory_format=torch.channels_last if is_last else torch.contiguous_format
+    )
 
 
 def get_rows(x: Tensor) -> Tensor:

@@ -1,10 +1,10 @@
 """Convolutions that halve or double the side of maps: 4x4 kernels, stride 2.
 
-On a CPU their gradients are computed here. A gradient penalty differentiates them once more, and
-what PyTorch does then takes up to seven times as long as the sums need: it convolves with the
-gradients as a kernel, whatever the size. Here the gradient of the weights is PyTorch's (oneDNN's)
-own, as in a first pass. Only for small maps in bfloat16 it is that convolution, dilated, samples
-taking the place of channels: there oneDNN's own takes two to four times as long.
+On a CPU gradients that are differentiated once more, as by a gradient penalty, are computed here.
+PyTorch then convolves with the gradients as a kernel, whatever the size, which takes up to seven
+times as long as the weights' gradient of a first pass: the same sums. Only for small maps in
+bfloat16 that convolution, dilated, samples taking the place of channels, is the quicker way, in a
+first pass too.
 """
 
 from typing import Any
@@ -12,11 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
-from torch.nn import functional, grad
+from torch.nn import functional
+from torch.nn.grad import conv2d_weight
 
 KERNEL_SIZE, STRIDE, PADDING = 4, 2, 1
 # The side of the smaller maps up to which the dilated convolution is the shorter way in bfloat16.
 MAX_DILATED_SIDE = 8
+
+Gradients = tuple[Tensor | None, Tensor | None, Tensor | None]
 
 
 class StridedConv2d(nn.Conv2d):
@@ -71,12 +74,7 @@ class _Convolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        maps, weight = ctx.saved_tensors
-        return (
-            _TransposedConvolution.apply(gradient, weight, None) if _is_wanted(ctx, 0) else None,
-            _WeightGradient.apply(maps, gradient) if _is_wanted(ctx, 1) else None,
-            gradient.sum((0, 2, 3)) if _is_wanted(ctx, 2) else None,
-        )
+        return _compute_gradients(ctx, gradient, is_transposed=False)
 
 
 class _TransposedConvolution(torch.autograd.Function):
@@ -89,12 +87,7 @@ class _TransposedConvolution(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        maps, weight = ctx.saved_tensors
-        return (
-            _Convolution.apply(gradient, weight, None) if _is_wanted(ctx, 0) else None,
-            _WeightGradient.apply(gradient, maps) if _is_wanted(ctx, 1) else None,
-            gradient.sum((0, 2, 3)) if _is_wanted(ctx, 2) else None,
-        )
+        return _compute_gradients(ctx, gradient, is_transposed=True)
 
 
 class _WeightGradient(torch.autograd.Function):
@@ -108,7 +101,7 @@ class _WeightGradient(torch.autograd.Function):
             sums = functional.conv2d(large.transpose(0, 1), kernel, None, 1, PADDING, STRIDE)
             return sums.transpose(0, 1)
         shape = (small.shape[1], large.shape[1], KERNEL_SIZE, KERNEL_SIZE)
-        return grad.conv2d_weight(large, shape, small, STRIDE, PADDING)
+        return conv2d_weight(large, shape, small, STRIDE, PADDING)
 
     @staticmethod
     @once_differentiable
@@ -121,6 +114,28 @@ class _WeightGradient(torch.autograd.Function):
             else None,
             functional.conv2d(large, gradient, None, STRIDE, PADDING) if wants_small else None,
         )
+
+
+def _compute_gradients(ctx: Any, gradient: Tensor, is_transposed: bool) -> Gradients:
+    """Return the gradients of maps, weight and bias that are wanted.
+
+    Where they are not to be differentiated again, they are PyTorch's, all in one.
+    """
+    maps, weight = ctx.saved_tensors
+    wants = [_is_wanted(ctx, index) for index in range(3)]
+    large, small = (gradient, maps) if is_transposed else (maps, gradient)
+    if not torch.is_grad_enabled() and not is_dilated_shorter(small):
+        gradients: Gradients = torch.ops.aten.convolution_backward(
+            *(gradient, maps, weight, [gradient.shape[1]]),
+            *([STRIDE] * 2, [PADDING] * 2, [1, 1], is_transposed, [0, 0], 1, wants),
+        )
+        return gradients
+    back = _Convolution if is_transposed else _TransposedConvolution
+    return (
+        back.apply(gradient, weight, None) if wants[0] else None,
+        _WeightGradient.apply(large, small) if wants[1] else None,
+        gradient.sum((0, 2, 3)) if wants[2] else None,
+    )
 
 
 def _is_wanted(ctx: Any, index: int) -> bool:
