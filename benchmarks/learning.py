@@ -4,7 +4,7 @@ A training of the real `Trainer` on avatars, by the preset for a first try: loss
 and the score's whole 95 % interval must come to lie below the one before the first step. That is
 not soon: an untrained generator's even grey scores better than the first attempts at a drawing. So
 the training is scored every 250 steps, resumed from its run folder, and ends when it is better.
-Up to half an hour on two cores.
+Up to an hour on two cores.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Lesson:
     resolution: int
     width: int
     batch_size: int
-    num_steps: int = 2000
+    num_steps: int = 4000
     check_every: int = 250
     num_images: int = 2000
     score_samples: int = 1000
