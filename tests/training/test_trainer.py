@@ -337,7 +337,7 @@ def test_bfloat16_training_stays_close_to_float32(build_trainer):
         ("sgan", {"steps": 150, "learning_rate_g": 1e-3, "learning_rate_d": 1e-3}),
         (
             "wgan_gp",
-            {"steps": 60, "learning_rate_g": 5e-3, "learning_rate_d": 5e-3, "critic_steps": 2},
+            {"steps": 100, "learning_rate_g": 5e-3, "learning_rate_d": 5e-3, "critic_steps": 2},
         ),
     ],
 )
