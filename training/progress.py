@@ -62,7 +62,7 @@ def find_due(config: TrainConfig, step: int) -> Due:
 
 def is_due(every: int | None, step: int) -> bool:
     """Tell whether a step (0: nothing is done yet) is a multiple of ``every``; of 0 none is."""
-    return bool(every) and step > 0 and step % int(every or 1) == 0
+    return every is not None and every > 0 and step > 0 and step % every == 0
 
 
 def is_snapshot_step(step: int) -> bool:

@@ -12,6 +12,7 @@ import torch
 from training.allocator import keep_freed_memory
 from training.devices import tune_device
 
+CHOICES = ("MALLOC_", "GLIBC_TUNABLES")  # what a developer may have set
 # Prints the pages handed out for tensors of 64 MB that come and go one after the other, and whether
 # the C library understood.
 COUNT_PAGES = """
@@ -31,7 +32,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before, answer)
 def count_pages(setting, **environment):
     """Count in a process of its own; skips where the C library is another."""
     command = [sys.executable, "-c", COUNT_PAGES.format(setting=setting)]
-    own = {key: value for key, value in os.environ.items() if not key.startswith("MALLOC_")}
+    own = {key: value for key, value in os.environ.items() if not key.startswith(CHOICES)}
     done = subprocess.run(
         command, check=True, capture_output=True, text=True, env={**own, **environment}
     )
