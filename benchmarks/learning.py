@@ -4,12 +4,15 @@ A training of the real `Trainer` on avatars, by the preset for a first try: loss
 and the score's whole 95 % interval must come to lie below the one before the first step. That is
 not soon: an untrained generator's even grey scores better than the first attempts at a drawing. So
 the training is scored every 250 steps, resumed from its run folder, and ends when it is better.
-Up to an hour on two cores.
+Hours on two cores; it can be stopped and goes on from runs/learning, which is removed at the end.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +24,6 @@ if TYPE_CHECKING:
     import torch
 
     from training.datasets import ImageDataset
-    from training.metrics.score import Score
     from training.scoring import TrainingScorer
     from training.trainer import Trainer
 
@@ -53,41 +55,66 @@ class Lesson:
 LESSONS = (Lesson(128, width=16, batch_size=32), Lesson(256, width=16, batch_size=16))
 
 
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """Hold a score of a lesson's averaged generator, its 95 % interval, and the step it is of."""
+
+    step: int
+    value: float
+    low: float
+    high: float
+    num_samples: int
+
+    def describe(self) -> str:
+        """Name the score with its interval and number of samples."""
+        interval = f"[{self.low:.1f}, {self.high:.1f}]"
+        return f"score of {self.num_samples:,} samples, 95 % in {interval}"
+
+
 def run_learning(context: Context) -> Iterator[Measurement]:
     """Measure the scores before and after a training at each resolution."""
     from training.devices import select_device
 
     device = select_device(context.device)
-    for lesson in LESSONS:
-        yield from check_learning(context, lesson.shorten() if context.is_quick else lesson, device)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name) if context.is_quick else context.root / "runs" / "learning"
+        for lesson in LESSONS:
+            taken = lesson.shorten() if context.is_quick else lesson
+            yield from check_learning(context, taken, root / f"{taken.resolution}px", device)
+        shutil.rmtree(root)
 
 
-def check_learning(context: Context, lesson: Lesson, device: torch.device) -> Iterator[Measurement]:
-    """Train on avatars and measure the scores before and after.
+def check_learning(
+    context: Context, lesson: Lesson, folder: Path, device: torch.device
+) -> Iterator[Measurement]:
+    """Train on avatars in a folder and measure the scores before and after.
 
     Raises TrainingError where a loss stops being finite.
     """
     from training.errors import DatasetError
 
-    with tempfile.TemporaryDirectory() as name:
-        try:
-            dataset = draw_avatars(lesson, Path(name))
-        except DatasetError as error:
-            raise UnavailableError(str(error)) from error
-        before, after, num_steps = train_and_score(lesson, dataset, Path(name), device)
+    forget_other_lesson(lesson, folder)
+    try:
+        dataset = draw_avatars(lesson, folder)
+    except DatasetError as error:
+        raise UnavailableError(str(error)) from error
+    before, *_, after = train_and_score(lesson, dataset, folder, device)
     prefix = f"{MODEL} of avatars, {lesson.resolution} px, width {lesson.width}"
-    counts = f"{num_steps:,} steps of {lesson.batch_size}"
-    yield Measurement(f"{prefix}: {describe_interval(before)}, at the start", "FD", (before.value,))
-    yield Measurement(f"{prefix}: {describe_interval(after)}, after {counts}", "FD", (after.value,))
+    counts = f"{after.step:,} steps of {lesson.batch_size}"
+    yield Measurement(f"{prefix}: {before.describe()}, at the start", "FD", (before.value,))
+    yield Measurement(f"{prefix}: {after.describe()}, after {counts}", "FD", (after.value,))
     goal = None if context.is_quick else Goal(0.0, is_upper=False)
-    gap = before.interval[0] - after.interval[1]
+    gap = before.low - after.high
     yield Measurement(f"{prefix}: from the first interval down to the last", "FD", (gap,), goal)
 
 
-def describe_interval(score: Score) -> str:
-    """Name a score with its 95 % interval and number of samples."""
-    low, high = score.interval
-    return f"score of {score.num_samples:,} samples, 95 % in [{low:.1f}, {high:.1f}]"
+def forget_other_lesson(lesson: Lesson, folder: Path) -> None:
+    """Empty a folder unless it holds this very lesson, begun before."""
+    path, settings = folder / "lesson.json", json.dumps(dataclasses.asdict(lesson))
+    if folder.exists() and not (path.is_file() and path.read_text(encoding="utf-8") == settings):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(settings, encoding="utf-8")
 
 
 def draw_avatars(lesson: Lesson, folder: Path) -> ImageDataset:
@@ -103,26 +130,35 @@ def draw_avatars(lesson: Lesson, folder: Path) -> ImageDataset:
 
 def train_and_score(
     lesson: Lesson, dataset: ImageDataset, folder: Path, device: torch.device
-) -> tuple[Score, Score, int]:
+) -> list[Check]:
     """Train until the score is better than at the start, or to the end of the lesson.
 
-    Returns the averaged generator's scores before and after, and the steps between them.
+    Returns the averaged generator's scores, the first of them at the start. Those that the folder
+    holds already are not taken again.
     """
+    from training.files import write_text
     from training.scoring import TrainingScorer
 
-    trainer = build_trainer(lesson, lesson.check_every, dataset, folder, device)
-    scorer = TrainingScorer(trainer.config, dataset, device, folder, cache_dir=folder / "cache")
-    before = score_generator(scorer, trainer)
-    for num_steps in range(lesson.check_every, lesson.num_steps + 1, lesson.check_every):
-        if num_steps > lesson.check_every:
-            del trainer  # its memory is free before the next one's is taken
-            trainer = build_trainer(lesson, num_steps, dataset, folder, device)
-            trainer.resume()
-        trainer.train()
-        after = score_generator(scorer, trainer)
-        if after.interval[1] < before.interval[0]:
+    path = folder / "checks.json"
+    checks = [Check(**values) for values in json.loads(path.read_text())] if path.exists() else []
+    scorer: TrainingScorer | None = None
+    for num_steps in range(0, lesson.num_steps + 1, lesson.check_every):
+        if num_steps <= (checks[-1].step if checks else -1):
+            continue
+        if len(checks) > 1 and checks[-1].high < checks[0].low:
             break
-    return before, after, num_steps
+        trainer = build_trainer(lesson, max(num_steps, lesson.check_every), dataset, folder, device)
+        if trainer.folder.states.list_paths():
+            trainer.resume()
+        if num_steps > 0 and (received := trainer.train().received):
+            sys.exit(128 + received)
+        scorer = scorer or TrainingScorer(
+            trainer.config, dataset, device, folder, cache_dir=folder / "cache"
+        )
+        checks.append(score_generator(scorer, trainer, num_steps))
+        write_text(path, json.dumps([dataclasses.asdict(check) for check in checks], indent=1))
+        del trainer  # its memory is free before the next one's is taken
+    return checks
 
 
 def build_trainer(
@@ -148,9 +184,10 @@ def build_trainer(
     return Trainer(config, dataset, RunFolder(folder / "run"), path, "a benchmark", device)
 
 
-def score_generator(scorer: TrainingScorer, trainer: Trainer) -> Score:
-    """Score the averaged generator of a trainer."""
+def score_generator(scorer: TrainingScorer, trainer: Trainer, step: int) -> Check:
+    """Score the averaged generator of a trainer at a step."""
     found = scorer.score(trainer.engine.generator_ema, lambda: False)
     if found is None:
         raise RuntimeError("The scorer stopped, though nothing asked it to.")
-    return found.score
+    low, high = found.score.interval
+    return Check(step, found.score.value, low, high, found.score.num_samples)
