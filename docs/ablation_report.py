@@ -88,7 +88,7 @@ def format_page_part(rows: Sequence[Row], lines: Sequence[Line], chart: str) -> 
     """Describe the finished runs: how many, on what, the chart, and the table."""
     if not lines:
         return "No run has finished yet."
-    devices = ", ".join(sorted({line.device for line in lines}))
+    devices = " and ".join(sorted({line.device for line in lines}))
     first = next((line.last for line in lines if line.last), None)
     num_rows = sum(bool(_select(lines, row.key)) for row in rows)
     text = f"{len(lines)} runs of {num_rows} of {len(rows)} settings, on {devices}."
@@ -104,7 +104,10 @@ def format_page_part(rows: Sequence[Row], lines: Sequence[Line], chart: str) -> 
 
 
 def build_bars(rows: Sequence[Row], lines: Sequence[Line]) -> list[Bar]:
-    """Build a bar per setting that has a score: the mean of its last generators over the seeds."""
+    """Build a bar per setting that has a score: the mean of its last generators over the seeds.
+
+    Settings as published, which the others are compared to, are marked.
+    """
     bars = []
     for row in rows:
         scores = [line.last for line in _select(lines, row.key) if line.last is not None]
@@ -114,7 +117,8 @@ def build_bars(rows: Sequence[Row], lines: Sequence[Line]) -> list[Bar]:
         low, high = scores[0]["interval"] if len(values) == 1 else (min(values), max(values))
         floor, is_measured = scores[0]["noise_floor"], scores[0]["is_noise_floor_measured"]
         reference = scores[0]["reference"]
-        bars.append(Bar(row.key, reference, mean(values), low, high, floor, is_measured))
+        is_base = row.base is None
+        bars.append(Bar(row.key, reference, mean(values), low, high, floor, is_measured, is_base))
     return bars
 
 
@@ -125,8 +129,9 @@ def draw_ablation(path: Path, rows: Sequence[Row], lines: Sequence[Line]) -> Non
     if not bars:
         return
     name, num_samples = scores[0]["score_name"], scores[0]["num_samples"]
-    title = f"{name} of {num_samples:,} samples, each technique alone"
-    draw_chart(path, bars, ChartText(name, title, f"Lower is better. {BAR_NOTE}."))
+    title = f"{name} of {num_samples:,} samples, by what is changed"
+    note = f"Lower is better. Dark: as published.\n{BAR_NOTE}."
+    draw_chart(path, bars, ChartText(name, title, note))
 
 
 def _select(lines: Sequence[Line], key: str | None) -> list[Line]:

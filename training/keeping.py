@@ -30,9 +30,11 @@ class TrainingKeeper:
         folder: RunFolder,
         checkpoint_path: Path,
         facts: dict[str, Any],
+        num_processes: int = 1,
     ) -> None:
         """``facts`` on device, precision and command are noted in every checkpoint."""
         self._config, self._engine, self._dataset = config, engine, dataset
+        self._num_processes = num_processes
         self._folder, self._checkpoint_path, self._facts = folder, checkpoint_path, facts
 
     def prepare(self) -> None:
@@ -56,6 +58,7 @@ class TrainingKeeper:
             "dataset_fingerprint": self._dataset.fingerprint,
             "label_fingerprints": self._dataset.fingerprint_labels(),
             "precision": self._facts["precision"],
+            "num_processes": self._num_processes,
         }
         self._folder.states.save(step, {**values, **origin})
         # Of a run that was scored before, the best one stays.

@@ -131,14 +131,30 @@ class RunFolder:
                     "since. Put it back, or start a new run."
                 )
 
-    def warn_of_precision(self, precision: str, device: str, saved: Mapping[str, Any]) -> None:
-        """Say on stderr if a saved state was trained in another precision than it goes on in."""
+    def warn_of_changes(
+        self, precision: str, device: str, num_processes: int, saved: Mapping[str, Any]
+    ) -> None:
+        """Say on stderr if a saved state goes on in another precision, or number of processes.
+
+        States of earlier versions do not tell them.
+        """
+        changes = []
         before = saved.get("precision", precision)
         if before != precision:
+            changes.append(
+                f"was trained in {before} so far, and goes on in {precision}, which is what "
+                f"--precision auto means on {device}"
+            )
+        num_before = saved.get("num_processes", num_processes)
+        if num_before != num_processes:
+            changes.append(
+                f"was trained by {_count_processes(num_before)} so far, and goes on in "
+                f"{_count_processes(num_processes)}, which round and draw their noise otherwise"
+            )
+        for change in changes:
             print(
-                f"warning: {self.path} was trained in {before} so far, and goes on in {precision}, "
-                f"which is what --precision auto means on {device}: its numbers will not be those "
-                "of a training without a break.",
+                f"warning: {self.path} {change}: its numbers will not be those of a training "
+                "without a break.",
                 file=sys.stderr,
             )
 
@@ -156,6 +172,10 @@ class RunFolder:
             for found, path in files.items():
                 if found > step:
                     path.unlink()
+
+
+def _count_processes(num: int) -> str:
+    return "one process" if num == 1 else f"{num} processes"
 
 
 def _list_steps(folder: Path, suffix: str) -> dict[int, Path]:

@@ -95,7 +95,7 @@ class Trainer:
         facts = {"device": self.device_name, "precision": self.precision, "command": command}
         build_keeper = TrainingKeeper if processes.is_main else WatchingKeeper
         self._keeper = build_keeper(
-            self.config, self.engine, dataset, folder, checkpoint_path, facts
+            self.config, self.engine, dataset, folder, checkpoint_path, facts, processes.num
         )
         self._scorer = TrainingScorer(
             self.config, dataset, device, checkpoint_path.parent, cache_dir, processes, found
@@ -128,7 +128,9 @@ class Trainer:
                 f"{self.folder.options_path.name} describes: put its options back as they were."
             ) from error
         if self._processes.is_main:
-            self.folder.warn_of_precision(self.precision, self.device_name, state)
+            self.folder.warn_of_changes(
+                self.precision, self.device_name, self._processes.num, state
+            )
 
     def train(self) -> StopSignal:
         """Train to the goal, or until a signal; returns the signal's holder.

@@ -175,6 +175,17 @@ def test_another_precision_than_before_is_announced(build_trainer, capsys):
     assert f"was trained in {other} so far, and goes on in {trainer.precision}" in warning
 
 
+def test_another_number_of_processes_than_before_is_announced(build_trainer, capsys):
+    trainer = build_trainer(steps=2)
+    trainer.train()
+    store = trainer.folder.states
+    assert store.load()["num_processes"] == 1
+    store.save(2, {**store.load(), "num_processes": 2})
+    build_trainer(steps=4).resume()
+    warning = capsys.readouterr().err
+    assert "was trained by 2 processes so far, and goes on in one process" in warning
+
+
 def test_what_was_not_saved_is_dropped(tmp_path):
     folder = RunFolder(tmp_path)
     for place, suffix in ((folder.samples, ".png"), (folder.snapshots, ".safetensors")):

@@ -19,7 +19,8 @@ BAR_HEIGHT, PANEL_MARGIN, PAGE_MARGIN = 0.42, 0.62, 0.75
 DOTS_PER_INCH = 200
 FLOOR_NOTE = "Dashed: what as many real images score."
 MAX_TITLE = 48  # characters
-BAR_COLOUR, INK, MUTED, FLOOR_COLOUR = "#7d9bb8", "#22292f", "#5c6670", "#a8442a"
+BAR_COLOUR, MARKED_COLOUR = "#7d9bb8", "#34506b"
+INK, MUTED, FLOOR_COLOUR = "#22292f", "#5c6670", "#a8442a"
 STYLE: Any = {
     "font.family": "sans-serif",
     "font.size": 10,
@@ -37,7 +38,7 @@ class Bar:
     """Hold a model's score with its error bar from `low` to `high`.
 
     Bars of one `reference` share a panel and its noise floor: scores against different real images
-    do not compare.
+    do not compare. A marked one is darker.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Bar:
     high: float
     noise_floor: float
     is_noise_floor_measured: bool
+    is_marked: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,8 @@ def _draw_panel(axis: "Axes", bars: list[Bar]) -> None:
     places = range(len(bars))
     values = [bar.value for bar in bars]
     errors = [[bar.value - bar.low for bar in bars], [bar.high - bar.value for bar in bars]]
-    axis.barh(places, values, height=0.62, color=BAR_COLOUR, zorder=2)
+    colours = [MARKED_COLOUR if bar.is_marked else BAR_COLOUR for bar in bars]
+    axis.barh(places, values, height=0.62, color=colours, zorder=2)
     style: dict[str, Any] = {"fmt": "none", "ecolor": INK, "elinewidth": 1.1, "capsize": 3}
     axis.errorbar(values, places, xerr=errors, zorder=3, **style)
     for place, bar in zip(places, bars, strict=True):
