@@ -39,7 +39,7 @@ from training.datasets import DatasetOptions, ImageDataset, load_dataset
 from training.errors import TrainingError
 from training.metrics.score import describe_score
 from training.models import get_model_spec
-from training.presets import PRESETS, get_preset
+from training.presets import get_preset
 from training.techniques import describe_techniques
 from training.trainer import Trainer
 
@@ -53,7 +53,6 @@ NUM_SAMPLES = 5000
 # Few and small scores on the way: the best checkpoint is the best of these, and of the end.
 NUM_TRAINING_SCORES, NUM_TRAINING_SAMPLES = 4, 1000
 SHARED = {"width": 32, "batch_size": 64}
-THESIS = {**PRESETS["thesis"], **SHARED}
 BEST = {**get_preset("best", "wgan_gp"), **SHARED}
 AUGMENTATIONS = "color,translation,cutout"
 
@@ -167,7 +166,7 @@ def build_rows() -> list[Row]:
     """Build the rows; a title names what differs from the base, or from nothing."""
     rows: dict[str, Row] = {}
     for key, model, changes, base in SETTINGS:
-        options = {**(THESIS if model != "wgan" else SHARED), **changes}
+        options = {**get_preset("thesis", model), **SHARED, **changes}
         spec = get_model_spec(model)
         resolved = TrainConfig(model, DATA, key, **options, kimg=KIMG).resolve()
         # A base, or a model that is not its base's, is told from its published self.

@@ -15,7 +15,7 @@ from training.config import TrainConfig
 from training.datasets import DatasetOptions, ImageDataset
 from training.devices import select_device
 from training.files import write_text
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 from training.scoring import TrainingScore, TrainingScorer
 from training.signals import StopSignal
 from training.trainer import Trainer
@@ -72,7 +72,7 @@ def open_trainer(
     if folder.states.list_paths():
         trainer.resume()
     else:
-        folder.save_options(config, options, checkpoint_path.parent, command)
+        folder.save_options(RunOptions(config, options, checkpoint_path.parent, command))
     return trainer
 
 

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import re
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,11 @@ FULL_DISK = {
     errno.EDQUOT: "No space left in the disk quota",
     errno.EFBIG: "No larger file is allowed here",
 }
-READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
+UNWRITABLE = (
+    *(errno.EROFS, errno.EACCES, errno.EPERM),
+    # A file where a folder should be, or the other way round; names that cannot be.
+    *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -30,7 +35,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     try:
         with explain_full_disk(path):
             write(temporary)
-            with temporary.open("rb") as file:
+            with temporary.open("r+b") as file:  # Windows flushes only what is open for writing
                 os.fsync(file.fileno())
             temporary.replace(path)
             _flush_folder(path.parent)
@@ -67,8 +72,9 @@ def remove_leftovers(folder: Path, name: str = "*") -> None:
 def check_writable(folder: Path) -> None:
     """Raise ProjectError if no file can be made in a folder; the folder is made if missing."""
     with explain_write_errors(folder):
-        write_bytes(folder / "write-test", b"")
-        (folder / "write-test").unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 @contextlib.contextmanager
@@ -92,7 +98,7 @@ def explain_write_errors(path: Path) -> Iterator[None]:
         with explain_full_disk(path):
             yield
     except OSError as error:
-        if error.errno not in READ_ONLY:
+        if error.errno not in UNWRITABLE:
             raise
         raise ProjectError(
             f"{error.filename or path} cannot be written ({error.strerror}): make it writable or "

@@ -1,14 +1,21 @@
 """What a training keeps on disk: the best generator, snapshots and resumable states."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from training.checkpoint import CheckpointHeader, load_generator, save_generator
+from training.checkpoint import (
+    CheckpointHeader,
+    load_generator,
+    load_header,
+    save_generator,
+)
 from training.config import TrainConfig
 from training.datasets import ImageDataset
+from training.errors import CheckpointError
 from training.files import check_writable, explain_write_errors, remove_leftovers
 from training.health import check_state
 from training.history import Row, read_history, select_scores
@@ -45,6 +52,25 @@ class TrainingKeeper:
         for folder in own:
             remove_leftovers(folder)
         remove_leftovers(self._checkpoint_path.parent, self._checkpoint_path.name)
+        self._check_is_own()
+        if not self._checkpoint_path.exists() and self.list_scores():
+            print(
+                f"warning: the best generator so far is not at {self._checkpoint_path}: a later "
+                "one is written there only if it is better. Where the file was moved, "
+                "--checkpoints FOLDER says where to.",
+                file=sys.stderr,
+            )
+
+    def _check_is_own(self) -> None:
+        """Raise CheckpointError if the checkpoint there is tells of another run."""
+        own = self._facts.get("run_id")
+        if own is None or not self._checkpoint_path.is_file():
+            return
+        if load_header(self._checkpoint_path).training.get("run_id") != own:
+            raise CheckpointError(
+                f"{self._checkpoint_path} is of another run, and is not overwritten: move it away, "
+                f"or go on with another folder: --resume {self._folder.path} --checkpoints FOLDER."
+            )
 
     def save_state(self, state: TrainingState) -> None:
         """Write a resumable state, and without scores the checkpoint: the latest is the best.
@@ -63,6 +89,7 @@ class TrainingKeeper:
         self._folder.states.save(step, {**values, **origin})
         # Of a run that was scored before, the best one stays.
         if not self._config.score_every and not self.list_scores():
+            self._check_is_own()
             generator = state.engine.generator_ema
             self._save_checkpoint(self._checkpoint_path, state.progress, generator, [])
 
@@ -80,6 +107,7 @@ class TrainingKeeper:
 
         Then the checkpoint there is gets the scores that came after it.
         """
+        self._check_is_own()
         scores = self.list_scores()
         if score.value <= min(row["score"] for row in scores):
             self._save_checkpoint(self._checkpoint_path, progress, generator, scores)

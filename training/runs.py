@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -19,14 +20,29 @@ from training.history import truncate_history
 from training.locks import lock_run
 from training.states import StateStore
 
-RUN_FORMAT_VERSION = 1
+# 1 had the checkpoints' folder as it was given, relative to where the command ran.
+RUN_FORMAT_VERSION = 2
 # What a resume may change: how far to go, when to score, where to compute, and what to do when that
 # fails. None of it changes what is learned (but where --lr-decay ends it, a later goal does).
 CHANGEABLE = (*GOALS, "score_every", "device", "cuda_graph", "on_nan")
-# Where the images are may change too: they are known by their fingerprint.
-MOVABLE = ("data", "data_root", "cache_dir")
+# Where files are may change too: images are known by their fingerprint, a checkpoint by its run.
+MOVABLE = ("data", "data_root", "cache_dir", "checkpoints")
 # A step of more than seven digits makes the name longer.
 STEP_NAME = re.compile(r"step-(\d{7,12})(\.\w+)")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunOptions:
+    """Hold how a run was started: options, images, the checkpoints' folder, command and id.
+
+    The id is noted in the run's checkpoint; runs of earlier versions have none ("").
+    """
+
+    config: TrainConfig
+    dataset: DatasetOptions
+    checkpoints: Path
+    command: str
+    run_id: str = ""
 
 
 class RunFolder:
@@ -41,32 +57,38 @@ class RunFolder:
         self.samples = path / "samples"
         self.tensorboard = path / "tensorboard"
 
-    def save_options(
-        self, config: TrainConfig, dataset: DatasetOptions, checkpoints: Path, command: str
-    ) -> None:
-        """Write how the run was started."""
+    def save_options(self, options: RunOptions) -> None:
+        """Write how the run was started; the checkpoints' folder as seen from the run's."""
         values = {
             "format_version": RUN_FORMAT_VERSION,
-            "config": config.to_dict(),
-            "dataset": _pack_dataset_options(dataset),
-            "checkpoints": str(checkpoints),
-            "command": command,
+            "run_id": options.run_id,
+            "config": options.config.to_dict(),
+            "dataset": _pack_dataset_options(options.dataset),
+            "checkpoints": _locate(options.checkpoints.resolve(), self.path.resolve()),
+            "command": options.command,
         }
         with explain_write_errors(self.options_path):
             write_text(self.options_path, json.dumps(values, indent=2) + "\n")
 
-    def load_options(self) -> tuple[TrainConfig, DatasetOptions, Path, str]:
-        """Read options, data set options, checkpoint folder and first command of the run."""
+    def load_options(self) -> RunOptions:
+        """Read how the run was started; raises CheckpointError if that is missing or damaged."""
         if not self.options_path.is_file():
             raise CheckpointError(
                 f"There is no run in {self.path} ({self.options_path.name} is missing): give the "
                 "folder that `python -m training train` printed, such as runs/my-run."
             )
+        here = Path.cwd()
         try:
             values = json.loads(self.options_path.read_text(encoding="utf-8"))
             config = TrainConfig.from_dict(values["config"])
             dataset = _unpack_dataset_options(values["dataset"])
-            return config, dataset, Path(values["checkpoints"]), str(values["command"])
+            checkpoints = Path(values["checkpoints"])
+            if values.get("format_version") != 1:
+                found = (self.path.resolve() / checkpoints).resolve()
+                checkpoints = found.relative_to(here) if found.is_relative_to(here) else found
+            return RunOptions(
+                config, dataset, checkpoints, str(values["command"]), str(values.get("run_id", ""))
+            )
         except (ValueError, KeyError, TypeError, ConfigError) as error:
             raise CheckpointError(
                 f"{self.options_path} is damaged ({type(error).__name__}: {error}): expected the "
@@ -158,12 +180,15 @@ class RunFolder:
                 file=sys.stderr,
             )
 
-    def keep_changes(self, changes: Mapping[str, Any], dataset: DatasetOptions) -> None:
+    def keep_changes(
+        self, changes: Mapping[str, Any], dataset: DatasetOptions, checkpoints: Path
+    ) -> None:
         """Write what a resume changes to the options, so that the next one goes on with it."""
-        config, before, checkpoints, command = self.load_options()
-        changed = dataclasses.replace(config, **changes)
-        if (changed, dataset) != (config, before):
-            self.save_options(changed, dataset, checkpoints, command)
+        before = self.load_options()
+        config = dataclasses.replace(before.config, **changes)
+        after = dataclasses.replace(before, config=config, dataset=dataset, checkpoints=checkpoints)
+        if after != before:
+            self.save_options(after)
 
     def truncate(self, step: int, has_open_losses: bool = False) -> None:
         """Drop what is of steps after ``step``, metrics, grids and snapshots: it was not saved."""
@@ -172,6 +197,14 @@ class RunFolder:
             for found, path in files.items():
                 if found > step:
                     path.unlink()
+
+
+def _locate(path: Path, start: Path) -> str:
+    """Name a path as seen from a folder: both may be moved together, or mounted elsewhere."""
+    try:
+        return Path(os.path.relpath(path, start)).as_posix()
+    except ValueError:  # on another drive of Windows
+        return str(path)
 
 
 def _count_processes(num: int) -> str:

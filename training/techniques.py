@@ -87,8 +87,8 @@ class TechniqueOptions(LabelOptions):
     )
     critic_norm: str | None = option(
         None,
-        "normalisation in the discriminator (batch; wgan_gp: layer; label_gan: none); spectral: of "
-        "its weights (Miyato et al. 2018). sgan's has none, or spectral",
+        "normalisation in the discriminator (batch; wgan_gp: layer; sgan, label_gan: none); "
+        "spectral: of its weights (Miyato et al. 2018)",
         kind=str,
         choices=CRITIC_NORMS,
         term="critic's normalisation",
@@ -201,6 +201,14 @@ RULES = (
         lambda config: bool(config.weight_clip) and config.critic_norm == "spectral",
         "--weight-clip {weight_clip} has no effect on weights that --critic-norm spectral "
         "normalises: leave one of them out.",
+    ),
+    Rule(
+        lambda config: (
+            config.critic_norm in ("batch", "layer")
+            and not get_model_spec(config.model).is_convolutional
+        ),
+        "--critic-norm {critic_norm} normalises feature maps, and {model} has none: choose none "
+        "or spectral.",
     ),
     Rule(
         lambda config: config.optimizer == "rmsprop" and bool(config.beta1),

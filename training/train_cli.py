@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import shlex
 import sys
+import uuid
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -21,7 +22,7 @@ from training.options import format_range, get_flag
 from training.plan import describe_plan
 from training.presets import PRESETS, describe_presets, get_preset
 from training.processes import Processes, check_shares, join_processes
-from training.runs import CHANGEABLE, MOVABLE, RunFolder
+from training.runs import CHANGEABLE, MOVABLE, RunFolder, RunOptions
 from training.techniques import TechniqueOptions
 from training.trainer import Trainer
 
@@ -85,8 +86,7 @@ def run_train(args: argparse.Namespace) -> int:
 def _get_device_name(args: argparse.Namespace) -> str:
     if "device" in args or not args.resume:
         return str(getattr(args, "device", "auto"))
-    config, *_ = RunFolder(args.resume).load_options()
-    return config.device
+    return RunFolder(args.resume).load_options().config.device
 
 
 def _run_new(args: argparse.Namespace, place: Place) -> int:
@@ -98,10 +98,13 @@ def _run_new(args: argparse.Namespace, place: Place) -> int:
     with trainer.folder.lock():
         check_is_new(trainer.folder, trainer.checkpoint_path)  # again: it is ours only now
         trainer.folder.save_options(
-            trainer.config,
-            get_dataset_options(args),
-            trainer.checkpoint_path.parent,
-            trainer.command,
+            RunOptions(
+                trainer.config,
+                get_dataset_options(args),
+                trainer.checkpoint_path.parent,
+                trainer.command,
+                trainer.run_id,
+            )
         )
         return _train(trainer, is_main=True)
 
@@ -116,7 +119,8 @@ def _run_resumed(args: argparse.Namespace, place: Place) -> int:
         trainer = resume_trainer(args, place)
         kept = {*CHANGEABLE, "data"} - {"device"}
         changes = {name: getattr(trainer.config, name) for name in kept}
-        folder.keep_changes(changes, _move_images(folder.load_options()[1], args))
+        images = _move_images(folder.load_options().dataset, args)
+        folder.keep_changes(changes, images, trainer.checkpoint_path.parent)
         return _train(trainer, is_main=True)
 
 
@@ -134,9 +138,15 @@ def _train(trainer: Trainer, is_main: bool) -> int:
             f"{trainer.folder.path}. Go on with:\n  {trainer.resume_command}"
         )
         return 128 + stop.received
+    path = trainer.checkpoint_path
+    checkpoint = f"Checkpoint: {path}"
+    if not path.exists():
+        checkpoint = (
+            f"There is no checkpoint at {path}: it was moved away, and no later score beat it"
+        )
     print(
         f"Done: {trainer.progress.step} steps, {trainer.progress.images_seen:,} images, "
-        f"{trainer.progress.seconds / 60:.1f} minutes. Checkpoint: {trainer.checkpoint_path}"
+        f"{trainer.progress.seconds / 60:.1f} minutes. {checkpoint}"
     )
     return 0
 
@@ -154,8 +164,10 @@ def start_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     checkpoint_path = (args.checkpoints or DEFAULT_CHECKPOINTS) / f"{config.name}.safetensors"
     check_is_new(folder, checkpoint_path)
     command = "python -m training " + shlex.join(sys.argv[1:])
-    options = get_dataset_options(args)
-    return _build_trainer(config, options, folder, checkpoint_path, command, place)
+    run = RunOptions(
+        config, get_dataset_options(args), checkpoint_path.parent, command, uuid.uuid4().hex
+    )
+    return _build_trainer(run, folder, place)
 
 
 def build_config(args: argparse.Namespace) -> TrainConfig:
@@ -185,10 +197,10 @@ def check_is_new(folder: RunFolder, checkpoint_path: Path) -> None:
 def resume_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     """Build the trainer of a saved run at its saved step.
 
-    Only CHANGEABLE options may change, and the place of the images.
+    Only CHANGEABLE options may change, and the places of images and checkpoint.
     """
     folder = RunFolder(args.resume)
-    config, dataset, checkpoints, command = folder.load_options()
+    run = folder.load_options()
     chosen = _collect_options(args)
     other = sorted({*chosen, *_collect_fixed_options(args)} - {*CHANGEABLE, *MOVABLE})
     if other:
@@ -201,9 +213,13 @@ def resume_trainer(args: argparse.Namespace, place: Place) -> Trainer:
         chosen = {**dict.fromkeys(GOALS), **chosen}
     if args.data:
         chosen["data"] = args.data
-    config, dataset = dataclasses.replace(config, **chosen), _move_images(dataset, args)
-    checkpoint_path = checkpoints / f"{config.name}.safetensors"
-    trainer = _build_trainer(config, dataset, folder, checkpoint_path, command, place)
+    run = dataclasses.replace(
+        run,
+        config=dataclasses.replace(run.config, **chosen),
+        dataset=_move_images(run.dataset, args),
+        checkpoints=args.checkpoints or run.checkpoints,
+    )
+    trainer = _build_trainer(run, folder, place)
     trainer.resume()
     if trainer.is_done:
         raise ConfigError(
@@ -223,14 +239,8 @@ def _move_images(dataset: DatasetOptions, args: argparse.Namespace) -> DatasetOp
     )
 
 
-def _build_trainer(
-    config: TrainConfig,
-    options: DatasetOptions,
-    folder: RunFolder,
-    checkpoint_path: Path,
-    command: str,
-    place: Place,
-) -> Trainer:
+def _build_trainer(run: RunOptions, folder: RunFolder, place: Place) -> Trainer:
+    config, options = run.config, run.dataset
     processes, device = place
     # What is unknown or cannot be built should fail before images are decoded.
     get_extractor_spec(config.extractor)
@@ -240,8 +250,10 @@ def _build_trainer(
     check_shares(config, processes.num)
     with processes.main_first():
         dataset = load_dataset(config.data, options)
+    path = run.checkpoints / f"{config.name}.safetensors"
+    cache_dir = options.cache_dir
     return Trainer(
-        config, dataset, folder, checkpoint_path, command, device, options.cache_dir, processes
+        config, dataset, folder, path, run.command, device, cache_dir, processes, run_id=run.run_id
     )
 
 

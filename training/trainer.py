@@ -63,13 +63,17 @@ class Trainer:
         cache_dir: Path | None = None,
         processes: Processes = ALONE,
         runner: InlineRunner | None = None,
+        run_id: str = "",
     ) -> None:
-        """``runner`` runs the scores; None for what suits the device."""
+        """``runner`` runs the scores; None for what suits the device.
+
+        A checkpoint that tells of another ``run_id`` is not overwritten.
+        """
         self.config = config.resolve()
         self._processes = processes
         check_shares(self.config, processes.num)
         self.dataset, self.folder, self.device = dataset, folder, device
-        self.checkpoint_path, self.command = checkpoint_path, command
+        self.checkpoint_path, self.command, self.run_id = checkpoint_path, command, run_id
         self.labels = found = self._read_labels()
         model = self.config.build_model_config(
             dataset.channels, dataset.resolution, found.layout if found else NO_LABELS
@@ -93,6 +97,7 @@ class Trainer:
         self._state = TrainingState(self.engine, self.batches)
         self.precision = "bf16" if self.has_autocast else "fp32"
         facts = {"device": self.device_name, "precision": self.precision, "command": command}
+        facts |= {"run_id": run_id} if run_id else {}
         build_keeper = TrainingKeeper if processes.is_main else WatchingKeeper
         self._keeper = build_keeper(
             self.config, self.engine, dataset, folder, checkpoint_path, facts, processes.num

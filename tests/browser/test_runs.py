@@ -16,7 +16,7 @@ from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 from training.config import TrainConfig
 from training.datasets import DatasetOptions
 from training.history import HistoryWriter
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,8 @@ class Training:
     def __init__(self, folder: Path, name: str = "growing", num_steps: int = 1000) -> None:
         self.folder = RunFolder(folder / name)
         config = TrainConfig("dcgan", "avatars", "run", steps=num_steps).resolve()
-        self.folder.save_options(config, DatasetOptions(resolution=32), folder, "the command")
+        options = DatasetOptions(resolution=32)
+        self.folder.save_options(RunOptions(config, options, folder, "the command"))
         self.writer = HistoryWriter(self.folder.metrics_path)
 
     def write_row(self, step: int, **values: Any) -> None:

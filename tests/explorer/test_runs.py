@@ -21,7 +21,7 @@ from training.datasets import DatasetOptions
 from training.errors import ProjectError
 from training.files import write_text
 from training.history import HistoryWriter
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 
 WriteRun = Callable[..., RunFolder]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -39,7 +39,8 @@ def write_run(tmp_path: Path) -> WriteRun:
     def write(name: str = "one", num_rows: int = 10, **options: Any) -> RunFolder:
         folder = RunFolder(tmp_path / "runs" / name)
         config = TrainConfig("dcgan", "avatars", "run", **options).resolve()
-        folder.save_options(config, DatasetOptions(resolution=32), tmp_path, "the command")
+        options = DatasetOptions(resolution=32)
+        folder.save_options(RunOptions(config, options, tmp_path, "the command"))
         writer = HistoryWriter(folder.metrics_path)
         for row in range(1, num_rows + 1):
             writer.write({"step": 20 * row, "images_seen": 640 * row, "seconds": 3.0 * row,

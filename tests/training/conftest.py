@@ -72,14 +72,14 @@ def dataset():
 def build_trainer(tmp_path, dataset):
     """Return a function that builds a small trainer in a folder of the test's own."""
 
-    def build(name="tiny", model="dcgan", data=dataset, runner=None, **options):
+    def build(name="tiny", model="dcgan", data=dataset, runner=None, run_id="", **options):
         small = {"width": 4, "z_dim": 8, "batch_size": 8, "score_every": 0, "precision": "fp32"}
         small |= {"log_every": 2, "save_every": 100, "grid_every": 0, "steps": 6}
         config = TrainConfig(model, "folder:colours", name, **{**small, **options})
         folder = RunFolder(tmp_path / "runs" / name)
         path = tmp_path / "checkpoints" / f"{name}.safetensors"
         place = (torch.device("cpu"), tmp_path / "cache", ALONE)
-        return Trainer(config, data, folder, path, "the command", *place, runner)
+        return Trainer(config, data, folder, path, "the command", *place, runner, run_id)
 
     return build
 

@@ -21,7 +21,7 @@ def make_config(model="dcgan", **options):
 @pytest.mark.parametrize(
     ("model", "published"),
     [
-        ("sgan", (128, 2e-4, 2e-4, 0.5, 0.999, 1, 0.0, "batch")),
+        ("sgan", (128, 2e-4, 2e-4, 0.5, 0.999, 1, 0.0, "none")),
         ("dcgan", (100, 2e-4, 2e-4, 0.5, 0.999, 1, 0.0, "batch", "non_saturating", "adam", 0)),
         ("wgan", (100, 5e-5, 5e-5, 0.0, 0.99, 5, 0.0, "batch", "wasserstein", "rmsprop", 0.01)),
         ("wgan_gp", (100, 1e-4, 1e-4, 0.0, 0.9, 5, 10.0, "layer", "wasserstein")),
@@ -97,10 +97,10 @@ def test_model_config_gets_the_architecture():
 
 
 def test_the_thesis_preset_is_that_of_shadab():
-    config = make_config("dcgan", **PRESETS["thesis"]).resolve()
+    config = make_config("dcgan", **get_preset("thesis", "dcgan")).resolve()
     assert (config.width, config.batch_size, config.learning_rate_g) == (64, 128, 2e-4)
     assert (config.beta1, config.beta2, config.critic_norm) == (0.5, 0.999, "batch")
-    config = make_config("wgan_gp", **PRESETS["thesis"]).resolve()
+    config = make_config("wgan_gp", **get_preset("thesis", "wgan_gp")).resolve()
     assert (config.width, config.batch_size, config.learning_rate_d) == (64, 128, 1e-4)
     assert (config.beta1, config.beta2, config.critic_norm) == (0.0, 0.9, "batch")
     assert (config.critic_steps, config.gp_weight) == (5, 10.0)
@@ -174,6 +174,24 @@ def test_presets_are_valid_for_every_model(preset, model):
     assert {field.name for field in dataclasses.fields(config)} > set(options)
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_no_preset_makes_another_model_of_one(preset):
+    def resolve(model):
+        return make_config(model, **get_preset(preset, model)).resolve()
+
+    wgan, wgan_gp, sgan = resolve("wgan"), resolve("wgan_gp"), resolve("sgan")
+    assert (wgan.optimizer, wgan.weight_clip, wgan.gp_weight) == ("rmsprop", 0.01, 0.0)
+    assert (wgan_gp.optimizer, wgan_gp.weight_clip, wgan_gp.gp_weight) == ("adam", 0.0, 10.0)
+    assert (sgan.loss, sgan.critic_norm) == ("non_saturating", "none")
+
+
+def test_fully_connected_networks_have_no_feature_maps_to_normalise():
+    for norm in ("batch", "layer"):
+        with pytest.raises(ConfigError, match=f"--critic-norm {norm} normalises feature maps"):
+            make_config("sgan", critic_norm=norm).resolve()
+    assert make_config("sgan", critic_norm="spectral").resolve().critic_norm == "spectral"
+
+
 def test_a_model_can_have_values_of_its_own_in_a_preset():
     config = make_config("label_gan", **get_preset("thesis", "label_gan")).resolve()
     found = (config.critic_norm, config.critic_steps, config.gp_weight, config.predictor_layer)
@@ -201,9 +219,8 @@ def test_help_says_what_each_model_takes(model):
         "weight_clip": defaults.weight_clip,
         "optimizer": defaults.optimizer,
         "score_every": defaults.score_every,
+        "critic_norm": defaults.critic_norm,
     }
-    if model != "sgan":  # it has no layer to be normalised
-        expected["critic_norm"] = defaults.critic_norm
     texts = {item.name: item.metadata.get("help", "") for item in dataclasses.fields(TrainConfig)}
     for name, value in expected.items():
         (told,) = re.findall(r"\(([^()]*(?:wgan|sgan)[^()]*)\)", texts[name])

@@ -42,8 +42,8 @@ def test_a_new_run_leaves_a_checkpoint_and_a_resume_extends_it(workplace, pictur
     assert header.training["steps"] == 3
     assert header.model.img_resolution == 32
     assert main(["train", "--resume", "runs/my-run", "--steps", "5"]) == 0
-    config, options, _, _ = RunFolder(Path("runs/my-run")).load_options()
-    assert (config.steps, config.width, options.terms) == (5, 4, "CC0")
+    run = RunFolder(Path("runs/my-run")).load_options()
+    assert (run.config.steps, run.config.width, run.dataset.terms) == (5, 4, "CC0")
     assert load_header(Path("checkpoints/my-run.safetensors")).training["steps"] == 5
     assert main(["train", "--resume", "runs/my-run"]) == 2
     assert "has reached its goal at step 5: give a later one" in capsys.readouterr().err
@@ -124,7 +124,6 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
         *(["--batch-size", "8"], ["--mirror"], ["--model", "sgan"], ["--preset", "quick"]),
         *(
             ["--runs", "runs"],
-            ["--checkpoints", "elsewhere"],
             ["--resolution", "128"],
             ["--crop", "0,0,8,8"],
             ["--max-images", "8"],
@@ -135,7 +134,9 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
         error = capsys.readouterr().err
         assert f"A resumed run keeps its options, but {change[0]} was given" in error
         flags = "--steps, --kimg, --minutes, --score-every, --device, --cuda-graph, --on-nan"
-        assert f"only {flags}, --data, --data-root and --cache-dir may change" in error
+        assert (
+            f"only {flags}, --data, --data-root, --cache-dir and --checkpoints may change" in error
+        )
 
 
 def test_a_resumed_run_finds_its_images_where_they_were_moved(workplace, pictures, capsys):

@@ -53,7 +53,9 @@ SPEC = ModelSpec(
     title="SGAN",
     source="Goodfellow et al. 2014",
     objective="non_saturating",
-    defaults=ModelDefaults(z_dim=128, learning_rate=2e-4, betas=(0.5, 0.999), score_every=3000),
+    defaults=ModelDefaults(
+        z_dim=128, learning_rate=2e-4, betas=(0.5, 0.999), critic_norm="none", score_every=3000
+    ),
     build_generator=LinearGenerator,
     build_discriminator=LinearDiscriminator,
     is_convolutional=False,

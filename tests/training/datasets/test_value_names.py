@@ -12,7 +12,7 @@ from training.datasets import DatasetOptions, ImageDataset, LabelColumn, load_da
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.datasets.value_names import name_values, parse_value_names
 from training.errors import DatasetError
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 
 COLUMNS = (LabelColumn("gender", ("0", "1")), LabelColumn("age", ("7", "30")))
 LABELS = np.array([[0, 1], [1, 0]])
@@ -90,15 +90,16 @@ def test_a_wrong_flag_says_how_it_is_written(capsys):
 def test_a_run_remembers_them(tmp_path):
     options = DatasetOptions(value_names=(("gender", "0", "male"),))
     folder = RunFolder(tmp_path)
-    folder.save_options(TrainConfig("label_gan", "faces", "run"), options, Path("to"), "train")
-    assert folder.load_options()[1] == options
+    config = TrainConfig("label_gan", "faces", "run")
+    folder.save_options(RunOptions(config, options, Path("to"), "train"))
+    assert folder.load_options().dataset == options
 
 
 def test_runs_of_earlier_versions_have_none(tmp_path):
     folder = RunFolder(tmp_path)
     config = TrainConfig("label_gan", "faces", "run")
-    folder.save_options(config, DatasetOptions(), Path("to"), "train")
+    folder.save_options(RunOptions(config, DatasetOptions(), Path("to"), "train"))
     values = json.loads(folder.options_path.read_text())
     del values["dataset"]["value_names"]
     folder.options_path.write_text(json.dumps(values))
-    assert folder.load_options()[1] == DatasetOptions()
+    assert folder.load_options().dataset == DatasetOptions()
