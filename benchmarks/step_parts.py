@@ -33,9 +33,7 @@ if TYPE_CHECKING:
     from training.datasets import ImageDataset
     from training.scoring import TrainingScorer
 
-MODELS = ("dcgan", "wgan_gp")
-# A score takes as long whatever made the images; steps do not.
-SCORED_MODELS = (*MODELS, "sgan")
+MODELS = ("dcgan", "wgan_gp", "sgan")
 OTHER = "other"
 PARTS = ("data", "generator", "discriminator", "optimizer", "ema", OTHER)
 REFERENCE = "avatars-toon-head-64-efficientnet-lite0.safetensors"
@@ -135,7 +133,7 @@ def run_scoring(context: Context, device: torch.device) -> Iterator[Measurement]
     """Measure the seconds of a score, and their share of a training that is scored."""
     from training.errors import ProjectError
 
-    settings = [Setting(model, context.choose_runs(64, 8)) for model in SCORED_MODELS]
+    settings = [Setting(model, context.choose_runs(64, 8)) for model in MODELS]
     try:
         scorer, num_samples = build_scorer(context, settings[0], device)
     except ProjectError as error:

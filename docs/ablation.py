@@ -56,8 +56,9 @@ SHARED = {"width": 32, "batch_size": 64}
 BEST = {**get_preset("best", "wgan_gp"), **SHARED}
 AUGMENTATIONS = "color,translation,cutout"
 
-# Key, model, what is changed, base: the most telling first. Self-attention has no place at 32
-# pixels, and accumulated gradients are the same gradients: neither has a row.
+# Key, model, what is changed, base: the most telling first. What goes with any loss is tried on
+# DCGAN, since WGAN-GP as published is far from done after so many images. Self-attention has no
+# place at 32 pixels, and accumulated gradients are the same gradients: neither has a row.
 SETTINGS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("dcgan", "dcgan", {}, None),
     ("wgan_gp", "wgan_gp", {}, None),
@@ -82,15 +83,11 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     ("dcgan-slow-critic", "dcgan", {"learning_rate_d": 5e-5}, "dcgan"),
     ("dcgan-features", "dcgan", {"feature_matching": 1.0}, "dcgan"),
     ("dcgan-minibatch", "dcgan", {"has_minibatch_stddev": True}, "dcgan"),
-    ("wgan_gp-minibatch", "wgan_gp", {"has_minibatch_stddev": True}, "wgan_gp"),
-    ("wgan_gp-augment", "wgan_gp", {"diff_augment": AUGMENTATIONS}, "wgan_gp"),
     ("dcgan-decay", "dcgan", {"lr_decay": 0.5}, "dcgan"),
-    ("wgan_gp-decay", "wgan_gp", {"lr_decay": 0.5}, "wgan_gp"),
     ("dcgan-layer", "dcgan", {"critic_norm": "layer"}, "dcgan"),
     ("dcgan-none", "dcgan", {"critic_norm": "none"}, "dcgan"),
     ("wgan_gp-none", "wgan_gp", {"critic_norm": "none"}, "wgan_gp"),
     ("dcgan-history", "dcgan", {"historical_averaging": 0.001}, "dcgan"),
-    ("wgan_gp-history", "wgan_gp", {"historical_averaging": 0.001}, "wgan_gp"),
     ("dcgan-rmsprop", "dcgan", {"optimizer": "rmsprop"}, "dcgan"),
 )  # fmt: skip
 
