@@ -3,20 +3,32 @@
 import json
 from array import array
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from explorer.numbers import read_number
+from training.rewind import MAX_REWINDS
 
 CHUNK_BYTES = 1 << 20
 # Bytes before the place of the last look. If they are others now, the file was written anew.
 TAIL_BYTES = 256
 MAX_LINE_BYTES = 1 << 16
 MAX_COLUMNS = 40
+MAX_REASON_LETTERS = 200
 # Of the columns that say how well each label is read off generated images.
 FIDELITY_PREFIX = "fidelity of "
+
+
+@dataclass(frozen=True)
+class Rewind:
+    """Hold that a training went back to a saved ``step``: for which time, and why."""
+
+    step: int
+    number: int
+    reason: str
 
 
 class NumberTable:
@@ -76,7 +88,7 @@ class NumberTable:
 
 
 class MetricsLog:
-    """Hold what a metrics file says so far: ``losses``, ``scores``, and how much was unreadable.
+    """Hold what a metrics file says so far: losses, scores, rewinds, and how much was unreadable.
 
     A line without its end is left for the next look. Lines that are not a JSON object with a step
     are counted in ``num_damaged``. A file that was cut, replaced or rewritten is read from its
@@ -99,6 +111,7 @@ class MetricsLog:
         """Hold nothing, and begin at the file's beginning the next time."""
         self.losses, self.scores = NumberTable(), NumberTable()
         self.score_name: str | None = None
+        self.rewinds: tuple[Rewind, ...] = ()
         self.num_damaged = 0
         self.size = 0
         self._tail, self._half, self._is_too_long = b"", b"", False
@@ -130,6 +143,10 @@ class MetricsLog:
         numbers = _select_numbers(row)
         if numbers.get("step", -1) < 0:
             return False
+        if "event" in row:  # what happened at a step is no point of a curve
+            if row["event"] == "rewind":
+                self._add_rewind(row, numbers)
+            return True
         if "score" not in row:
             self.losses.append(numbers)
             return True
@@ -139,6 +156,12 @@ class MetricsLog:
         self.scores.append(numbers | _select_fidelities(row.get("labels")))
         self.score_name = str(row.get("score_name") or "Score")
         return True
+
+    def _add_rewind(self, row: Mapping[str, Any], numbers: Mapping[str, float]) -> None:
+        number = int(numbers.get("num_rewinds", len(self.rewinds) + 1))
+        reason = str(row.get("reason") or "A number was not finite")[:MAX_REASON_LETTERS]
+        found = Rewind(int(numbers["step"]), number, reason)
+        self.rewinds = (*self.rewinds, found)[-MAX_REWINDS:]
 
 
 def _parse_row(line: bytes) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from explorer.metrics_log import MetricsLog, NumberTable
+from explorer.metrics_log import MetricsLog, NumberTable, Rewind
 from explorer.numbers import read_number
 from explorer.run_files import (
     FileStamp,
@@ -52,7 +52,7 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class RunHistory:
-    """Hold all that a run has written: its tables, and its grids of samples by step.
+    """Hold all that a run has written: its tables, its rewinds, and its grids of samples by step.
 
     ``grids`` maps a step to the time in ms at which its grid was written. ``version`` is another
     text whenever any of it has changed.
@@ -61,6 +61,7 @@ class RunHistory:
     losses: NumberTable
     scores: NumberTable
     score_name: str | None
+    rewinds: tuple[Rewind, ...]
     num_damaged: int
     grids: dict[int, int]
     version: str
@@ -134,7 +135,13 @@ class RunLibrary:
             return None
         log = run.log
         return RunHistory(
-            log.losses.copy(), log.scores.copy(), log.score_name, log.num_damaged, grids, version
+            log.losses.copy(),
+            log.scores.copy(),
+            log.score_name,
+            log.rewinds,
+            log.num_damaged,
+            grids,
+            version,
         )
 
     def _find_paths(self) -> dict[str, Path]:

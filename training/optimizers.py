@@ -80,7 +80,7 @@ class NetworkOptimizer:
         self._parameters = list(network.parameters())
         spec = OPTIMIZERS[str(config.optimizer)]
         betas = (float(config.beta1 or 0.0), float(config.beta2 or 0.0))
-        rate = float(learning_rate or 0.0)
+        self.rate = rate = float(learning_rate or 0.0)  # in use: what the device has is rounded
         self.optimizer = spec.build(
             self._parameters, build_rate(rate, config, self._parameters[0].device), betas
         )
@@ -94,12 +94,14 @@ class NetworkOptimizer:
         """Set the learning rate for a fraction of the training that is done, 0 to 1."""
         factor = compute_rate_factor(fraction, self._lr_decay)
         for group in self.optimizer.param_groups:
-            set_rate(group, factor * group[BASE_RATE])
+            self.rate = factor * group[BASE_RATE]
+            set_rate(group, self.rate)
 
     def scale_base_rate(self, factor: float) -> float:
         """Multiply the base learning rate, which a state keeps; returns the new one."""
+        self.rate *= factor
         for group in self.optimizer.param_groups:
-            set_rate(group, factor * float(group["lr"]))
+            set_rate(group, self.rate)
             group[BASE_RATE] *= factor
         return float(self.optimizer.param_groups[0][BASE_RATE])
 
@@ -121,9 +123,7 @@ class NetworkOptimizer:
     def state_dict(self) -> dict[str, Any]:
         """Return the optimiser's state, and beside it the weights' mean where there is one."""
         state = self.optimizer.state_dict()
-        state["param_groups"] = [
-            {**group, "lr": float(group["lr"])} for group in state["param_groups"]
-        ]
+        state["param_groups"] = [{**group, "lr": self.rate} for group in state["param_groups"]]
         if self._history is not None:
             state["history"] = self._history.state_dict()
         return state
@@ -136,10 +136,10 @@ class NetworkOptimizer:
         merged = [{**saved, **kept} for saved, kept in zip(state["param_groups"], own, strict=True)]
         self.optimizer.load_state_dict({**state, "param_groups": merged})
         for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
-            saved = float(group["lr"])
-            group.setdefault(BASE_RATE, saved)
+            self.rate = float(group["lr"])
+            group.setdefault(BASE_RATE, self.rate)
             group["lr"] = rate
-            set_rate(group, saved)
+            set_rate(group, self.rate)
         if self._history is not None:
             self._history.load_state_dict(state["history"])
 

@@ -29,6 +29,8 @@ LOSS_TAGS = {
     "d_skipped": "discriminator/skipped_steps",
     "loss_predictor": "loss/predictor",
     "loss_labels": "loss/labels",
+    "learning_rate_g": "learning_rate/generator",
+    "learning_rate_d": "learning_rate/discriminator",
     "images_per_second": "speed/images_per_second",
     "memory_mb": "memory/resident_mb",
     "gpu_memory_mb": "memory/gpu_peak_mb",

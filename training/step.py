@@ -81,6 +81,13 @@ class AdversarialStep:
         self.rng.set_state(state["rng"].cpu())
         self._computed.forget()
 
+    def get_learning_rates(self) -> dict[str, float]:
+        """Return the learning rates in use, as rows of metrics name them."""
+        return {
+            "learning_rate_g": self.optimizer_g.rate,
+            "learning_rate_d": self.optimizer_d.rate,
+        }
+
     def scale_learning_rates(self, factor: float) -> dict[str, float]:
         """Multiply both learning rates, from now on and over resumes; returns the new ones."""
         return {

@@ -278,6 +278,7 @@ class Trainer:
         row = {
             **self.progress.describe(),
             **self._state.window.summarize(stats, self._images_per_step),
+            **self.engine.get_learning_rates(),
             **measure_memory(self.device),
         }
         reporter.report_losses(row, self.progress.get_fraction(self.config))

@@ -193,6 +193,27 @@ def test_a_run_opens_and_closes_by_keyboard_and_keeps_the_focus(
     page.close()
 
 
+def test_a_rewind_is_told_and_only_rates_that_fall_are_drawn(
+    live_app: LiveApp, training: Training, open_page: OpenPage
+) -> None:
+    rates = {"learning_rate_g": 2e-4, "learning_rate_d": 2e-4}
+    training.write_row(60, **rates)
+    page = open_models(live_app, open_page)
+    page.get_by_text("step 60 of 1,000").wait_for()
+    wait_for_grid(page, 250)
+    assert page.locator("[data-chart=learning_rate_g]").count() == 0
+    reason = "The loss of the generator became inf at step 70"
+    rates = {"learning_rate_g": 1e-4, "learning_rate_d": 1e-4}
+    training.writer.write({"step": 60, "event": "rewind", "failed_step": 70, "num_rewinds": 1,
+                           "reason": reason, **rates})  # fmt: skip
+    training.write_row(80, **rates)
+    page.get_by_text(f"{reason}: went back to step 60 with both learning rates halved").wait_for()
+    chart = page.get_by_role("img", name=re.compile("^Learning rates"))
+    assert "generator: 1.00 at 80" in (chart.get_attribute("aria-label") or "")
+    assert page.locator("[data-chart=failed_step], [data-chart=num_rewinds]").count() == 0
+    page.close()
+
+
 def test_a_phone_shows_a_training_without_scrolling_sideways(
     live_app: LiveApp, training: Training, open_page: OpenPage
 ) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explorer.metrics_log import MAX_LINE_BYTES, TAIL_BYTES, MetricsLog
+from explorer.metrics_log import MAX_LINE_BYTES, TAIL_BYTES, MetricsLog, Rewind
+from training.errors import DivergenceError
 from training.history import HistoryWriter
+from training.progress import Progress
+from training.rewind import describe_rewind
 
 
 def make_line(step: int, **values: Any) -> bytes:
@@ -58,6 +61,35 @@ def test_rows_of_the_trainers_writer_come_back(log: MetricsLog) -> None:
     keys = ("step", "score", "low", "high", "noise_floor")
     assert [log.scores.get_last(key) for key in keys] == [40, 7.5, 7.0, 8.0, 1.5]
     assert (log.score_name, log.num_damaged) == ("FD-Tiny", 0)
+
+
+def test_what_happened_at_a_step_is_no_point_of_a_curve(log: MetricsLog) -> None:
+    error = DivergenceError("The loss of the generator became inf at step 7", "generator", 7)
+    rates = {"learning_rate_g": 1e-4, "learning_rate_d": 1e-4}
+    writer = HistoryWriter(log.path)
+    writer.write({"step": 4, "loss_g": 0.5})
+    writer.write(describe_rewind(error, Progress(4, 128, 2.0), 1, rates))
+    writer.write({"step": 6, "loss_g": 0.25})
+    writer.close()
+    log.refresh()
+    assert (log.losses.names, get_steps(log)) == (["step", "loss_g"], [4, 6])
+    assert log.rewinds == (Rewind(4, 1, error.finding),)
+    append(log.path, make_line(8, event="of a later version"))
+    log.refresh()
+    assert (get_steps(log), len(log.rewinds), log.num_damaged) == ([4, 6], 1, 0)
+
+
+def test_only_a_few_rewinds_are_kept_and_of_odd_ones_a_sentence(log: MetricsLog) -> None:
+    rows = ({"event": "rewind"}, {"event": "rewind", "num_rewinds": "two", "reason": "x" * 999})
+    log.path.write_bytes(b"".join(make_line(step, **row) for step, row in enumerate(rows, 1)))
+    log.refresh()
+    assert log.rewinds == (Rewind(1, 1, "A number was not finite"), Rewind(2, 2, "x" * 200))
+    append(log.path, b"".join(make_line(step, event="rewind") for step in range(3, 100)))
+    log.refresh()
+    assert [rewind.step for rewind in log.rewinds] == [97, 98, 99]
+    log.path.write_bytes(make_line(1))
+    log.refresh()
+    assert log.rewinds == ()
 
 
 def test_half_a_line_waits_for_its_other_half(log: MetricsLog) -> None:

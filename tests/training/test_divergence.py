@@ -10,6 +10,7 @@ from training.checkpoint import load_generator, load_header
 from training.errors import DivergenceError, TrainingError
 from training.health import check_losses, check_state, check_weights, find_largest
 from training.history import is_loss_row, read_history
+from training.reporting import LOSS_TAGS
 from training.updates import STAT_NAMES
 
 
@@ -152,7 +153,10 @@ def test_a_rewind_halves_both_rates_and_is_announced_and_recorded(build_trainer,
     for row in rewinds:
         assert (row["step"], row["failed_step"], row["network"]) == (4, 7, "discriminator")
         assert row["reason"] == "The loss of the discriminator became nan at step 7"
-    assert [row["step"] for row in rows if is_loss_row(row)] == [3, 4, 6, 8, 9, 12]
+    losses = {row["step"]: row for row in rows if is_loss_row(row)}
+    assert list(losses) == [3, 4, 6, 8, 9, 12]
+    for name in ("learning_rate_g", "learning_rate_d"):
+        assert [row[name] for row in losses.values()] == [rate] * 2 + [rate / 4] * 4
     told = capsys.readouterr().err
     assert "going back to step 4 with both learning rates halved (rewind 2 of 3)" in told
     assert "only the lower rates make them end differently" in told
@@ -161,6 +165,11 @@ def test_a_rewind_halves_both_rates_and_is_announced_and_recorded(build_trainer,
     # TensorBoard shows each step once, from the training that counted.
     events = EventAccumulator(str(trainer.folder.tensorboard)).Reload()
     assert [event.step for event in events.Scalars("loss/generator")] == [3, 4, 6, 8, 9, 12]
+    shown = {event.step: event.value for event in events.Scalars("learning_rate/generator")}
+    expected = {step: row["learning_rate_g"] for step, row in losses.items()}
+    assert shown == pytest.approx(expected)
+    # Nothing of a rewind's own row is a curve there.
+    assert set(events.Tags()["scalars"]) <= set(LOSS_TAGS.values())
 
 
 def test_a_resume_keeps_the_count_of_rewinds_and_the_halved_rates(build_trainer):

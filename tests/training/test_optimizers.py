@@ -87,6 +87,18 @@ def test_the_rate_in_use_follows_base_and_progress():
     assert get_rate(restored) == pytest.approx(0.05)
 
 
+def test_the_rate_that_is_told_is_the_one_in_use_and_outlives_a_state():
+    optimizer = make_optimizer(make_network(), lr_decay=0.5)
+    assert optimizer.rate == 0.1
+    optimizer.set_progress(0.75)
+    assert optimizer.rate == get_rate(optimizer) == pytest.approx(0.05)
+    assert optimizer.scale_base_rate(0.5) == pytest.approx(0.05)
+    assert optimizer.rate == get_rate(optimizer) == pytest.approx(0.025)
+    restored = make_optimizer(make_network(), lr_decay=0.5)
+    restored.load_state_dict(optimizer.state_dict())
+    assert restored.rate == get_rate(restored) == optimizer.rate
+
+
 def test_a_state_without_base_rates_keeps_the_rate_it_has():
     saved = make_optimizer(make_network(), 0.3).state_dict()
     del saved["param_groups"][0]["initial_lr"]  # as older versions wrote it

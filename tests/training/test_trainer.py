@@ -307,6 +307,18 @@ def test_a_loss_that_is_not_finite_names_step_and_network_and_keeps_the_last_sav
     assert load_header(trainer.checkpoint_path).training["step"] == 4
 
 
+def test_rows_of_losses_have_the_learning_rates_of_their_step(build_trainer):
+    rates = {"learning_rate_g": 0.001, "learning_rate_d": 0.004}
+    trainer = build_trainer(steps=8, log_every=2, lr_decay=0.5, **rates)
+    trainer.train()
+    rows = read_history(trainer.folder.metrics_path)
+    # Before step 6 five eighths are done: three quarters of the last half are left.
+    factors = {2: 1.0, 4: 1.0, 6: 0.75, 8: 0.25}
+    for name, rate in rates.items():
+        found = {row["step"]: row[name] for row in rows}
+        assert found == pytest.approx({step: rate * factor for step, factor in factors.items()})
+
+
 def test_instance_noise_reaches_everything_the_discriminator_sees(build_trainer):
     trainer = build_trainer(model="sgan", instance_noise=0.5, batch_size=16)
     seen = []
@@ -363,7 +375,7 @@ def test_history_rows_are_json_with_the_promised_names(build_trainer):
     assert set(row) == {
         *("step", "images_seen", "seconds", "images_per_second", "memory_mb"),
         *("loss_d", "loss_g", "penalty", "d_real", "d_fake", "d_accuracy", "d_skipped"),
-        *("loss_predictor", "loss_labels"),
+        *("loss_predictor", "loss_labels", "learning_rate_g", "learning_rate_d"),
     }
     assert (row["loss_predictor"], row["loss_labels"]) == (None, None)  # it learns no labels
     assert row["d_accuracy"] is None  # a critic has no boundary between real and fake

@@ -11,12 +11,13 @@ import gradio as gr
 import numpy as np
 
 from explorer.curves import pick_extremes, smooth_series
-from explorer.metrics_log import FIDELITY_PREFIX, NumberTable
+from explorer.metrics_log import FIDELITY_PREFIX, NumberTable, Rewind
 from explorer.numbers import format_count, format_score, format_seconds
 from explorer.run_goal import Goal
 from explorer.runs import RunHistory, RunSummary
 from explorer.ui.components.empty_notice import START_COMMAND
 from training.models import MODELS
+from training.rewind import MAX_REWINDS
 
 # More digits than a chart can show would only be more bytes.
 SIGNIFICANT_DIGITS = 5
@@ -27,11 +28,16 @@ PLACES = ("step", "images_seen", "seconds")
 
 @dataclass(frozen=True)
 class Panel:
-    """Describe a chart of columns of the metrics: title, a name for each column, and its range."""
+    """Describe a chart of columns of the metrics: title, a name for each column, and its range.
+
+    What is set, and not measured, is drawn as it is, in a ``unit``, and only if it changes.
+    """
 
     title: str
     columns: dict[str, str]
     is_from_zero: bool = False
+    is_set: bool = False
+    unit: float = 1.0
 
 
 PANELS = (
@@ -44,7 +50,14 @@ PANELS = (
         {"loss_labels": "asked of the generator", "loss_predictor": "of the predictor"},
     ),
     Panel("Images per second", {"images_per_second": "images per second"}, True),
-    Panel("Memory (MB)", {"memory_mb": "memory"}, True),
+    Panel("Memory (MB)", {"memory_mb": "of the process", "gpu_memory_mb": "most on the GPU"}, True),
+    Panel(
+        "Learning rates (in 0.0001)",
+        {"learning_rate_g": "generator", "learning_rate_d": "discriminator"},
+        is_from_zero=True,
+        is_set=True,
+        unit=1e-4,
+    ),
 )
 
 # How far a run is, by the column of its goal.
@@ -140,6 +153,7 @@ def list_facts(history: RunHistory) -> list[tuple[str, str]]:
         ("Training time", format_seconds(losses.get_last("seconds"))),
         ("Images per second", format_count(losses.get_last("images_per_second"))),
         (history.score_name or "Score", describe_last_score(history.scores)),
+        *map(describe_rewind, history.rewinds),
     ]
     return [(term, text) for term, text in facts if text is not None]
 
@@ -159,6 +173,14 @@ def describe_last_score(scores: NumberTable) -> str:
     if floor is not None:
         parts.append(f"noise floor {format_score(floor)}")
     return ", ".join(parts)
+
+
+def describe_rewind(rewind: Rewind) -> tuple[str, str]:
+    """Say that a training went back, and why, as a term and a text."""
+    return (
+        f"Rewind {rewind.number} of {MAX_REWINDS}",
+        f"{rewind.reason}: went back to step {rewind.step:,} with both learning rates halved",
+    )
 
 
 def describe_damage(num_damaged: int) -> str:
@@ -210,8 +232,11 @@ def describe_losses(losses: NumberTable) -> list[dict[str, Any]]:
     panels = [*PANELS, *(Panel(name, {name: name}) for name in others)]
     charts = []
     for panel in panels:
-        curves = [describe_curve(losses, key, name) for key, name in panel.columns.items()]
-        if series := [curve for curve in curves if curve["raw"]]:
+        if panel.is_set:
+            curves = describe_settings(losses, panel)
+        else:
+            curves = [describe_curve(losses, key, name) for key, name in panel.columns.items()]
+        if series := [curve for curve in curves if curve["points"]]:
             key = next(iter(panel.columns))
             charts.append(
                 {"key": key, "title": panel.title, "series": series, "fromZero": panel.is_from_zero}
@@ -227,6 +252,18 @@ def describe_curve(losses: NumberTable, column: str, name: str) -> dict[str, Any
     kept = pick_extremes(values)
     smoothed = smooth_series(steps, values)
     return {"name": name, "points": pack(*smoothed), "raw": pack(steps[kept], values[kept])}
+
+
+def describe_settings(losses: NumberTable, panel: Panel) -> list[dict[str, Any]]:
+    """Describe columns of settings as they are, none if all of them stay what they were."""
+    curves = [(name, *losses.get_curve(key)) for key, name in panel.columns.items()]
+    if not any((values != values[:1]).any() for _, _, values in curves):
+        return []
+    found = []
+    for name, steps, values in curves:
+        kept = pick_extremes(values)
+        found.append({"name": name, "points": pack(steps[kept], values[kept] / panel.unit)})
+    return found
 
 
 def pack(steps: np.ndarray, *columns: np.ndarray) -> list[list[float | None]]:

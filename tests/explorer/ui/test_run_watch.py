@@ -124,6 +124,52 @@ def test_curves_are_smoothed_with_their_numbers_behind(tmp_path: Path) -> None:
     assert (found["damage"], found["grids"]) == ("", [])
 
 
+def test_a_rewind_is_told_in_words_and_draws_no_chart(tmp_path: Path) -> None:
+    rates = {"learning_rate_g": 1e-4, "learning_rate_d": 2e-4}
+    before = {"learning_rate_g": 2e-4, "learning_rate_d": 4e-4}
+    rewind = {"event": "rewind", "num_rewinds": 1, "failed_step": 1530, "network": "generator",
+              "reason": "The loss of the generator became inf at step 1530"}  # fmt: skip
+    write_rows(
+        tmp_path / "one",
+        {"step": 1500, "loss_g": 1.0, **before},
+        {"step": 1500, "images_seen": 48_000, "seconds": 9.0, **rewind, **rates},
+        {"step": 1600, "loss_g": 1.0, **rates},
+    )
+    found = describe(tmp_path)
+    assert [chart["key"] for chart in found["charts"]] == ["loss_g", "learning_rate_g"]
+    assert found["facts"][1:] == [
+        ("Rewind 1 of 3", "The loss of the generator became inf at step 1530: went back to step "
+         "1,500 with both learning rates halved")
+    ]  # fmt: skip
+    assert found["facts"][0][0] == "Score"
+    # As they were, not smoothed.
+    chart = found["charts"][1]
+    assert chart["title"] == "Learning rates (in 0.0001)"
+    assert [(one["name"], one["points"]) for one in chart["series"]] == [
+        ("generator", [[1500, 2.0], [1600, 1.0]]),
+        ("discriminator", [[1500, 4.0], [1600, 2.0]]),
+    ]
+
+
+def test_learning_rates_that_stay_are_not_drawn(tmp_path: Path) -> None:
+    rates = {"learning_rate_g": 1e-4, "learning_rate_d": 4e-4}
+    rows = [{"step": step, "loss_g": 1.0, **rates} for step in (1, 2, 3)]
+    # A run that an earlier version began.
+    write_rows(tmp_path / "one", {"step": 0, "loss_g": 1.0}, *rows)
+    assert [chart["key"] for chart in describe(tmp_path)["charts"]] == ["loss_g"]
+
+
+def test_memory_of_process_and_gpu_share_a_chart(tmp_path: Path) -> None:
+    rows = [{"step": step, "memory_mb": 900.0, "gpu_memory_mb": 5000.0} for step in (1, 2)]
+    write_rows(tmp_path / "one", *rows)
+    (chart,) = describe(tmp_path)["charts"]
+    assert chart["title"] == "Memory (MB)"
+    assert [(one["name"], one["raw"]) for one in chart["series"]] == [
+        ("of the process", [[1, 900.0], [2, 900.0]]),
+        ("most on the GPU", [[1, 5000.0], [2, 5000.0]]),
+    ]
+
+
 def test_a_score_comes_with_interval_floor_and_number_of_samples(tmp_path: Path) -> None:
     score = {"score_name": "FD-Tiny", "interval": [280.04, 293.0], "noise_floor": 45.53,
              "num_samples": 2000}  # fmt: skip
