@@ -96,7 +96,11 @@ class TrainConfig(TechniqueOptions):
         250, "steps between grids of samples; 0: never", kind=int, low=0, high=100_000_000
     )
     save_every: int = option(
-        500, "steps between saves of the full state", kind=int, low=1, high=100_000_000
+        500,
+        "steps between saves of the full state, each with a line in metrics.jsonl",
+        kind=int,
+        low=1,
+        high=100_000_000,
     )
 
     # Watching and safety.
@@ -109,7 +113,8 @@ class TrainConfig(TechniqueOptions):
     )
     histograms_every: int = option(
         0,
-        "steps between histograms of weights and gradients in TensorBoard; 0: never",
+        "steps between histograms of weights and gradients in TensorBoard, each with a line in "
+        "metrics.jsonl; 0: never",
         kind=int,
         low=0,
         high=100_000_000,
@@ -117,7 +122,7 @@ class TrainConfig(TechniqueOptions):
     projector: int = option(
         0,
         "generated and as many real images in TensorBoard's embedding projector at the end of the "
-        "run, by their features; 0: none",
+        "run, by their features; with --resume of a run that is done, at once; 0: none",
         kind=int,
         low=0,
         high=4096,

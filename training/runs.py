@@ -22,9 +22,13 @@ from training.states import StateStore
 
 # 1 had the checkpoints' folder as it was given, relative to where the command ran.
 RUN_FORMAT_VERSION = 2
-# What a resume may change: how far to go, when to score, where to compute, and what to do when that
-# fails. None of it changes what is learned (but where --lr-decay ends it, a later goal does).
-CHANGEABLE = (*GOALS, "score_every", "device", "cuda_graph", "on_nan")
+# What a resume may change: how far to go, how often to keep and show something, where to compute,
+# and what to do when that fails. None of it changes what is learned, but a later goal does where
+# --lr-decay ends it, and saves of other steps do where a rewind goes back to one.
+CHANGEABLE = (
+    *(*GOALS, "score_every", "save_every", "grid_every", "histograms_every", "projector"),
+    *("device", "cuda_graph", "on_nan"),
+)
 # Where files are may change too: images are known by their fingerprint, a checkpoint by its run.
 MOVABLE = ("data", "data_root", "cache_dir", "checkpoints")
 # A step of more than seven digits makes the name longer.

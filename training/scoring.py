@@ -185,9 +185,7 @@ class TrainingScorer:
         gathered = self._processes.gather(own)[: self._config.score_samples - start]
         return gathered[:, :dim], gathered[:, dim:]
 
-    def embed(
-        self, generator: nn.Module, num_samples: int, is_stopped: Callable[[], bool]
-    ) -> Embedding | None:
+    def embed(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Embedding | None:
         """Place generated and real images in feature space; None if ``is_stopped`` turned true."""
-        make_images = make_seeded_images(generator, self._device)
-        return build_embedding(make_images, self._dataset, self.extractor, num_samples, is_stopped)
+        make_images, count = make_seeded_images(generator, self._device), self._config.projector
+        return build_embedding(make_images, self._dataset, self.extractor, count, is_stopped)

@@ -1,5 +1,6 @@
 """TensorBoard files: what goes wrong while they are written is raised where it can be told."""
 
+import shutil
 import threading
 from types import TracebackType
 
@@ -9,6 +10,8 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from training.files import explain_write_errors
 from training.projector import Embedding
 from training.runs import RunFolder
+
+EMBEDDING = "features"
 
 
 class TensorBoardLog:
@@ -69,14 +72,16 @@ class TensorBoardLog:
                     self._writer.add_histogram(f"{name}/gradients/{part}", gradient, step)
 
     def add_embedding(self, embedding: Embedding, step: int) -> None:
-        """Log points with pictures for the embedding projector."""
+        """Log points with pictures for the embedding projector, instead of those of the step."""
         with explain_write_errors(self._path):
+            # Else PyTorch prints a warning and writes file by file over what is there.
+            shutil.rmtree(self._path / f"{step:05d}" / EMBEDDING, ignore_errors=True)
             self._writer.add_embedding(
                 embedding.features,
                 metadata=embedding.kinds,
                 label_img=embedding.pictures,
                 global_step=step,
-                tag="features",
+                tag=EMBEDDING,
             )
 
     def flush(self) -> None:

@@ -128,6 +128,8 @@ def _train(trainer: Trainer, is_main: bool) -> int:
     """Train, and let the main process say what comes and how it ended."""
     if is_main:
         print(describe_plan(trainer), file=sys.stderr)
+    if trainer.is_done:
+        return _embed(trainer, is_main)
     stop = trainer.train()
     is_done = trainer.is_done
     if not is_main:
@@ -148,6 +150,21 @@ def _train(trainer: Trainer, is_main: bool) -> int:
         f"Done: {trainer.progress.step} steps, {trainer.progress.images_seen:,} images, "
         f"{trainer.progress.seconds / 60:.1f} minutes. {checkpoint}"
     )
+    return 0
+
+
+def _embed(trainer: Trainer, is_main: bool) -> int:
+    """Write what --projector asks for of a run that is done, and let the main process say so."""
+    received, place = trainer.write_embedding(), trainer.folder.tensorboard
+    if received is not None:
+        print(f"Stopped before the embedding was there: {place} is as it was.")
+        return 128 + received
+    if is_main:
+        count = min(trainer.config.projector, len(trainer.dataset))
+        print(
+            f"The run was done at step {trainer.progress.step} already. Its embedding of {count:,} "
+            f"generated and as many real images is in {place}: see TensorBoard's Projector tab."
+        )
     return 0
 
 
@@ -197,7 +214,8 @@ def check_is_new(folder: RunFolder, checkpoint_path: Path) -> None:
 def resume_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     """Build the trainer of a saved run at its saved step.
 
-    Only CHANGEABLE options may change, and the places of images and checkpoint.
+    Only CHANGEABLE options may change, and the places of images and checkpoint. Raises ConfigError
+    if another one does, or if the run is done and --projector is not given.
     """
     folder = RunFolder(args.resume)
     run = folder.load_options()
@@ -221,10 +239,10 @@ def resume_trainer(args: argparse.Namespace, place: Place) -> Trainer:
     )
     trainer = _build_trainer(run, folder, place)
     trainer.resume()
-    if trainer.is_done:
+    if trainer.is_done and not chosen.get("projector"):
         raise ConfigError(
             f"{folder.path} has reached its goal at step {trainer.progress.step}: give a later one "
-            "with --steps, --kimg or --minutes."
+            "with --steps, --kimg or --minutes, or --projector for an embedding of its images."
         )
     return trainer
 

@@ -44,6 +44,7 @@ from training.signals import StopSignal
 from training.state import TrainingState
 from training.step import AdversarialStep
 from training.templates import fit_templates
+from training.tensorboard_log import TensorBoardLog
 from training.training_scores import TrainingScores
 
 GRID_SIDE = 8
@@ -156,6 +157,17 @@ class Trainer:
             if self.is_done and self.config.projector and self._processes.is_main:
                 self._report_embedding(stop, reporter)
         return stop
+
+    def write_embedding(self) -> int | None:
+        """Write the projector's embedding, and nothing else; returns a signal that prevented it."""
+        if not self._processes.is_main:
+            return None
+        with StopSignal() as stop, TensorBoardLog(self.folder, self.progress.step + 1) as log:
+            embedding = self._scorer.embed(self.engine.generator_ema, lambda: stop.is_set)
+            if embedding is None:
+                return stop.received
+            log.add_embedding(embedding, self.progress.step)
+        return None
 
     def _open_reporter(self) -> SilentReporter:
         """Return what numbers are told to; only the main process writes any."""
@@ -303,9 +315,7 @@ class Trainer:
 
     def _report_embedding(self, stop: StopSignal, reporter: SilentReporter) -> None:
         reporter.report_activity(f"embedding {self.config.projector} images")
-        embedding = self._scorer.embed(
-            self.engine.generator_ema, self.config.projector, lambda: stop.is_set
-        )
+        embedding = self._scorer.embed(self.engine.generator_ema, lambda: stop.is_set)
         if embedding is not None:
             reporter.report_embedding(embedding, self.progress.step)
 

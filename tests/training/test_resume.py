@@ -213,6 +213,32 @@ def test_scores_may_begin_at_a_resume_and_change_nothing_that_is_learned(
     assert_same(late.folder.states.load()["engine"], expected["engine"])
 
 
+def test_how_often_things_are_kept_may_change_and_changes_nothing_that_is_learned(
+    build_trainer, tiny_extractor
+):
+    options = {"log_every": 5, "is_mirrored": True, "extractor": "tiny"}
+    whole = build_trainer("whole", steps=11, **options)
+    whole.train()
+    assert [row["step"] for row in read_rows(whole.folder)] == [5, 10, 11]
+    build_trainer("changed", steps=6, **options).train()
+    often = {"save_every": 4, "grid_every": 2, "histograms_every": 3, "projector": 5}
+    changed = build_trainer("changed", steps=11, **options, **often)
+    changed.resume()
+    changed.train()
+    # Saves and histograms have rows of losses from there on.
+    rows = {row["step"]: row for row in read_rows(changed.folder)}
+    assert list(rows) == [5, 8, 9, 10, 11]
+    states = [one.folder.states for one in (changed, whole)]
+    assert [states[0].get_path(step) for step in (11, 8)] == states[0].list_paths()
+    assert_same(*(store.load() for store in states))
+    assert list(changed.folder.list_grids()) == [8, 10]
+    assert (changed.folder.tensorboard / "projector_config.pbtxt").exists()
+    before = {row["step"]: row["loss_g"] for row in read_rows(whole.folder)}
+    # The mean of steps 6 to 10, in one row or in three.
+    parts = 3 * rows[8]["loss_g"] + rows[9]["loss_g"] + rows[10]["loss_g"]
+    assert parts / 5 == pytest.approx(before[10], rel=1e-5)
+
+
 def test_a_state_without_options_that_does_not_fit_the_networks_is_one_sentence(build_trainer):
     build_trainer(steps=2).train()
     trainer = build_trainer(width=8)

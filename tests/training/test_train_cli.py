@@ -1,6 +1,7 @@
 """The train command as a user types it: plans, new runs, signals, resumes, one-sentence errors."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from training.__main__ import main
 from training.checkpoint import load_generator, load_header
@@ -133,10 +135,72 @@ def test_a_resumed_run_keeps_its_options(workplace, pictures, capsys):
         assert main(["train", "--resume", "runs/my-run", "--steps", "2", *change]) == 2
         error = capsys.readouterr().err
         assert f"A resumed run keeps its options, but {change[0]} was given" in error
-        flags = "--steps, --kimg, --minutes, --score-every, --device, --cuda-graph, --on-nan"
         assert (
-            f"only {flags}, --data, --data-root, --cache-dir and --checkpoints may change" in error
-        )
+            "only --steps, --kimg, --minutes, --score-every, --save-every, --grid-every, "
+            "--histograms-every, --projector, --device, --cuda-graph, --on-nan, --data, "
+            "--data-root, --cache-dir and --checkpoints may change"
+        ) in error
+
+
+def read_projector(run):
+    """Read the vectors and kinds that TensorBoard's projector shows of a run."""
+    folder = Path(run) / "tensorboard"
+    config = (folder / "projector_config.pbtxt").read_text()
+    (tensors,) = re.findall(r'tensor_path: "(.+)"', config)
+    (kinds,) = re.findall(r'metadata_path: "(.+)"', config)
+    return (folder / tensors).read_text(), (folder / kinds).read_text().split()
+
+
+def read_files(*folders):
+    """Read all files of some folders but their logs for TensorBoard and the options."""
+    paths = [path for folder in folders for path in Path(folder).rglob("*") if path.is_file()]
+    kept = [path for path in paths if not {"tensorboard", "options.json"} & set(path.parts)]
+    return {path: path.read_bytes() for path in kept}
+
+
+def test_a_run_that_is_done_gets_its_projector_by_a_resume(
+    workplace, pictures, tiny_extractor, capsys
+):
+    options = ["--steps", "3", "--log-every", "2", "--extractor", "tiny"]
+    assert main(build_command(pictures, *options, "--projector", "5", name="at-once")) == 0
+    assert main(build_command(pictures, *options)) == 0
+    before = read_files("runs/my-run", "checkpoints")
+    assert len(before) >= 5
+    resume = ["train", "--resume", "runs/my-run", "--projector"]
+    capsys.readouterr()
+    assert main([*resume, "5"]) == 0
+    told = capsys.readouterr().out
+    assert "was done at step 3 already. Its embedding of 5 generated and as many real" in told
+    assert read_projector("runs/my-run") == read_projector("runs/at-once")
+    assert read_projector("runs/my-run")[1] == ["generated"] * 5 + ["real"] * 5
+    assert main([*resume, "100"]) == 0  # there are 12 real images
+    told = capsys.readouterr().out
+    assert "embedding of 12 generated" in told
+    assert "warning" not in told
+    assert read_projector("runs/my-run")[1] == ["generated"] * 12 + ["real"] * 12
+    assert read_files("runs/my-run", "checkpoints") == before
+    assert RunFolder(Path("runs/my-run")).load_options().config.projector == 100
+    # What is kept of it is no reason to make it again.
+    for change in ([], ["--projector", "0"]):
+        assert main(["train", "--resume", "runs/my-run", *change]) == 2
+        assert "or --projector for an embedding of its images" in capsys.readouterr().err
+
+
+def test_a_signal_leaves_out_the_embedding_of_a_run_that_is_done(
+    workplace, pictures, tiny_extractor, capsys
+):
+    assert main(build_command(pictures, "--steps", "1", "--extractor", "tiny")) == 0
+
+    def interrupt(*_):
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with torch.nn.modules.module.register_module_forward_hook(
+        lambda network, *_: interrupt() if type(network).__name__ == "TinyNetwork" else None
+    ):
+        # Four generated images are one pass, the first; the real ones would be the next.
+        assert main(["train", "--resume", "runs/my-run", "--projector", "4"]) == 130
+    assert "Stopped before the embedding was there" in capsys.readouterr().out
+    assert not Path("runs/my-run/tensorboard/projector_config.pbtxt").exists()
 
 
 def test_a_resumed_run_finds_its_images_where_they_were_moved(workplace, pictures, capsys):

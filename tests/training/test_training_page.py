@@ -7,6 +7,7 @@ import re
 import pytest
 
 from training.history import is_loss_row, read_history
+from training.runs import CHANGEABLE, MOVABLE
 
 ROW = re.compile(r"^\| `(\w+)` \| ([\w, ]+) \|", re.MULTILINE)
 ONLY_ON_CUDA = {"gpu_memory_mb"}
@@ -23,6 +24,15 @@ def fields(repository):
             found[kind].add(field)
     assert len(ROW.findall(table)) == table.strip().count("\n") - 1  # every line was understood
     return found
+
+
+def test_the_page_names_what_a_resume_may_change(repository):
+    page = (repository / "docs/TRAINING.md").read_text(encoding="utf-8")
+    section = page.partition("## What a resume may change\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `--")]
+    flags = re.findall(r"`--([\w-]+)`", " ".join(rows))
+    names = sorted(flag.replace("-", "_") for flag in flags)
+    assert names == sorted((*CHANGEABLE, *MOVABLE))
 
 
 def name_kind(row):
