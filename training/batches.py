@@ -10,6 +10,7 @@ from torch import Tensor
 from training.datasets import ImageDataset
 from training.devices import send
 from training.errors import DatasetError
+from training.free_memory import is_out_of_memory, read_free_bytes
 from training.images import to_float
 from training.processes import ALONE, Processes
 
@@ -56,11 +57,7 @@ class ImageBatches:
         self._seed = seed
         self._is_mirrored = is_mirrored
         self._device, self._processes = device, processes
-        self._resident = (
-            torch.tensor(dataset.images, device=device)
-            if fits_on_device(dataset.images.nbytes, device, num_reserved)
-            else None
-        )
+        self._resident = load_resident(dataset.images, device, num_reserved)
         self._where = CPU if self._resident is None else device
         self._label_rows = (
             None if label_rows is None else torch.from_numpy(label_rows).to(self._where)
@@ -110,9 +107,23 @@ class ImageBatches:
         return send(tensor, self._device) if self._where == CPU else tensor
 
 
+def load_resident(
+    images: NDArray[np.uint8], device: torch.device, num_reserved: int = 0
+) -> Tensor | None:
+    """Copy images to a GPU's memory; None, and they stay where they are, if they do not fit."""
+    if not fits_on_device(images.nbytes, device, num_reserved):
+        return None
+    try:
+        return torch.tensor(images, device=device)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return None  # somebody else has taken it since: each batch is copied instead
+
+
 def fits_on_device(num_bytes: int, device: torch.device, num_reserved: int = 0) -> bool:
     """Tell whether so much may stay in a GPU's memory, beside what training needs there."""
     if device.type != "cuda":
         return False
-    free, _ = torch.cuda.mem_get_info(device)
+    free = read_free_bytes(device) or 0
     return num_bytes <= min(MAX_RESIDENT_SHARE * free, free - num_reserved)

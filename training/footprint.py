@@ -11,13 +11,13 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 
 import torch
 
 from training.config import TrainConfig
 from training.errors import TrainingError
-from training.models import ModelConfig
+from training.free_memory import advise_out_of_memory, read_free_bytes
+from training.models import ModelConfig, build_discriminator, build_generator
 from training.models.config import ATTENTION_RESOLUTION
 from training.models.summary import LayerRow, count_parameters, summarize_model
 from training.step import AdversarialStep
@@ -28,7 +28,8 @@ BYTES_PER_FLOAT = 4
 BYTES_PER_OUTPUT = (4.3, 2.3)
 BYTES_PER_PENALTY_OUTPUT, BYTES_PER_BATCH_NORM_PENALTY_OUTPUT = (6.0, 3.4), (10.5, 8.5)
 MIN_PART = 2
-MEMINFO = Path("/proc/meminfo")
+GIB = 2**30
+SMALLER_NETWORKS = "choose a smaller --width or --resolution"
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,15 @@ class Footprint:
 def estimate_footprint(engine: AdversarialStep) -> Footprint:
     """Estimate what a training needs beside its images and the program itself."""
     num_g, num_d = count_parameters(engine.generator), count_parameters(engine.discriminator)
-    weights = BYTES_PER_FLOAT * (4 * (num_g + num_d) + num_g)
     return Footprint(
-        weights, estimate_bytes_per_image(engine.model, engine.config, engine.has_autocast)
+        count_weight_bytes(num_g, num_d),
+        estimate_bytes_per_image(engine.model, engine.config, engine.has_autocast),
     )
+
+
+def count_weight_bytes(num_g: int, num_d: int) -> int:
+    """Count the bytes of both networks' weights, gradients and moments, and of the average."""
+    return BYTES_PER_FLOAT * (4 * (num_g + num_d) + num_g)
 
 
 def estimate_bytes_per_image(model: ModelConfig, config: TrainConfig, is_narrow: bool) -> int:
@@ -79,52 +85,60 @@ def count_attention(model: ModelConfig) -> int:
     return num_places * num_places // 4 if model.has_self_attention else 0
 
 
+def measure_need(engine: AdversarialStep, device: torch.device, num_processes: int = 1) -> int:
+    """Return the bytes that a training needs of its device, of one that processes share in all."""
+    part = compute_part_size(engine.config, num_processes)
+    return _count_sharing(device, num_processes) * estimate_footprint(engine).compute_bytes(part)
+
+
+def check_networks(model: ModelConfig, device: torch.device, num_processes: int = 1) -> None:
+    """Raise TrainingError, before networks are built, if memory is too small for them alone."""
+    free = read_free_bytes(device)
+    if free is None:
+        return
+    with torch.device("meta"):  # shapes without numbers
+        networks = build_generator(model), build_discriminator(model)
+    needed = count_weight_bytes(*map(count_parameters, networks))
+    needed *= _count_sharing(device, num_processes)
+    if needed > free:
+        raise TrainingError(
+            f"Networks of width {model.width} need about {needed / GIB:.1f} GiB of memory, and "
+            f"{free / GIB:.1f} GiB are free: {SMALLER_NETWORKS}."
+        )
+
+
 def check_memory(engine: AdversarialStep, device: torch.device, num_processes: int = 1) -> None:
     """Raise TrainingError, with a batch size that fits, if memory will surely be too small.
 
     Where the system does not tell how much is free, nothing is checked.
     """
-    free = read_free_bytes(device)
-    if free is None:
+    free, needed = read_free_bytes(device), measure_need(engine, device, num_processes)
+    if free is None or needed <= free:
         return
-    config = engine.config
-    found = estimate_footprint(engine)
-    part = compute_part_size(config, num_processes)
-    sharing = num_processes if device.type == "cpu" else 1
-    if sharing * found.compute_bytes(part) <= free:
-        return
-    fitting = part
+    config, found = engine.config, estimate_footprint(engine)
+    sharing = _count_sharing(device, num_processes)
+    fitting = part = compute_part_size(config, num_processes)
     while fitting > 1 and sharing * found.compute_bytes(fitting) > free:
         fitting //= 2
-    gib = 2**30
     raise TrainingError(
-        f"A batch of {config.batch_size} images needs about "
-        f"{sharing * found.compute_bytes(part) / gib:.1f} GiB of memory, and {free / gib:.1f} GiB "
-        f"are free: {suggest(config, part, fitting)}"
+        f"A batch of {config.batch_size} images needs about {needed / GIB:.1f} GiB of memory, and "
+        f"{free / GIB:.1f} GiB are free: {suggest(config, part, fitting)}"
     )
 
 
 @contextlib.contextmanager
 def explain_out_of_memory(config: TrainConfig, num_processes: int = 1) -> Iterator[None]:
     """Turn a failed allocation into a TrainingError that names a smaller batch."""
-    try:
+    part = compute_part_size(config, num_processes)
+    advice = suggest(config, part, part // 2)
+    with advise_out_of_memory(f"a batch of {config.batch_size} images", advice):
         yield
-    except RuntimeError as error:
-        # A GPU's failure has a class of its own (a RuntimeError too), the processor's only a text.
-        is_memory = isinstance(error, torch.OutOfMemoryError) or "can't allocate" in str(error)
-        if not is_memory:
-            raise
-        part = compute_part_size(config, num_processes)
-        raise TrainingError(
-            f"There is not enough memory for a batch of {config.batch_size} images: "
-            f"{suggest(config, part, part // 2)}"
-        ) from error
 
 
 def suggest(config: TrainConfig, part: int, fitting: int) -> str:
     """Say what to do where parts of ``part`` images do not fit, and those of ``fitting`` may."""
     if fitting < MIN_PART:
-        return "choose a smaller --width or resolution; a smaller batch will not do."
+        return f"{SMALLER_NETWORKS}; a smaller batch will not do."
     factor = -(-part // fitting)
     batch_size = config.batch_size // factor
     num_parts = config.grad_accum * factor
@@ -136,16 +150,9 @@ def suggest(config: TrainConfig, part: int, fitting: int) -> str:
     return f"start with --batch-size {batch_size}{accumulation}."
 
 
-def read_free_bytes(device: torch.device) -> int | None:
-    """Return the memory that is free on a device; None where the system does not tell."""
-    if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    if device.type != "cpu" or not MEMINFO.is_file():
-        return None
-    for line in MEMINFO.read_text(encoding="ascii").splitlines():
-        if line.startswith("MemAvailable:"):
-            return 1024 * int(line.split()[1])
-    return None
+def _count_sharing(device: torch.device, num_processes: int) -> int:
+    """Count the processes whose needs add up: each GPU has one, the processor has them all."""
+    return num_processes if device.type == "cpu" else 1
 
 
 def _count_outputs(rows: list[LayerRow]) -> int:

@@ -1,8 +1,11 @@
 """What a training will do and need, worked out before it starts."""
 
+import math
+
 from training.config import TrainConfig
 from training.datasets import ImageDataset
-from training.footprint import estimate_footprint
+from training.footprint import GIB
+from training.free_memory import read_free_bytes
 from training.models.summary import count_parameters
 from training.step import AdversarialStep
 from training.techniques import describe_techniques
@@ -32,6 +35,7 @@ def describe_plan(trainer: Trainer) -> str:
             f"of {config.batch_size} x {config.critic_steps}",
         ),
         ("goal", _describe_goal(config, images_per_step)),
+        ("length", _describe_length(trainer, images_per_step)),
         ("device", f"{trainer.device_name}, {'bf16 autocast' if trainer.has_autocast else 'fp32'}"),
         (
             "score",
@@ -53,11 +57,11 @@ def _describe_parameters(engine: AdversarialStep) -> str:
 
 
 def _describe_memory(trainer: Trainer, dataset: ImageDataset) -> str:
-    gib = 2**30
-    needed = estimate_footprint(trainer.engine).compute_bytes(trainer.part_size)
+    free = read_free_bytes(trainer.device)
     return (
-        f"about {needed / gib:.2f} GiB for networks and layers' outputs, "
-        f"{dataset.images.nbytes / gib:.2f} GiB for images"
+        f"about {trainer.num_bytes_needed / GIB:.2f} GiB for networks and layers' outputs"
+        + ("" if free is None else f" ({free / GIB:.2f} GiB are free)")
+        + f", {dataset.images.nbytes / GIB:.2f} GiB for images"
     )
 
 
@@ -67,6 +71,26 @@ def _describe_goal(config: TrainConfig, images_per_step: int) -> str:
     if config.kimg is not None:
         return f"{config.kimg:g} kimg = {1000 * config.kimg / images_per_step:,.0f} steps"
     return f"{config.steps:,} steps = {int(config.steps or 0) * images_per_step / 1000:,.0f} kimg"
+
+
+def _describe_length(trainer: Trainer, images_per_step: int) -> str:
+    """Count what is to be done; how long a step takes is known only of a run that has begun."""
+    config, step, seconds = trainer.config, trainer.progress.step, trainer.progress.seconds
+    if config.minutes is None:
+        goal = int(config.steps or math.ceil(1000 * float(config.kimg or 0) / images_per_step))
+    elif seconds:
+        goal = round(60 * config.minutes * step / seconds)
+    else:
+        return f"{config.minutes:g} minutes; how many steps that makes, the run will tell"
+    num_steps = max(0, goal - step)
+    text = f"{num_steps:,} steps, {num_steps * images_per_step:,} real images"
+    if num_steps and config.score_every:
+        # One more at the end, where none is due there.
+        num_scores = math.ceil(goal / config.score_every) - step // config.score_every
+        text += f", {num_scores:,} scores of {config.score_samples:,} samples"
+    if step:
+        text += f" left: about {num_steps * seconds / step / 60:,.1f} minutes at the speed so far"
+    return text
 
 
 def _describe_labels(trainer: Trainer) -> list[tuple[str, str]]:

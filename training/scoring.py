@@ -14,6 +14,7 @@ from torch import nn
 from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
+from training.free_memory import advise_out_of_memory
 from training.labels import LabelLayout
 from training.metrics.estimator import ScoreEstimator
 from training.metrics.extractors import Extractor, load_extractor
@@ -188,4 +189,6 @@ class TrainingScorer:
     def embed(self, generator: nn.Module, is_stopped: Callable[[], bool]) -> Embedding | None:
         """Place generated and real images in feature space; None if ``is_stopped`` turned true."""
         make_images, count = make_seeded_images(generator, self._device), self._config.projector
-        return build_embedding(make_images, self._dataset, self.extractor, count, is_stopped)
+        purpose = f"an embedding of {count:,} samples and as many real images"
+        with advise_out_of_memory(purpose, "the training is saved; give a smaller --projector."):
+            return build_embedding(make_images, self._dataset, self.extractor, count, is_stopped)

@@ -14,6 +14,7 @@ from training.config import GOALS, TrainConfig
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.errors import ConfigError
+from training.footprint import check_memory
 from training.label_options import LabelOptions
 from training.labels import NO_LABELS, ClassLabel, LabelLayout
 from training.metrics.extractors import get_extractor_spec
@@ -54,7 +55,7 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
     parser.add_argument("--preset", choices=PRESETS, help=describe_presets())
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with runs/NAME")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print the plan (parameters, memory, epochs) and end"
+        "--dry-run", action="store_true", help="print the plan (parameters, memory, steps) and end"
     )
     parser.add_argument("--runs", type=Path, help=f"run folders ({DEFAULT_RUNS})")
     parser.add_argument(
@@ -78,7 +79,9 @@ def run_train(args: argparse.Namespace) -> int:
     with join_processes(_get_device_name(args)) as place:
         if args.dry_run:
             trainer = resume_trainer(args, place) if args.resume else start_trainer(args, place)
-            print(describe_plan(trainer))
+            if place[0].is_main:
+                print(describe_plan(trainer))
+                check_memory(trainer.engine, trainer.device, place[0].num)
             return 0
         return _run_resumed(args, place) if args.resume else _run_new(args, place)
 

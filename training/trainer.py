@@ -16,11 +16,13 @@ from training.datasets.label_rows import LabelRows, read_label_rows
 from training.devices import describe_device, tune_device, uses_bfloat16
 from training.errors import CheckpointError, DivergenceError, TrainingError
 from training.footprint import (
+    SMALLER_NETWORKS,
     check_memory,
-    compute_part_size,
-    estimate_footprint,
+    check_networks,
     explain_out_of_memory,
+    measure_need,
 )
+from training.free_memory import advise_out_of_memory
 from training.health import check_losses, check_state, check_weights
 from training.images import tile_images
 from training.keeping import TrainingKeeper, WatchingKeeper
@@ -82,19 +84,23 @@ class Trainer:
         tune_device(device)
         self.device_name = describe_device(device)
         self.has_autocast = uses_bfloat16(self.config.precision, device)
-        self.engine = AdversarialStep(self.config, model, device, self.has_autocast, processes)
-        if found:
-            self.engine.set_templates(fit_templates(dataset, found.layout, found.rows))
-        self.batches = ImageBatches(
-            dataset,
-            self.config.batch_size,
-            self.config.seed,
-            self.config.is_mirrored,
-            device,
-            processes,
-            found.rows if found else None,
-            estimate_footprint(self.engine).compute_bytes(self.part_size),
-        )
+        check_networks(model, device, processes.num)
+        with advise_out_of_memory("the networks", f"{SMALLER_NETWORKS}."):
+            self.engine = AdversarialStep(self.config, model, device, self.has_autocast, processes)
+            if found:
+                self.engine.set_templates(fit_templates(dataset, found.layout, found.rows))
+            self.num_bytes_needed = measure_need(self.engine, device, processes.num)
+        with advise_out_of_memory(f"{len(dataset):,} images", "take fewer, with --max-images."):
+            self.batches = ImageBatches(
+                dataset,
+                self.config.batch_size,
+                self.config.seed,
+                self.config.is_mirrored,
+                device,
+                processes,
+                found.rows if found else None,
+                self.num_bytes_needed,
+            )
         self._state = TrainingState(self.engine, self.batches)
         self.precision = "bf16" if self.has_autocast else "fp32"
         facts = {"device": self.device_name, "precision": self.precision, "command": command}
@@ -244,11 +250,6 @@ class Trainer:
             self._save_state(reporter)
 
     @property
-    def part_size(self) -> int:
-        """Return how many images a process computes at once."""
-        return compute_part_size(self.config, self._processes.num)
-
-    @property
     def has_reader(self) -> bool:
         """Tell whether the labels' reader is there already, or none is needed."""
         return self._scorer.has_reader()
@@ -326,4 +327,6 @@ class Trainer:
     def _sample_grid(self) -> Tensor:
         """Return the fixed seeds 0 to 63 of the averaged generator as one uint8 (C, 8H, 8W)."""
         make_images = make_seeded_images(self.engine.generator_ema, self.device)
-        return tile_images(make_images(0, GRID_SIDE**2).cpu(), GRID_SIDE)
+        purpose = f"a grid of {GRID_SIDE**2} samples"
+        with advise_out_of_memory(purpose, "give --grid-every 0, or a smaller --width."):
+            return tile_images(make_images(0, GRID_SIDE**2).cpu(), GRID_SIDE)

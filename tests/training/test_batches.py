@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from training import batches as batches_module
-from training.batches import ImageBatches
+from training.batches import ImageBatches, load_resident
 from training.datasets import ImageDataset
 from training.errors import DatasetError
 from training.processes import Processes
@@ -124,3 +124,11 @@ def test_images_kept_on_the_device_are_the_same_images(monkeypatch):
     kept = ImageBatches(make_dataset(20), 8, 1, is_mirrored=True)
     for _ in range(5):
         assert torch.equal(read.draw().images, kept.draw().images)
+
+
+def test_images_that_a_device_has_no_room_for_after_all_stay_where_they_are(monkeypatch):
+    monkeypatch.setattr(batches_module, "fits_on_device", lambda *_: True)  # as it seemed
+    images = make_dataset(8).images
+    assert torch.equal(load_resident(images, torch.device("cpu")), torch.from_numpy(images))
+    huge = np.broadcast_to(images[:, :, :1, :1], (8, 1, 1 << 24, 1 << 24))  # 2 PiB, if copied
+    assert load_resident(huge, torch.device("cpu")) is None

@@ -10,10 +10,11 @@ from training.config import TrainConfig
 from training.errors import TrainingError
 from training.footprint import (
     check_memory,
+    check_networks,
     estimate_bytes_per_image,
     estimate_footprint,
     explain_out_of_memory,
-    read_free_bytes,
+    measure_need,
 )
 from training.models import ModelConfig
 from training.step import AdversarialStep
@@ -61,7 +62,7 @@ def test_attention_maps_count():
     [
         (40, r"start with --batch-size 32, or .* --grad-accum 2\.$"),
         (9, r"start with --batch-size 8, or .* --grad-accum 8\.$"),
-        (1, r"choose a smaller --width or resolution"),
+        (1, r"choose a smaller --width or --resolution; a smaller batch"),
     ],
 )
 def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(num_images, advice, monkeypatch):
@@ -96,6 +97,24 @@ def test_a_failed_allocation_becomes_one_sentence():
         torch.zeros(2) + torch.zeros(3)
 
 
-def test_the_system_tells_what_is_free():
-    free = read_free_bytes(CPU)
-    assert free is None or 1e6 < free < 1e14
+def test_networks_that_do_not_fit_are_refused_before_they_are_built(monkeypatch):
+    engine = build_engine()
+    weights = estimate_footprint(engine).weights
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: weights)
+    check_networks(engine.model, CPU)
+    refusal = r"^Networks of width 2 need about .* are free: choose a smaller --width or --resol"
+    with pytest.raises(TrainingError, match=refusal):
+        check_networks(engine.model, CPU, num_processes=2)
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: weights - 1)
+    with pytest.raises(TrainingError, match=refusal):
+        check_networks(engine.model, CPU)
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: None)
+    check_networks(dataclasses.replace(engine.model, width=512, img_resolution=256), CPU)
+
+
+def test_processes_share_a_processor_and_have_a_gpu_each():
+    engine = build_engine()
+    found = estimate_footprint(engine)
+    assert measure_need(engine, CPU) == found.weights + 64 * found.per_image
+    assert measure_need(engine, CPU, 4) == 4 * (found.weights + 16 * found.per_image)
+    assert measure_need(engine, torch.device("cuda"), 4) == found.weights + 16 * found.per_image

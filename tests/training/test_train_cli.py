@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from training import footprint, plan
 from training.__main__ import main
 from training.checkpoint import load_generator, load_header
 from training.history import read_history
@@ -53,13 +54,58 @@ def test_a_new_run_leaves_a_checkpoint_and_a_resume_extends_it(workplace, pictur
 
 def test_dry_run_prints_the_plan_and_writes_nothing(workplace, pictures, capsys):
     assert main(build_command(pictures, "--kimg", "2", "--dry-run", model="wgan_gp")) == 0
-    plan = " ".join(capsys.readouterr().out.split())
+    text = " ".join(capsys.readouterr().out.split())
     # 100*16*16 + 16*8*16 + 8*4*16 + 4*3*16 weights and 2 * (16 + 8 + 4) of the norms: 28,408
-    assert "generator 28,408" in plan
-    assert "images per epoch 12 = 1 steps of 4 x 5" in plan
-    assert "2 kimg = 100 steps" in plan
+    assert "generator 28,408" in text
+    assert "images per epoch 12 = 1 steps of 4 x 5" in text
+    assert "2 kimg = 100 steps" in text
+    assert "length 100 steps, 2,000 real images device" in text
     assert not Path("runs").exists()
     assert not Path("checkpoints").exists()
+
+
+def test_what_does_not_fit_is_said_by_a_dry_run_as_by_a_start(
+    workplace, pictures, capsys, monkeypatch
+):
+    for module in (footprint, plan):
+        monkeypatch.setattr(module, "read_free_bytes", lambda _: 3 << 29)  # 1.5 GiB
+    options = ["--width", "64", "--batch-size", "12", "--precision", "fp32"]
+    command = build_command(pictures, *options, model="wgan_gp")
+    assert main([*command, "--dry-run"]) == 0
+    assert "layers' outputs (1.50 GiB are free), 0.00 GiB for images" in capsys.readouterr().out
+    # 4 * (4 * (1,068,928 + 663,873) + 1,068,928) bytes of weights, and 1.65 million for an image.
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: 42_000_000)
+    assert main([*command, "--dry-run"]) == 2
+    captured = capsys.readouterr()
+    refusal = captured.err.splitlines()[-1]
+    assert refusal.startswith("error: A batch of 12 images needs about 0.0 GiB of memory, and 0.0 ")
+    assert "are free: start with --batch-size 6, or keep the batch" in refusal
+    assert "GiB for networks" in captured.out
+    assert not Path("runs").exists()
+    assert main(command) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == refusal
+
+
+def test_a_plan_counts_what_is_left(build_trainer):
+    trainer = build_trainer(steps=23, score_every=4, score_samples=100)
+    assert read_plan(trainer)["length"] == "23 steps, 184 real images, 6 scores of 100 samples"
+    trainer.progress.step, trainer.progress.seconds = 8, 40.0
+    left = "15 steps, 120 real images, 4 scores of 100 samples left: about 1.2 minutes at the speed"
+    assert read_plan(trainer)["length"] == f"{left} so far"
+    trainer.progress.step = 23
+    assert read_plan(trainer)["length"].startswith("0 steps, 0 real images left: about 0.0 minutes")
+    trainer = build_trainer(minutes=3, steps=None)
+    assert read_plan(trainer)["length"] == "3 minutes; how many steps that makes, the run will tell"
+    trainer.progress.step, trainer.progress.seconds = 50, 60.0
+    left = "100 steps, 800 real images left: about 2.0 minutes at the speed so far"
+    assert read_plan(trainer)["length"] == left
+    trainer = build_trainer("wgan", "wgan_gp", kimg=0.1, steps=None, critic_steps=3)
+    assert read_plan(trainer)["length"] == "5 steps, 120 real images"  # 100 = 4 1/6 of 3 x 8
+
+
+def read_plan(trainer):
+    lines = plan.describe_plan(trainer).splitlines()
+    return {line[:18].strip(): line[18:] for line in lines}
 
 
 def test_help_names_ranges_units_and_defaults(capsys):
@@ -263,6 +309,6 @@ def test_what_a_preset_turns_on_can_be_turned_off(workplace, pictures, capsys, i
     (folder / "labels.csv").write_text("\n".join(["file,half", *rows]), encoding="utf-8")
     options = ["--preset", "quick", "--dry-run", *(["--no-projection"] if is_off else [])]
     assert main(build_command(folder, *options, model="label_gan")) == 0
-    plan = capsys.readouterr().out
-    assert "predictor's images real" in plan
-    assert ("projection of the labels" in plan) != is_off
+    text = capsys.readouterr().out
+    assert "predictor's images real" in text
+    assert ("projection of the labels" in text) != is_off

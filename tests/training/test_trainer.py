@@ -381,3 +381,41 @@ def test_history_rows_are_json_with_the_promised_names(build_trainer):
     assert row["d_accuracy"] is None  # a critic has no boundary between real and fake
     assert row["penalty"] > 0
     assert row["images_seen"] == 80
+
+
+def fail_to_allocate(*_):
+    return torch.empty(1 << 50)
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("training.updates.build_discriminator", r"the networks: choose a smaller --width or --"),
+        ("training.trainer.fit_templates", r"the networks: choose a smaller --width or --res"),
+        ("training.batches.send", r"48 images: take fewer, with --max-images\.$"),
+    ],
+)
+def test_networks_and_images_without_memory_are_one_sentence(
+    place, sentence, build_trainer, dataset, monkeypatch
+):
+    monkeypatch.setattr(place, fail_to_allocate)
+    with pytest.raises(TrainingError, match=f"^There is not enough memory for {sentence}"):
+        build_trainer(model="label_gan", data=label_images(dataset))
+
+
+def test_grids_and_embeddings_without_memory_are_one_sentence(
+    build_trainer, tiny_extractor, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr("training.trainer.make_seeded_images", lambda *_: fail_to_allocate)
+        sentence = "memory for a grid of 64 samples: give --grid-every 0, or a smaller --width"
+        with pytest.raises(TrainingError, match=sentence):
+            build_trainer(grid_every=2).train()
+        build_trainer(grid_every=0, steps=1).train()
+    monkeypatch.setattr("training.scoring.make_seeded_images", lambda *_: fail_to_allocate)
+    trainer = build_trainer("seen", projector=20, extractor="tiny", steps=2)
+    sentence = r"an embedding of 20 samples and as many real images: the training is saved; give a"
+    with pytest.raises(TrainingError, match=sentence):
+        trainer.train()
+    assert trainer.folder.states.load()["step"] == 2
+    assert trainer.checkpoint_path.is_file()
