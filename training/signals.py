@@ -9,7 +9,8 @@ from types import FrameType, TracebackType
 class StopSignal:
     """Note Ctrl-C and SIGTERM while the ``with`` block runs, so that a loop can end its step.
 
-    A second Ctrl-C raises KeyboardInterrupt at once. Outside the main thread nothing is caught.
+    A second Ctrl-C raises KeyboardInterrupt at once; a second SIGTERM does not, since schedulers
+    and launchers of several processes repeat it. Outside the main thread nothing is caught.
     """
 
     def __init__(self) -> None:
@@ -38,10 +39,12 @@ class StopSignal:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if self.received is not None:
-            raise KeyboardInterrupt
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            return
         self.received = signal.Signals(number)
         print(
             f"\n{self.received.name}: finishing this step or batch of images, then saving. "
-            "Once more to stop at once.",
+            "Ctrl-C now stops at once.",
             file=sys.stderr,
         )

@@ -33,6 +33,7 @@ from training.models import get_model_spec
 from training.processes import ALONE, Processes, check_shares
 from training.progress import Progress, find_due, is_due
 from training.reporting import Reporter, SilentReporter
+from training.restart import list_resume_words
 from training.rewind import (
     MAX_REWINDS,
     RATE_FACTOR,
@@ -275,7 +276,8 @@ class Trainer:
     @property
     def resume_command(self) -> str:
         """Return the command that goes on with this run."""
-        return f"python -m training train --resume {shlex.quote(str(self.folder.path))}"
+        words = list_resume_words(self.folder, self.config.device, self._processes.num)
+        return shlex.join(words)
 
     @property
     def _images_per_step(self) -> int:

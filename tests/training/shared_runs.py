@@ -38,6 +38,8 @@ CASES = {
             **{"diff_augment": "color,translation,cutout", "feature_matching": 1.0},
         },
     ),
+    # Minibatch statistics are of groups of four: two in the batch, one in each process's share.
+    "minibatch statistics": ("wgan_gp", {"critic_steps": 1, "has_minibatch_stddev": True}),
     "linear": ("sgan", {}),
     # With some seeds a unit is so near its kink that rounding moves weights by 1e-4: of one process
     # with one and with two threads, too. With this one by 1e-7.

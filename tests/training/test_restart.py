@@ -1,0 +1,101 @@
+"""The command that goes on with a run: which Python it names, and that it works as printed."""
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from training.config import TrainConfig
+from training.datasets import DatasetOptions
+from training.history import read_history
+from training.restart import list_resume_words, name_python
+from training.runs import RunFolder
+
+SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
+
+
+def make_environment(folder, target):
+    """Make the programs of a virtual environment, links to a Python; returns their folder."""
+    programs = folder / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python").symlink_to(target)
+    (programs / "python3").symlink_to("python")
+    return programs
+
+
+def test_python_is_named_as_it_can_be_typed(tmp_path):
+    system = tmp_path / "usr" / "python3.11"
+    system.parent.mkdir()
+    system.write_text("#!/bin/sh\n")
+    system.chmod(0o755)
+    here = tmp_path / "project"
+    own = make_environment(here / ".venv", system)
+    other = make_environment(tmp_path / "other", system)
+    python = str(own / "python")
+    assert name_python(python, here, str(own)) == "python"
+    assert name_python(str(own / "python3"), here, f"{own}:{other}") == "python"
+    # Both are links to one Python, but the packages are those of the environment.
+    assert name_python(python, here, f"{other}:{own}") == ".venv/bin/python"
+    assert name_python(python, here, "") == ".venv/bin/python"
+    assert name_python(python, tmp_path / "elsewhere", str(other)) == python
+    assert name_python(python, own, "") == python  # a name alone would be looked up in PATH
+    linked = tmp_path / "linked"
+    linked.symlink_to(own.parent)
+    assert name_python(str(linked / "bin" / "python"), here, str(own)) == "python"
+    assert name_python("", here, "") == "python"
+
+
+def test_the_command_names_a_device_that_the_run_does_not_keep(tmp_path):
+    folder = RunFolder(tmp_path / "a run")
+    config = TrainConfig("dcgan", "avatars", "a", device="cuda")
+    folder.save_options(config, DatasetOptions(), tmp_path, "the command")
+    _, *words = list_resume_words(folder, "cuda")
+    assert words == ["-m", "training", "train", "--resume", str(folder.path)]
+    assert list_resume_words(folder, "cpu")[1:] == [*words, "--device", "cpu"]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "4"]
+    assert list_resume_words(folder, "cuda", 4)[1:] == [*launcher, *words]
+    folder.options_path.write_text("no JSON")
+    assert list_resume_words(folder, "cpu")[1:] == words
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX systems")
+def test_several_processes_stop_together_and_start_again_as_printed(
+    workplace, pictures, repository
+):
+    """Launcher and process are both told to stop, as by a scheduler: that is no second request."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    train = ["-m", "training", "train", "--model", "dcgan", "--data", f"folder:{pictures}", *SMALL]
+    options = ["--name", "two", "--steps", "1000000", "--log-every", "1", "--device", "cpu"]
+    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
+    folder = RunFolder(Path("runs/two"))
+    with subprocess.Popen(
+        [sys.executable, *launcher, *train, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        while process.poll() is None and not read_history(folder.metrics_path):
+            time.sleep(0.05)
+        os.kill(int((folder.path / "lock").read_text().split()[0]), signal.SIGTERM)
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=120)
+    step = read_history(folder.metrics_path)[-1]["step"]
+    assert f"Stopped at step {step}; the state is saved in runs/two." in output, errors
+    assert folder.states.load()["step"] == step
+    command = shlex.split(output.splitlines()[-1])
+    assert command[1:] == [*launcher, "-m", "training", "train", "--resume", "runs/two"]
+    done = subprocess.run(
+        [*command, "--steps", str(step + 2)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert f"Done: {step + 2} steps" in done.stdout, done.stderr

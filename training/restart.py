@@ -1,0 +1,52 @@
+"""The command that goes on with a training, as it can be typed where this process was started."""
+
+import shutil
+import sys
+from pathlib import Path
+
+from training.errors import CheckpointError
+from training.runs import RunFolder
+
+
+def list_resume_words(folder: RunFolder, device: str, num_processes: int = 1) -> list[str]:
+    """List the words of the command that goes on with a run on the same device.
+
+    A device that a resume was given is not kept with the run, which may go on elsewhere: it is
+    named. Several processes are started by PyTorch's launcher, as they were.
+    """
+    several = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(num_processes)]
+    launcher = [*several, "-m"] if num_processes > 1 else []
+    words = [name_python(sys.executable, Path.cwd()), "-m", *launcher, "training", "train"]
+    words += ["--resume", str(folder.path)]
+    return words if _find_device(folder) in (device, None) else [*words, "--device", device]
+
+
+def name_python(executable: str, here: Path, search_path: str | None = None) -> str:
+    """Name a Python as short as it can be typed: as python, below the current folder, or in full.
+
+    ``search_path`` is where commands are looked up; None for PATH.
+    """
+    found = shutil.which("python", path=search_path)
+    if not executable or (found and _is_same(found, executable)):
+        return "python"
+    is_below = Path(executable).parent != here and Path(executable).is_relative_to(here)
+    return str(Path(executable).relative_to(here)) if is_below else executable
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Tell whether two names are of one Python: of virtual environments each is its own.
+
+    The Python of an environment is a link out of it, so that only folders tell them apart.
+    """
+    first, second = Path(one), Path(other)
+    is_beside = first.parent.resolve() == second.parent.resolve()
+    return is_beside and first.resolve() == second.resolve()
+
+
+def _find_device(folder: RunFolder) -> str | None:
+    """Find the device that a resume takes by itself; None if the run's options tell none."""
+    try:
+        config, *_ = folder.load_options()
+    except CheckpointError:
+        return None
+    return config.device
