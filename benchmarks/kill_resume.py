@@ -155,7 +155,7 @@ def train_undisturbed(folder: Path) -> tuple[Trainer, dict[int, str]]:
     from training.__main__ import build_parser
     from training.processes import ALONE
     from training.states import StateStore
-    from training.train_cli import start_trainer
+    from training.train_setup import start_trainer
 
     digests: dict[int, str] = {}
 

@@ -46,7 +46,6 @@ def _is_same(one: str, other: str) -> bool:
 def _find_device(folder: RunFolder) -> str | None:
     """Find the device that a resume takes by itself; None if the run's options tell none."""
     try:
-        config, *_ = folder.load_options()
+        return folder.load_options().config.device
     except CheckpointError:
         return None
-    return config.device

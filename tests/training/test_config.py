@@ -11,7 +11,7 @@ from training.labels import NO_LABELS
 from training.models import MODELS
 from training.presets import PRESETS, get_preset
 from training.techniques import TechniqueOptions, describe_techniques
-from training.train_cli import ANY_LABELS
+from training.train_setup import ANY_LABELS
 
 
 def make_config(model="dcgan", **options):

@@ -8,7 +8,7 @@ import pytest
 
 from training.__main__ import build_parser
 from training.checkpoint import load_header
-from training.train_cli import build_config
+from training.train_setup import build_config
 
 PATHS = sorted((Path(__file__).parents[2] / "checkpoints").glob("*.safetensors"))
 # A header says when the training ended and on what; a resume changes goals and scores.
