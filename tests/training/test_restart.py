@@ -14,7 +14,7 @@ from training.config import TrainConfig
 from training.datasets import DatasetOptions
 from training.history import read_history
 from training.restart import list_resume_words, name_python
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 
 SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
 
@@ -53,7 +53,7 @@ def test_python_is_named_as_it_can_be_typed(tmp_path):
 def test_the_command_names_a_device_that_the_run_does_not_keep(tmp_path):
     folder = RunFolder(tmp_path / "a run")
     config = TrainConfig("dcgan", "avatars", "a", device="cuda")
-    folder.save_options(config, DatasetOptions(), tmp_path, "the command")
+    folder.save_options(RunOptions(config, DatasetOptions(), tmp_path, "the command"))
     _, *words = list_resume_words(folder, "cuda")
     assert words == ["-m", "training", "train", "--resume", str(folder.path)]
     assert list_resume_words(folder, "cpu")[1:] == [*words, "--device", "cpu"]
