@@ -4,7 +4,7 @@ A training of the real `Trainer` on avatars, by the preset for a first try: loss
 and the score's whole 95 % interval must come to lie below the one before the first step. That is
 not soon: an untrained generator's even grey scores better than the first attempts at a drawing. So
 the training is scored every 250 steps, resumed from its run folder, and ends when it is better.
-Hours on two cores; it can be stopped and goes on from runs/learning, which is removed at the end.
+Hours on two cores; it can be stopped and goes on from runs/.learning, which is removed at the end.
 """
 
 from __future__ import annotations
@@ -77,11 +77,13 @@ def run_learning(context: Context) -> Iterator[Measurement]:
 
     device = select_device(context.device)
     with tempfile.TemporaryDirectory() as name:
-        root = Path(name) if context.is_quick else context.root / "runs" / "learning"
+        # No run of a user can have this name.
+        root = Path(name) if context.is_quick else context.root / "runs" / ".learning"
         for lesson in LESSONS:
             taken = lesson.shorten() if context.is_quick else lesson
             yield from check_learning(context, taken, root / f"{taken.resolution}px", device)
-        shutil.rmtree(root)
+        if not context.is_quick:
+            shutil.rmtree(root)
 
 
 def check_learning(
@@ -93,7 +95,7 @@ def check_learning(
     """
     from training.errors import DatasetError
 
-    forget_other_lesson(lesson, folder)
+    forget_other_lesson(lesson, folder, device)
     try:
         dataset = draw_avatars(lesson, folder)
     except DatasetError as error:
@@ -108,13 +110,21 @@ def check_learning(
     yield Measurement(f"{prefix}: from the first interval down to the last", "FD", (gap,), goal)
 
 
-def forget_other_lesson(lesson: Lesson, folder: Path) -> None:
-    """Empty a folder unless it holds this very lesson, begun before."""
-    path, settings = folder / "lesson.json", json.dumps(dataclasses.asdict(lesson))
+def forget_other_lesson(lesson: Lesson, folder: Path, device: torch.device) -> None:
+    """Empty a folder unless it holds this very lesson, begun on the same device and PyTorch."""
+    path, settings = folder / "lesson.json", describe_lesson(lesson, device)
     if folder.exists() and not (path.is_file() and path.read_text(encoding="utf-8") == settings):
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(settings, encoding="utf-8")
+
+
+def describe_lesson(lesson: Lesson, device: torch.device) -> str:
+    """Write a lesson's settings and what computes it as JSON."""
+    import torch
+
+    facts = {"device": device.type, "torch": torch.__version__}
+    return json.dumps({**dataclasses.asdict(lesson), **facts})
 
 
 def draw_avatars(lesson: Lesson, folder: Path) -> ImageDataset:

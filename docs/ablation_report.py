@@ -106,7 +106,7 @@ def format_page_part(rows: Sequence[Row], lines: Sequence[Line], chart: str) -> 
 def build_bars(rows: Sequence[Row], lines: Sequence[Line]) -> list[Bar]:
     """Build a bar per setting that has a score: the mean of its last generators over the seeds.
 
-    Settings as published, which the others are compared to, are marked.
+    Those that the others are compared to are marked.
     """
     bars = []
     for row in rows:
@@ -130,7 +130,7 @@ def draw_ablation(path: Path, rows: Sequence[Row], lines: Sequence[Line]) -> Non
         return
     name, num_samples = scores[0]["score_name"], scores[0]["num_samples"]
     title = f"{name} of {num_samples:,} samples, by what is changed"
-    note = f"Lower is better. Dark: as published.\n{BAR_NOTE}."
+    note = f"Lower is better. Dark: what the others are compared to.\n{BAR_NOTE}."
     draw_chart(path, bars, ChartText(name, title, note))
 
 

@@ -11,7 +11,7 @@ from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 from training.models import ModelConfig, check_model_config, get_model_spec
 from training.optimizers import OPTIMIZERS
 from training.options import check_option, option
-from training.techniques import TechniqueOptions, check_techniques
+from training.techniques import TechniqueOptions, check_techniques, drop_idle_norm
 
 PRECISIONS = ("auto", "bf16", "fp32")
 DEFAULT_STEPS = 10_000
@@ -211,4 +211,4 @@ class TrainConfig(TechniqueOptions):
                 "The training options do not fit this version: unknown "
                 f"{', '.join(unknown) or 'none'}, missing {', '.join(missing) or 'none'}."
             )
-        return cls(**values)
+        return cls(**drop_idle_norm(values))

@@ -13,7 +13,7 @@ PROC = Path("/proc")
 # Where there is no limit, version 1 writes the largest multiple of a page.
 NO_LIMIT = 1 << 60
 # A GPU's failure to allocate has a class of its own; libraries and the processor only have texts.
-OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate", "ALLOC_FAILED")
+OUT_OF_MEMORY_TEXTS = ("out of memory", "can't allocate", "not enough memory", "ALLOC_FAILED")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _read_group_bytes(proc: Path) -> Iterator[int | None]:
     """Yield what each control group leaves that this process is in, from its own to the root."""
     places = {}
     for line in _read_lines(proc / "self" / "cgroup"):
-        number, controllers, path = line.split(":", 2)
+        number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if "memory" in controllers.split(","):
             places[VERSION_1] = path
         elif number == "0" and not controllers:
@@ -97,8 +97,8 @@ def _list_mounts(proc: Path) -> Iterator[tuple[GroupFiles, str, Path]]:
     """Yield where control groups of memory are to be seen, and which of them is the top there."""
     for line in _read_lines(proc / "self" / "mountinfo"):
         place, _, source = line.partition(" - ")
-        kind, _, options = source.split(" ", 2)
-        root, mount = (text.replace("\\040", " ") for text in place.split(" ")[3:5])
+        kind, _, options = [*source.split(" ", 2), "", ""][:3]
+        root, mount = (text.replace("\\040", " ") for text in [*place.split(" "), *[""] * 5][3:5])
         if kind == "cgroup2":
             yield VERSION_2, root, Path(mount)
         elif kind == "cgroup" and "memory" in options.split(","):

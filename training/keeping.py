@@ -51,26 +51,38 @@ class TrainingKeeper:
             check_writable(folder)
         for folder in own:
             remove_leftovers(folder)
+        self.check_is_own()
         remove_leftovers(self._checkpoint_path.parent, self._checkpoint_path.name)
-        self._check_is_own()
-        if not self._checkpoint_path.exists() and self.list_scores():
+        is_expected = self.list_scores() or (
+            not self._config.score_every and self._folder.states.list_paths()
+        )
+        if is_expected and not self._checkpoint_path.exists():
             print(
-                f"warning: the best generator so far is not at {self._checkpoint_path}: a later "
-                "one is written there only if it is better. Where the file was moved, "
-                "--checkpoints FOLDER says where to.",
+                f"warning: the best generator so far is not at {self._checkpoint_path}: of a run "
+                "with scores a later one is written there only if it is better. Where the file was "
+                "moved, --checkpoints FOLDER says where to.",
                 file=sys.stderr,
             )
 
-    def _check_is_own(self) -> None:
-        """Raise CheckpointError if the checkpoint there is tells of another run."""
-        own = self._facts.get("run_id")
-        if own is None or not self._checkpoint_path.is_file():
+    def check_is_own(self) -> None:
+        """Raise CheckpointError if the checkpoint there is tells of another run, or is damaged.
+
+        Runs of earlier versions have no id, and neither have their checkpoints.
+        """
+        if not self._checkpoint_path.is_file():
             return
-        if load_header(self._checkpoint_path).training.get("run_id") != own:
-            raise CheckpointError(
-                f"{self._checkpoint_path} is of another run, and is not overwritten: move it away, "
-                f"or go on with another folder: --resume {self._folder.path} --checkpoints FOLDER."
-            )
+        try:
+            found = load_header(self._checkpoint_path).training.get("run_id")
+        except CheckpointError as error:
+            problem = f"cannot be read ({error})"
+        else:
+            if found == self._facts.get("run_id"):
+                return
+            problem = "is of another run"
+        raise CheckpointError(
+            f"{self._checkpoint_path} {problem}, and is not overwritten: move it away, or go on "
+            f"with another folder: --resume {self._folder.path} --checkpoints FOLDER."
+        )
 
     def save_state(self, state: TrainingState) -> None:
         """Write a resumable state, and without scores the checkpoint: the latest is the best.
@@ -89,7 +101,7 @@ class TrainingKeeper:
         self._folder.states.save(step, {**values, **origin})
         # Of a run that was scored before, the best one stays.
         if not self._config.score_every and not self.list_scores():
-            self._check_is_own()
+            self.check_is_own()
             generator = state.engine.generator_ema
             self._save_checkpoint(self._checkpoint_path, state.progress, generator, [])
 
@@ -107,7 +119,7 @@ class TrainingKeeper:
 
         Then the checkpoint there is gets the scores that came after it.
         """
-        self._check_is_own()
+        self.check_is_own()
         scores = self.list_scores()
         if score.value <= min(row["score"] for row in scores):
             self._save_checkpoint(self._checkpoint_path, progress, generator, scores)
@@ -143,6 +155,9 @@ class WatchingKeeper(TrainingKeeper):
     """Write nothing, and raise what the writing one does: what the other processes have."""
 
     def prepare(self) -> None:
+        """Leave it to the main process."""
+
+    def check_is_own(self) -> None:
         """Leave it to the main process."""
 
     def save_state(self, state: TrainingState) -> None:

@@ -53,7 +53,7 @@ _MODEL_PRESETS: dict[str, dict[str, dict[str, Any]]] = {
 
 def get_preset(name: str, model: str) -> dict[str, Any]:
     """Return the options of a preset for a model."""
-    return {**PRESETS[name], **_MODEL_PRESETS[model].get(name, {})}
+    return {**PRESETS[name], **_MODEL_PRESETS.get(model, {}).get(name, {})}
 
 
 def describe_presets() -> str:

@@ -50,7 +50,7 @@ class Processes:
         return network
 
     def synchronize_norms(self, network: Network) -> Network:
-        """Let batch normalisation see the whole batch; returns the network."""
+        """Let batch normalisation see what all processes compute; returns the network."""
         return network
 
     def pause_averaging(self, network: nn.Module) -> AbstractContextManager[Any]:
@@ -89,7 +89,7 @@ class JoinedProcesses(Processes):
 
     def __init__(self, is_on_cpu: bool) -> None:
         accelerate = _import_accelerate()
-        # Averages of batch norms are equal everywhere already: each sees the whole batch.
+        # Averages of batch norms are equal everywhere already: each sees a part of all processes.
         options = accelerate.DistributedDataParallelKwargs(
             broadcast_buffers=False, gradient_as_bucket_view=True
         )
@@ -108,7 +108,7 @@ class JoinedProcesses(Processes):
         return wrapped
 
     def synchronize_norms(self, network: Network) -> Network:
-        """Let batch normalisation see the whole batch; returns the network."""
+        """Let batch normalisation see what all processes compute; returns the network."""
         return synchronize_batch_norms(network)
 
     def pause_averaging(self, network: nn.Module) -> AbstractContextManager[Any]:

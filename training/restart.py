@@ -1,6 +1,8 @@
 """The command that goes on with a training, as it can be typed where this process was started."""
 
+import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -19,6 +21,11 @@ def list_resume_words(folder: RunFolder, device: str, num_processes: int = 1) ->
     words = [name_python(sys.executable, Path.cwd()), "-m", *launcher, "training", "train"]
     words += ["--resume", str(folder.path)]
     return words if _find_device(folder) in (device, None) else [*words, "--device", device]
+
+
+def join_words(words: list[str], is_windows: bool = sys.platform == "win32") -> str:
+    """Join a command's words, quoted as the system's shell wants them."""
+    return subprocess.list2cmdline(words) if is_windows else shlex.join(words)
 
 
 def name_python(executable: str, here: Path, search_path: str | None = None) -> str:

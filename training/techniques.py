@@ -8,13 +8,15 @@ from training.diff_augment import AUGMENTATIONS, parse_policy
 from training.errors import ConfigError
 from training.label_options import LabelOptions
 from training.losses import OBJECTIVES, Objective
-from training.models import CRITIC_NORMS, get_model_spec
+from training.models import CRITIC_NORMS, MODELS, get_model_spec
 from training.optimizers import OPTIMIZERS
 from training.options import option
 from training.read_augment import parse_read_policy
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
+
+FEATURE_NORMS = ("batch", "layer")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +206,7 @@ RULES = (
     ),
     Rule(
         lambda config: (
-            config.critic_norm in ("batch", "layer")
+            config.critic_norm in FEATURE_NORMS
             and not get_model_spec(config.model).is_convolutional
         ),
         "--critic-norm {critic_norm} normalises feature maps, and {model} has none: choose none "
@@ -243,6 +245,17 @@ RULES = (
 )
 
 
+def drop_idle_norm(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return options without a norm of feature maps that networks without any never had.
+
+    Earlier versions noted one for them.
+    """
+    spec = MODELS.get(values.get("model", ""))
+    is_idle = spec is not None and not spec.is_convolutional
+    is_idle = is_idle and values.get("critic_norm") in FEATURE_NORMS
+    return {**values, "critic_norm": "none"} if is_idle else dict(values)
+
+
 def check_techniques(config: "TrainConfig") -> None:
     """Raise ConfigError if options of a resolved configuration contradict each other."""
     parse_policy(config.diff_augment)
@@ -257,7 +270,7 @@ def describe_techniques(values: Mapping[str, Any], defaults: TechniqueOptions) -
 
     Options that older versions did not know count as default; the result is "" if none differs.
     """
-    parts = []
+    parts, values = [], drop_idle_norm(values)
     for item in fields(TechniqueOptions):
         value = values.get(item.name, getattr(defaults, item.name))
         if value is None or value == getattr(defaults, item.name):

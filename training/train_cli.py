@@ -117,6 +117,7 @@ def _run_resumed(args: argparse.Namespace, place: Place) -> int:
         return _train(resume_trainer(args, place), is_main=False)
     with folder.lock():
         trainer = resume_trainer(args, place)
+        trainer.check_files()  # before what was given for them is kept
         kept = {*CHANGEABLE, "data"} - {"device"}
         changes = {name: getattr(trainer.config, name) for name in kept}
         images = move_images(folder.load_options().dataset, args)
@@ -157,7 +158,7 @@ def _embed(trainer: Trainer, is_main: bool) -> int:
     """Write what --projector asks for of a run that is done, and let the main process say so."""
     received, place = trainer.write_embedding(), trainer.folder.tensorboard
     if received is not None:
-        print(f"Stopped before the embedding was there: {place} is as it was.")
+        print(f"Stopped before the embedding was there: {place} shows what it did before.")
         return 128 + received
     if is_main:
         count = min(trainer.config.projector, len(trainer.dataset))

@@ -1,6 +1,5 @@
 """The training loop: steps, what is due after each, and going back when numbers run away."""
 
-import shlex
 import sys
 import time
 from pathlib import Path
@@ -33,7 +32,7 @@ from training.models import get_model_spec
 from training.processes import ALONE, Processes, check_shares
 from training.progress import Progress, find_due, is_due
 from training.reporting import Reporter, SilentReporter
-from training.restart import list_resume_words
+from training.restart import join_words, list_resume_words
 from training.rewind import (
     MAX_REWINDS,
     RATE_FACTOR,
@@ -145,6 +144,10 @@ class Trainer:
                 self.precision, self.device_name, self._processes.num, state
             )
 
+    def check_files(self) -> None:
+        """Raise ProjectError if a file could not be written later, or is of another run."""
+        self._keeper.prepare()
+
     def train(self) -> StopSignal:
         """Train to the goal, or until a signal; returns the signal's holder.
 
@@ -152,7 +155,7 @@ class Trainer:
         the fourth time); the checkpoint and the saved state stay those of the last good save.
         """
         check_memory(self.engine, self.device, self._processes.num)
-        self._keeper.prepare()
+        self.check_files()
         self._scorer.load()
         with StopSignal() as stop, self._open_reporter() as reporter, self._scores:
             if self.progress.step == 0:
@@ -276,8 +279,7 @@ class Trainer:
     @property
     def resume_command(self) -> str:
         """Return the command that goes on with this run."""
-        words = list_resume_words(self.folder, self.config.device, self._processes.num)
-        return shlex.join(words)
+        return join_words(list_resume_words(self.folder, self.config.device, self._processes.num))
 
     @property
     def _images_per_step(self) -> int:

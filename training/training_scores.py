@@ -8,13 +8,13 @@ from torch import nn
 
 from training.background import InlineRunner
 from training.config import TrainConfig
-from training.footprint import explain_out_of_memory
+from training.free_memory import advise_out_of_memory
 from training.keeping import TrainingKeeper
 from training.metrics.score import describe_score
 from training.processes import Processes
 from training.progress import Progress
 from training.reporting import SilentReporter
-from training.scoring import TrainingScore, TrainingScorer
+from training.scoring import SCORE_BATCH_SIZE, TrainingScore, TrainingScorer
 from training.signals import StopSignal
 from training.state import TrainingState
 
@@ -87,7 +87,8 @@ class TrainingScores:
         critic = self._runner.freeze(engine.discriminator) if len(engine.model.labels) else None
 
         def score() -> TrainingScore | None:
-            with explain_out_of_memory(self._config, self._processes.num):
+            advice = f"it takes {SCORE_BATCH_SIZE} images at a time; give --score-every 0 for none."
+            with advise_out_of_memory("a score", advice):
                 return self._scorer.score(
                     generator, lambda: stop.is_set or self._is_abandoned, critic
                 )
@@ -126,6 +127,7 @@ class TrainingScores:
         Holding those back would show them late, and lose them in a crash. Every reader takes losses
         and scores for two series, each by growing step, and a resume or rewind goes by the steps.
         """
+        self._keeper.check_is_own()  # before a row says that this generator was kept
         labels = measured.labels and [one.describe() for one in measured.labels]
         facts = describe_score(measured.score)
         reporter.report_score(

@@ -39,8 +39,8 @@ def write_run(tmp_path: Path) -> WriteRun:
     def write(name: str = "one", num_rows: int = 10, **options: Any) -> RunFolder:
         folder = RunFolder(tmp_path / "runs" / name)
         config = TrainConfig("dcgan", "avatars", "run", **options).resolve()
-        options = DatasetOptions(resolution=32)
-        folder.save_options(RunOptions(config, options, tmp_path, "the command"))
+        images = DatasetOptions(resolution=32)
+        folder.save_options(RunOptions(config, images, tmp_path, "the command"))
         writer = HistoryWriter(folder.metrics_path)
         for row in range(1, num_rows + 1):
             writer.write({"step": 20 * row, "images_seen": 640 * row, "seconds": 3.0 * row,

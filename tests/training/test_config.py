@@ -185,6 +185,10 @@ def test_no_preset_makes_another_model_of_one(preset):
     assert (sgan.loss, sgan.critic_norm) == ("non_saturating", "none")
 
 
+def test_a_model_without_an_entry_has_the_shared_part_of_a_preset():
+    assert get_preset("best", "of a plug-in") == PRESETS["best"]
+
+
 def test_fully_connected_networks_have_no_feature_maps_to_normalise():
     for norm in ("batch", "layer"):
         with pytest.raises(ConfigError, match=f"--critic-norm {norm} normalises feature maps"):

@@ -101,6 +101,12 @@ def test_a_container_sees_its_own_group_at_the_top(path, root, proc, tmp_path):
     assert read_free_bytes(CPU, proc) == 950 * MIB
 
 
+def test_lines_of_another_kind_are_passed_over(proc):
+    (proc / "self" / "cgroup").write_text("\nno colons\n0::/mine\n")
+    (proc / "self" / "mountinfo").write_text("\nno dash\n1 2 - cgroup2 none\n3 4 0:5 / - cgroup\n")
+    assert read_free_bytes(CPU, proc) == 4000 * MIB
+
+
 def test_this_machine_tells():
     free = read_free_bytes(CPU)
     assert free is None or 1e6 < free < 1e14

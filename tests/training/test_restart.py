@@ -13,7 +13,7 @@ import pytest
 from training.config import TrainConfig
 from training.datasets import DatasetOptions
 from training.history import read_history
-from training.restart import list_resume_words, name_python
+from training.restart import join_words, list_resume_words, name_python
 from training.runs import RunFolder, RunOptions
 
 SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
@@ -48,6 +48,13 @@ def test_python_is_named_as_it_can_be_typed(tmp_path):
     linked.symlink_to(own.parent)
     assert name_python(str(linked / "bin" / "python"), here, str(own)) == "python"
     assert name_python("", here, "") == "python"
+
+
+def test_the_command_is_quoted_as_the_system_wants_it():
+    words = ["python", "-m", "training", "train", "--resume", "runs/a b"]
+    assert join_words(words, is_windows=False) == "python -m training train --resume 'runs/a b'"
+    words = [r".venv\Scripts\python.exe", "--resume", r"runs\a b"]
+    assert join_words(words, is_windows=True) == r'.venv\Scripts\python.exe --resume "runs\a b"'
 
 
 def test_the_command_names_a_device_that_the_run_does_not_keep(tmp_path):

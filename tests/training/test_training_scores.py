@@ -318,7 +318,7 @@ def test_a_divergence_waits_for_the_score_of_the_step_before(on_nan, build_train
         (
             torch.OutOfMemoryError("CUDA out of memory"),
             TrainingError,
-            "not enough memory for a batch of 8 images: start with --batch-size 4",
+            "not enough memory for a score: it takes 64 images at a time; give --score-every 0",
         ),
     ],
 )
