@@ -4,7 +4,8 @@ A training of the real `Trainer` on avatars, by the preset for a first try: loss
 and the score's whole 95 % interval must come to lie below the one before the first step. That is
 not soon: an untrained generator's even grey scores better than the first attempts at a drawing. So
 the training is scored every 250 steps, resumed from its run folder, and ends when it is better.
-About an hour and a quarter on one core; it can be stopped and goes on from runs/.learning, which is removed at the end.
+About an hour and a quarter on one core. It can be stopped and goes on from runs/.learning, which is
+removed at the end.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ INTRODUCTION = """\
 # Benchmark results
 
 Written by `make bench`; `make bench ARGS="--only NAME"` replaces only the rows of that benchmark.
-Rates and times are measured several times after a warm-up, scores and peaks of memory once; goals are
-compared with the median.
+Rates and times are measured several times after a warm-up, scores and peaks of memory once; goals
+are compared with the median.
 What is measured, and how, is in the first lines of the file of each benchmark.
 """
 
