@@ -20,7 +20,7 @@ from training.models import MODELS
 
 MAX_FILE_BYTES = 20_000_000
 MAX_GENERATOR_BYTES = 60_000_000
-MAX_CHECKPOINT_BYTES = 100_000_000  # with statistics of real images and readers of labels
+MAX_CHECKPOINT_BYTES = 115_000_000  # with statistics of real images and readers of labels
 ROOT = Path(__file__).resolve().parent.parent
 
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
