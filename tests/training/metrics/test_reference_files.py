@@ -140,7 +140,7 @@ def test_files_of_version_2_measured_evenly_spaced_images(
 def test_the_shipped_references_name_the_images_they_were_made_of():
     """Two are of version 2: the toon heads' is of every other image, the faces' of all."""
     folder = Path(__file__).parents[3] / "checkpoints" / "references"
-    small, avatars, faces, digits, aged = (
+    small, large, avatars, faces, digits, aged = (
         load_reference(path).real for path in sorted(folder.glob("*.safetensors"))
     )
     assert avatars.measured_indices.tolist() == list(range(0, 20_000, 2))
@@ -148,7 +148,8 @@ def test_the_shipped_references_name_the_images_they_were_made_of():
     # Of more images than are measured some are chosen at random.
     assert len(np.unique(digits.measured_indices)) == 10_000
     assert 59_000 < digits.measured_indices.max() < 60_000
-    assert len(np.unique(small.measured_indices)) == 10_000
-    assert 19_900 < small.measured_indices.max() < 20_000
+    for drawn in (small, large):
+        assert len(np.unique(drawn.measured_indices)) == 10_000
+        assert 19_900 < drawn.measured_indices.max() < 20_000
     assert len(np.unique(aged.measured_indices)) == 10_000
     assert 23_000 < aged.measured_indices.max() < 23_317
