@@ -42,16 +42,20 @@ class TrainingKeeper:
         """``facts`` on device, precision and command are noted in every checkpoint."""
         self._config, self._engine, self._dataset = config, engine, dataset
         self._num_processes = num_processes
+        self._own_folders = (folder.path, folder.snapshots, folder.samples)
         self._folder, self._checkpoint_path, self._facts = folder, checkpoint_path, facts
 
-    def prepare(self) -> None:
-        """Raise ProjectError if a file could not be written later; tidy up after a crash."""
-        own = (self._folder.path, self._folder.snapshots, self._folder.samples)
-        for folder in (*own, self._checkpoint_path.parent):
+    def check_places(self) -> None:
+        """Raise ProjectError if a file could not be written later, or is of another run."""
+        for folder in (*self._own_folders, self._checkpoint_path.parent):
             check_writable(folder)
-        for folder in own:
-            remove_leftovers(folder)
         self.check_is_own()
+
+    def prepare(self) -> None:
+        """Check all places, tidy up after a crash, and warn if the best checkpoint is missing."""
+        self.check_places()
+        for folder in self._own_folders:
+            remove_leftovers(folder)
         remove_leftovers(self._checkpoint_path.parent, self._checkpoint_path.name)
         is_expected = self.list_scores() or (
             not self._config.score_every and self._folder.states.list_paths()
@@ -117,9 +121,9 @@ class TrainingKeeper:
     def save_if_best(self, progress: Progress, generator: nn.Module, score: Score) -> None:
         """Write the generator that was scored, unless a score in the metrics is better.
 
-        Then the checkpoint there is gets the scores that came after it.
+        Then the checkpoint there is gets the scores that came after it. Whose it is was asked
+        before the score was told (`check_is_own`).
         """
-        self.check_is_own()
         scores = self.list_scores()
         if score.value <= min(row["score"] for row in scores):
             self._save_checkpoint(self._checkpoint_path, progress, generator, scores)
@@ -153,6 +157,9 @@ class TrainingKeeper:
 
 class WatchingKeeper(TrainingKeeper):
     """Write nothing, and raise what the writing one does: what the other processes have."""
+
+    def check_places(self) -> None:
+        """Leave it to the main process."""
 
     def prepare(self) -> None:
         """Leave it to the main process."""

@@ -205,10 +205,7 @@ RULES = (
         "normalises: leave one of them out.",
     ),
     Rule(
-        lambda config: (
-            config.critic_norm in FEATURE_NORMS
-            and not get_model_spec(config.model).is_convolutional
-        ),
+        lambda config: _has_idle_norm(config.model, config.critic_norm),
         "--critic-norm {critic_norm} normalises feature maps, and {model} has none: choose none "
         "or spectral.",
     ),
@@ -250,10 +247,14 @@ def drop_idle_norm(values: Mapping[str, Any]) -> dict[str, Any]:
 
     Earlier versions noted one for them.
     """
-    spec = MODELS.get(values.get("model", ""))
-    is_idle = spec is not None and not spec.is_convolutional
-    is_idle = is_idle and values.get("critic_norm") in FEATURE_NORMS
+    is_idle = _has_idle_norm(values.get("model", ""), values.get("critic_norm"))
     return {**values, "critic_norm": "none"} if is_idle else dict(values)
+
+
+def _has_idle_norm(model: str, norm: str | None) -> bool:
+    """Tell whether a norm is of feature maps, and a model is known to have none."""
+    spec = MODELS.get(model)
+    return norm in FEATURE_NORMS and spec is not None and not spec.is_convolutional
 
 
 def check_techniques(config: "TrainConfig") -> None:

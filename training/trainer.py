@@ -146,7 +146,7 @@ class Trainer:
 
     def check_files(self) -> None:
         """Raise ProjectError if a file could not be written later, or is of another run."""
-        self._keeper.prepare()
+        self._keeper.check_places()
 
     def train(self) -> StopSignal:
         """Train to the goal, or until a signal; returns the signal's holder.
@@ -155,7 +155,7 @@ class Trainer:
         the fourth time); the checkpoint and the saved state stay those of the last good save.
         """
         check_memory(self.engine, self.device, self._processes.num)
-        self.check_files()
+        self._keeper.prepare()
         self._scorer.load()
         with StopSignal() as stop, self._open_reporter() as reporter, self._scores:
             if self.progress.step == 0:

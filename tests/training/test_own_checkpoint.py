@@ -100,6 +100,7 @@ def test_a_damaged_checkpoint_is_told_from_that_of_another_run(train, damage, ca
     )
     CHECKPOINT.unlink()
     assert resume() == 0
+    assert capsys.readouterr().err.count("warning: the best generator so far is not at") == 1
     assert load_header(CHECKPOINT).training["steps"] == 4
 
 
