@@ -177,8 +177,9 @@ def build_trainer(
 ) -> Trainer:
     """Build the trainer of a lesson up to a step, which scores nothing by itself."""
     from training.config import TrainConfig
+    from training.datasets import DatasetOptions
     from training.presets import get_preset
-    from training.runs import RunFolder
+    from training.runs import RunFolder, RunOptions
     from training.trainer import Trainer
 
     options = get_preset("quick", MODEL) | {
@@ -191,8 +192,8 @@ def build_trainer(
         "save_every": lesson.check_every,
     }
     config = TrainConfig(MODEL, dataset.name, "lesson", **options)
-    path = folder / "lesson.safetensors"
-    return Trainer(config, dataset, RunFolder(folder / "run"), path, "a benchmark", device)
+    run = RunOptions(config, DatasetOptions(), folder, "a benchmark")
+    return Trainer(run, dataset, RunFolder(folder / "run"), device)
 
 
 def score_generator(scorer: TrainingScorer, trainer: Trainer, step: int) -> Check:

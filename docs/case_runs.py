@@ -67,12 +67,12 @@ def open_trainer(
 ) -> Trainer:
     """Build the trainer of a run named as the config says, at its saved step if it was begun."""
     folder = RunFolder(runs / config.name)
-    checkpoint_path = runs / "checkpoints" / f"{config.name}.safetensors"
-    trainer = Trainer(config, dataset, folder, checkpoint_path, command, select_device(device))
+    run = RunOptions(config, options, runs / "checkpoints", command)
+    trainer = Trainer(run, dataset, folder, select_device(device))
     if folder.states.list_paths():
         trainer.resume()
     else:
-        folder.save_options(RunOptions(config, options, checkpoint_path.parent, command))
+        folder.save_options(run)
     return trainer
 
 

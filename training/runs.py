@@ -48,6 +48,11 @@ class RunOptions:
     command: str
     run_id: str = ""
 
+    @property
+    def checkpoint_path(self) -> Path:
+        """Return where the run's best generator is, or will be."""
+        return self.checkpoints / f"{self.config.name}{SUFFIX}"
+
 
 class RunFolder:
     """Name the files of a run and read and write its options."""
@@ -184,13 +189,15 @@ class RunFolder:
                 file=sys.stderr,
             )
 
-    def keep_changes(
-        self, changes: Mapping[str, Any], dataset: DatasetOptions, checkpoints: Path
-    ) -> None:
-        """Write what a resume changes to the options, so that the next one goes on with it."""
+    def keep_changes(self, options: RunOptions) -> None:
+        """Write what a resume changes to the options, so that the next one goes on with it.
+
+        Its device is not kept: the run may go on elsewhere.
+        """
         before = self.load_options()
-        config = dataclasses.replace(before.config, **changes)
-        after = dataclasses.replace(before, config=config, dataset=dataset, checkpoints=checkpoints)
+        names = {*CHANGEABLE, "data"} - {"device"}
+        changes = {name: getattr(options.config, name) for name in names}
+        after = dataclasses.replace(options, config=dataclasses.replace(before.config, **changes))
         if after != before:
             self.save_options(after)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from training.config import TrainConfig
-from training.datasets.cli import add_dataset_arguments, get_dataset_options
+from training.datasets.cli import add_dataset_arguments
 from training.footprint import check_memory
 from training.label_options import LabelOptions
 from training.models import MODELS
@@ -15,14 +15,13 @@ from training.options import format_range, get_flag
 from training.plan import describe_plan
 from training.presets import PRESETS, describe_presets
 from training.processes import join_processes
-from training.runs import CHANGEABLE, RunFolder, RunOptions
+from training.runs import RunFolder
 from training.techniques import TechniqueOptions
 from training.train_setup import (
     DEFAULT_CHECKPOINTS,
     DEFAULT_RUNS,
     Place,
     check_is_new,
-    move_images,
     resume_trainer,
     start_trainer,
 )
@@ -97,15 +96,7 @@ def _run_new(args: argparse.Namespace, place: Place) -> int:
         return _train(trainer, is_main=False)
     with trainer.folder.lock():
         check_is_new(trainer.folder, trainer.checkpoint_path)  # again: it is ours only now
-        trainer.folder.save_options(
-            RunOptions(
-                trainer.config,
-                get_dataset_options(args),
-                trainer.checkpoint_path.parent,
-                trainer.command,
-                trainer.run_id,
-            )
-        )
+        trainer.folder.save_options(trainer.options)
         return _train(trainer, is_main=True)
 
 
@@ -118,10 +109,7 @@ def _run_resumed(args: argparse.Namespace, place: Place) -> int:
     with folder.lock():
         trainer = resume_trainer(args, place)
         trainer.check_files()  # before what was given for them is kept
-        kept = {*CHANGEABLE, "data"} - {"device"}
-        changes = {name: getattr(trainer.config, name) for name in kept}
-        images = move_images(folder.load_options().dataset, args)
-        folder.keep_changes(changes, images, trainer.checkpoint_path.parent)
+        folder.keep_changes(trainer.options)
         return _train(trainer, is_main=True)
 
 

@@ -39,12 +39,10 @@ def start_trainer(args: argparse.Namespace, place: Place) -> Trainer:
             )
     config = build_config(args)
     folder = RunFolder((args.runs or DEFAULT_RUNS) / config.name)
-    checkpoint_path = (args.checkpoints or DEFAULT_CHECKPOINTS) / f"{config.name}.safetensors"
-    check_is_new(folder, checkpoint_path)
     command = "python -m training " + shlex.join(sys.argv[1:])
-    run = RunOptions(
-        config, get_dataset_options(args), checkpoint_path.parent, command, uuid.uuid4().hex
-    )
+    checkpoints, images = args.checkpoints or DEFAULT_CHECKPOINTS, get_dataset_options(args)
+    run = RunOptions(config, images, checkpoints, command, uuid.uuid4().hex)
+    check_is_new(folder, run.checkpoint_path)
     return _build_trainer(run, folder, place)
 
 
@@ -129,11 +127,7 @@ def _build_trainer(run: RunOptions, folder: RunFolder, place: Place) -> Trainer:
     check_shares(config, processes.num)
     with processes.main_first():
         dataset = load_dataset(config.data, options)
-    path = run.checkpoints / f"{config.name}.safetensors"
-    cache_dir = options.cache_dir
-    return Trainer(
-        config, dataset, folder, path, run.command, device, cache_dir, processes, run_id=run.run_id
-    )
+    return Trainer(run, dataset, folder, device, processes)
 
 
 def _collect_options(args: argparse.Namespace) -> dict[str, Any]:

@@ -1,15 +1,14 @@
 """The training loop: steps, what is due after each, and going back when numbers run away."""
 
+import dataclasses
 import sys
 import time
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from training.background import InlineRunner, choose_runner
 from training.batches import ImageBatches
-from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows, read_label_rows
 from training.devices import describe_device, tune_device, uses_bfloat16
@@ -23,14 +22,13 @@ from training.footprint import (
 )
 from training.free_memory import advise_out_of_memory
 from training.health import check_losses, check_state, check_weights
-from training.images import tile_images
 from training.keeping import TrainingKeeper, WatchingKeeper
 from training.labels import NO_LABELS
 from training.memory import measure_memory
-from training.metrics.sampling import make_seeded_images
 from training.models import get_model_spec
 from training.processes import ALONE, Processes, check_shares
 from training.progress import Progress, find_due, is_due
+from training.projector import Embedding
 from training.reporting import Reporter, SilentReporter
 from training.restart import join_words, list_resume_words
 from training.rewind import (
@@ -40,7 +38,8 @@ from training.rewind import (
     describe_rewind,
     explain_stop,
 )
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
+from training.sample_grid import sample_grid
 from training.scoring import TrainingScorer
 from training.signals import StopSignal
 from training.state import TrainingState
@@ -49,34 +48,28 @@ from training.templates import fit_templates
 from training.tensorboard_log import TensorBoardLog
 from training.training_scores import TrainingScores
 
-GRID_SIDE = 8
-
 
 class Trainer:
     """Train one model on one data set and leave a checkpoint that the app finds."""
 
     def __init__(
         self,
-        config: TrainConfig,
+        run: RunOptions,
         dataset: ImageDataset,
         folder: RunFolder,
-        checkpoint_path: Path,
-        command: str,
         device: torch.device,
-        cache_dir: Path | None = None,
         processes: Processes = ALONE,
         runner: InlineRunner | None = None,
-        run_id: str = "",
     ) -> None:
         """``runner`` runs the scores; None for what suits the device.
 
-        A checkpoint that tells of another ``run_id`` is not overwritten.
+        A checkpoint that tells of another run's id is not overwritten.
         """
-        self.config = config.resolve()
+        self.config = run.config.resolve()
+        self.options = dataclasses.replace(run, config=self.config)
         self._processes = processes
         check_shares(self.config, processes.num)
         self.dataset, self.folder, self.device = dataset, folder, device
-        self.checkpoint_path, self.command, self.run_id = checkpoint_path, command, run_id
         self.labels = found = self._read_labels()
         model = self.config.build_model_config(
             dataset.channels, dataset.resolution, found.layout if found else NO_LABELS
@@ -103,15 +96,14 @@ class Trainer:
             )
         self._state = TrainingState(self.engine, self.batches)
         self.precision = "bf16" if self.has_autocast else "fp32"
-        facts = {"device": self.device_name, "precision": self.precision, "command": command}
-        facts |= {"run_id": run_id} if run_id else {}
+        facts = {"device": self.device_name, "precision": self.precision, "command": run.command}
+        facts |= {"run_id": run.run_id} if run.run_id else {}
         build_keeper = TrainingKeeper if processes.is_main else WatchingKeeper
         self._keeper = build_keeper(
-            self.config, self.engine, dataset, folder, checkpoint_path, facts, processes.num
+            self.config, self.engine, dataset, folder, run.checkpoint_path, facts, processes.num
         )
-        self._scorer = TrainingScorer(
-            self.config, dataset, device, checkpoint_path.parent, cache_dir, processes, found
-        )
+        places = (run.checkpoints, run.dataset.cache_dir)
+        self._scorer = TrainingScorer(self.config, dataset, device, *places, processes, found)
         runner = runner or choose_runner(device, processes)
         self._scores = TrainingScores(
             self.config, self._scorer, self._state, self._keeper, processes, runner
@@ -173,11 +165,10 @@ class Trainer:
         if not self._processes.is_main:
             return None
         with StopSignal() as stop, TensorBoardLog(self.folder, self.progress.step + 1) as log:
-            embedding = self._scorer.embed(self.engine.generator_ema, lambda: stop.is_set)
-            if embedding is None:
-                return stop.received
-            log.add_embedding(embedding, self.progress.step)
-        return None
+            embedding = self._embed(stop)
+            if embedding is not None:
+                log.add_embedding(embedding, self.progress.step)
+        return stop.received if embedding is None else None
 
     def _open_reporter(self) -> SilentReporter:
         """Return what numbers are told to; only the main process writes any."""
@@ -254,6 +245,11 @@ class Trainer:
             self._save_state(reporter)
 
     @property
+    def checkpoint_path(self) -> Path:
+        """Return where the best generator is, or will be."""
+        return self.options.checkpoint_path
+
+    @property
     def has_reader(self) -> bool:
         """Tell whether the labels' reader is there already, or none is needed."""
         return self._scorer.has_reader()
@@ -320,17 +316,14 @@ class Trainer:
 
     def _report_embedding(self, stop: StopSignal, reporter: SilentReporter) -> None:
         reporter.report_activity(f"embedding {self.config.projector} images")
-        embedding = self._scorer.embed(self.engine.generator_ema, lambda: stop.is_set)
+        embedding = self._embed(stop)
         if embedding is not None:
             reporter.report_embedding(embedding, self.progress.step)
 
+    def _embed(self, stop: StopSignal) -> Embedding | None:
+        return self._scorer.embed(self.engine.generator_ema, lambda: stop.is_set)
+
     def _report_grid(self, reporter: SilentReporter) -> None:
         if self.config.grid_every and self._processes.is_main:
-            reporter.report_grid(self._sample_grid(), self.progress.step)
-
-    def _sample_grid(self) -> Tensor:
-        """Return the fixed seeds 0 to 63 of the averaged generator as one uint8 (C, 8H, 8W)."""
-        make_images = make_seeded_images(self.engine.generator_ema, self.device)
-        purpose = f"a grid of {GRID_SIDE**2} samples"
-        with advise_out_of_memory(purpose, "give --grid-every 0, or a smaller --width."):
-            return tile_images(make_images(0, GRID_SIDE**2).cpu(), GRID_SIDE)
+            grid = sample_grid(self.engine.generator_ema, self.device)
+            reporter.report_grid(grid, self.progress.step)

@@ -9,10 +9,9 @@ from PIL import Image
 from torch import nn
 
 from training.config import TrainConfig
-from training.datasets import ImageDataset
+from training.datasets import DatasetOptions, ImageDataset
 from training.metrics.extractors import EXTRACTORS, Extractor, ExtractorSpec
-from training.processes import ALONE
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 from training.trainer import Trainer
 
 TINY = "tiny"
@@ -77,9 +76,9 @@ def build_trainer(tmp_path, dataset):
         small |= {"log_every": 2, "save_every": 100, "grid_every": 0, "steps": 6}
         config = TrainConfig(model, "folder:colours", name, **{**small, **options})
         folder = RunFolder(tmp_path / "runs" / name)
-        path = tmp_path / "checkpoints" / f"{name}.safetensors"
-        place = (torch.device("cpu"), tmp_path / "cache", ALONE)
-        return Trainer(config, data, folder, path, "the command", *place, runner, run_id)
+        images = DatasetOptions(cache_dir=tmp_path / "cache")
+        run = RunOptions(config, images, tmp_path / "checkpoints", "the command", run_id)
+        return Trainer(run, data, folder, torch.device("cpu"), runner=runner)
 
     return build
 

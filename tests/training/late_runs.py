@@ -16,9 +16,9 @@ from tests.training.conftest import TINY, TINY_DIM, load_tiny
 from tests.training.shared_runs import make_dataset
 from training.background import BackgroundRunner
 from training.config import TrainConfig
+from training.datasets import DatasetOptions
 from training.metrics.extractors import EXTRACTORS, ExtractorSpec
-from training.processes import ALONE
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 from training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -76,9 +76,9 @@ def build_late_trainer(folder, runner=None):
     """Build the trainer of the run that is killed, or of one like it."""
     EXTRACTORS[TINY] = ExtractorSpec(TINY, "FD-Tiny", TINY_DIM, load_tiny)
     config = TrainConfig("dcgan", "folder:colours", "late", **OPTIONS)
-    run, path = RunFolder(folder / "runs"), folder / "checkpoints" / "late.safetensors"
-    place = (CPU, folder / "cache", ALONE)
-    return Trainer(config, make_dataset(), run, path, "the command", *place, runner)
+    images = DatasetOptions(cache_dir=folder / "cache")
+    run = RunOptions(config, images, folder / "checkpoints", "the command")
+    return Trainer(run, make_dataset(), RunFolder(folder / "runs"), CPU, runner=runner)
 
 
 def main(folder):

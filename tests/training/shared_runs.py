@@ -13,11 +13,11 @@ import torch
 from tests.training.conftest import TINY, TINY_DIM, load_tiny
 from training import scoring
 from training.config import TrainConfig
-from training.datasets import ImageDataset, LabelColumn
+from training.datasets import DatasetOptions, ImageDataset, LabelColumn
 from training.history import read_history
 from training.metrics.extractors import EXTRACTORS, ExtractorSpec
 from training.processes import Processes, join_processes
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 from training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -68,11 +68,10 @@ def run_case(name: str, folder: Path, processes: Processes):
     EXTRACTORS[TINY] = ExtractorSpec(TINY, "FD-Tiny", TINY_DIM, load_tiny)
     model, options = CASES[name]
     config = TrainConfig(model, "folder:colours", "shared", **{**SMALL, **options})
+    images = DatasetOptions(cache_dir=folder / "cache")
+    options = RunOptions(config, images, folder / name / "checkpoints", "the command")
     run = RunFolder(folder / name / "runs")
-    path = folder / name / "checkpoints" / "shared.safetensors"
-    trainer = Trainer(
-        config, make_dataset(), run, path, "the command", CPU, folder / "cache", processes
-    )
+    trainer = Trainer(options, make_dataset(), run, CPU, processes)
     trainer._scorer.load()
     measured = trainer._scorer.score(trainer.engine.generator_ema, lambda: False)
     trainer.train()

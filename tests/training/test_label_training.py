@@ -8,14 +8,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from training.cards import format_card
 from training.checkpoint import load_generator
 from training.config import TrainConfig
-from training.datasets import ImageDataset, LabelColumn
+from training.datasets import DatasetOptions, ImageDataset, LabelColumn
 from training.datasets.label_rows import read_label_rows
 from training.errors import DatasetError
 from training.history import read_history, select_scores
 from training.metrics.label_fidelity import measure_fidelity
 from training.metrics.label_reader import train_reader
 from training.metrics.sampling import make_labelled_images
-from training.runs import RunFolder
+from training.runs import RunFolder, RunOptions
 from training.trainer import Trainer
 
 SIDE = 32
@@ -38,15 +38,10 @@ def toy():
 def build_trainer(tmp_path, dataset, **options):
     small = {"width": 4, "batch_size": 16, "z_dim": 8, "precision": "fp32", "grid_every": 0}
     config = TrainConfig("label_gan", dataset.name, "toy", **{**small, **options})
-    return Trainer(
-        config,
-        dataset,
-        RunFolder(tmp_path / "runs" / "toy"),
-        tmp_path / "checkpoints" / "toy.safetensors",
-        "train",
-        torch.device("cpu"),
-        tmp_path / "cache",
-    )
+    images = DatasetOptions(cache_dir=tmp_path / "cache")
+    run = RunOptions(config, images, tmp_path / "checkpoints", "train")
+    folder = RunFolder(tmp_path / "runs" / "toy")
+    return Trainer(run, dataset, folder, torch.device("cpu"))
 
 
 def test_a_few_hundred_steps_on_obvious_labels_are_read_by_a_stranger(tmp_path, toy):

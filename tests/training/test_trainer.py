@@ -407,7 +407,7 @@ def test_grids_and_embeddings_without_memory_are_one_sentence(
     build_trainer, tiny_extractor, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr("training.trainer.make_seeded_images", lambda *_: fail_to_allocate)
+        patch.setattr("training.sample_grid.make_seeded_images", lambda *_: fail_to_allocate)
         sentence = "memory for a grid of 64 samples: give --grid-every 0, or a smaller --width"
         with pytest.raises(TrainingError, match=sentence):
             build_trainer(grid_every=2).train()
