@@ -54,13 +54,15 @@ class RunSummary:
 class RunHistory:
     """Hold all that a run has written: its tables, its rewinds, and its grids of samples by step.
 
-    ``grids`` maps a step to the time in ms at which its grid was written. ``version`` is another
-    text whenever any of it has changed.
+    ``takes_scores`` is False if the run's options say that it is never scored. ``grids`` maps a
+    step to the time in ms at which its grid was written. ``version`` is another text whenever any
+    of it has changed.
     """
 
     losses: NumberTable
     scores: NumberTable
     score_name: str | None
+    takes_scores: bool
     rewinds: tuple[Rewind, ...]
     num_damaged: int
     grids: dict[int, int]
@@ -130,7 +132,7 @@ class RunLibrary:
     def _read(self, path: Path, known_version: str) -> RunHistory | None:
         run = self._runs[path.name]
         grids = {step: read_milliseconds(grid) for step, grid in list_grids(path).items()}
-        version = f"{run.metrics_stamp}{hash(tuple(grids.items())):x}"
+        version = f"{run.metrics_stamp}{run.options_stamp}{hash(tuple(grids.items())):x}"
         if version == known_version:
             return None
         log = run.log
@@ -138,6 +140,7 @@ class RunLibrary:
             log.losses.copy(),
             log.scores.copy(),
             log.score_name,
+            _get_mapping(run.options, "config").get("score_every") != 0,
             log.rewinds,
             log.num_damaged,
             grids,

@@ -1,13 +1,17 @@
 """The command that goes on with a training, as it can be typed where this process was started."""
 
+import os
 import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from training.errors import CheckpointError
 from training.runs import RunFolder
+
+LAUNCHER_PORT = 29400
 
 
 def list_resume_words(folder: RunFolder, device: str, num_processes: int = 1) -> list[str]:
@@ -16,11 +20,27 @@ def list_resume_words(folder: RunFolder, device: str, num_processes: int = 1) ->
     A device that a resume was given is not kept with the run, which may go on elsewhere: it is
     named. Several processes are started by PyTorch's launcher, as they were.
     """
-    several = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(num_processes)]
-    launcher = [*several, "-m"] if num_processes > 1 else []
+    launcher = list_launcher_words(num_processes, os.environ)
     words = [name_python(sys.executable, Path.cwd()), "-m", *launcher, "training", "train"]
     words += ["--resume", str(folder.path)]
     return words if _find_device(folder) in (device, None) else [*words, "--device", device]
+
+
+def list_launcher_words(num_processes: int, environment: Mapping[str, str]) -> list[str]:
+    """List the words between ``python -m`` and the module that start as many processes again.
+
+    The launcher's environment tells how many machines there are: the command is for each of them,
+    and they meet at the first one, at the launcher's own port.
+    """
+    if num_processes == 1:
+        return []
+    num_local = int(environment.get("LOCAL_WORLD_SIZE", num_processes))
+    machines = ["--standalone"]
+    if num_local < num_processes:
+        endpoint = f"{environment.get('MASTER_ADDR', 'localhost')}:{LAUNCHER_PORT}"
+        machines = ["--nnodes", str(num_processes // num_local)]
+        machines += ["--rdzv-backend", "c10d", "--rdzv-endpoint", endpoint]
+    return ["torch.distributed.run", *machines, "--nproc-per-node", str(num_local), "-m"]
 
 
 def join_words(words: list[str], is_windows: bool = sys.platform == "win32") -> str:

@@ -13,7 +13,7 @@ import pytest
 from training.config import TrainConfig
 from training.datasets import DatasetOptions
 from training.history import read_history
-from training.restart import join_words, list_resume_words, name_python
+from training.restart import join_words, list_launcher_words, list_resume_words, name_python
 from training.runs import RunFolder, RunOptions
 
 SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
@@ -68,6 +68,18 @@ def test_the_command_names_a_device_that_the_run_does_not_keep(tmp_path):
     assert list_resume_words(folder, "cuda", 4)[1:] == [*launcher, *words]
     folder.options_path.write_text("no JSON")
     assert list_resume_words(folder, "cpu")[1:] == words
+
+
+def test_several_machines_are_named_with_where_they_meet():
+    environment = {"LOCAL_WORLD_SIZE": "4", "MASTER_ADDR": "first"}
+    run = "torch.distributed.run"
+    assert list_launcher_words(8, environment) == [
+        *(run, "--nnodes", "2", "--rdzv-backend", "c10d", "--rdzv-endpoint", "first:29400"),
+        *("--nproc-per-node", "4", "-m"),
+    ]
+    one = [run, "--standalone", "--nproc-per-node", "4", "-m"]
+    assert list_launcher_words(4, environment) == list_launcher_words(4, {}) == one
+    assert list_launcher_words(1, environment) == []
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX systems")

@@ -152,19 +152,19 @@ def list_facts(history: RunHistory) -> list[tuple[str, str]]:
         ("Images seen", format_count(losses.get_last("images_seen"))),
         ("Training time", format_seconds(losses.get_last("seconds"))),
         ("Images per second", format_count(losses.get_last("images_per_second"))),
-        (history.score_name or "Score", describe_last_score(history.scores)),
+        (history.score_name or "Score", describe_last_score(history)),
         *map(describe_rewind, history.rewinds),
     ]
     return [(term, text) for term, text in facts if text is not None]
 
 
-def describe_last_score(scores: NumberTable) -> str:
-    """Say the last score with all that is needed to judge it, or that there is none."""
+def describe_last_score(history: RunHistory) -> str:
+    """Say the last score with all that is needed to judge it, or why there is none."""
     score, low, high, num_samples, floor = map(
-        scores.get_last, ("score", "low", "high", "num_samples", "noise_floor")
+        history.scores.get_last, ("score", "low", "high", "num_samples", "noise_floor")
     )
     if score is None:
-        return "not scored yet"
+        return "not scored yet" if history.takes_scores else "not taken in this run"
     parts = [format_score(score)]
     if low is not None and high is not None:
         parts.append(f"95 % interval {format_score(low)} to {format_score(high)}")

@@ -124,6 +124,16 @@ def test_curves_are_smoothed_with_their_numbers_behind(tmp_path: Path) -> None:
     assert (found["damage"], found["grids"]) == ("", [])
 
 
+@pytest.mark.parametrize(
+    ("score_every", "text"), [(0, "not taken in this run"), (500, "not scored yet")]
+)
+def test_a_run_says_why_it_has_no_score(tmp_path: Path, score_every: int, text: str) -> None:
+    write_rows(tmp_path / "one", {"step": 20, "loss_g": 1.0})
+    options = {"config": {"score_every": score_every}}
+    (tmp_path / "one" / "options.json").write_text(json.dumps(options), encoding="utf-8")
+    assert describe(tmp_path)["facts"] == [("Score", text)]
+
+
 def test_a_rewind_is_told_in_words_and_draws_no_chart(tmp_path: Path) -> None:
     rates = {"learning_rate_g": 1e-4, "learning_rate_d": 2e-4}
     before = {"learning_rate_g": 2e-4, "learning_rate_d": 4e-4}
