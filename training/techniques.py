@@ -155,7 +155,7 @@ class TechniqueOptions(LabelOptions):
     )
     has_self_attention: bool = option(
         False,
-        "self-attention on the 32x32 feature maps of both networks; for convolutional models of "
+        "self-attention on the 32x32 feature maps of both networks; for dcgan, wgan and wgan_gp of "
         "64 pixels or more",
         kind=bool,
         flag="--self-attention",

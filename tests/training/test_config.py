@@ -84,7 +84,7 @@ def test_techniques_that_fit_are_taken(model, options):
 
 
 def test_attention_is_refused_before_images_are_read():
-    with pytest.raises(ConfigError, match="needs feature maps, which sgan lacks"):
+    with pytest.raises(ConfigError, match="no place in sgan"):
         make_config("sgan", has_self_attention=True).build_model_config(3, 64)
     with pytest.raises(ConfigError, match="networks for 32-pixel images lack"):
         make_config("dcgan", has_self_attention=True).build_model_config(3, 32)

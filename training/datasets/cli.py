@@ -14,6 +14,7 @@ from training.datasets.types import (
 )
 from training.datasets.value_names import ValueName, parse_value_names
 from training.errors import DatasetError
+from training.models.config import RESOLUTIONS
 from training.tables import format_table
 
 DESCRIPTION = "List the data sets; with a name, decode that one and show what is in it."
@@ -28,8 +29,8 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         "--resolution",
         type=int,
         default=defaults.resolution,
-        help=f"height and width in pixels, {MIN_RESOLUTION} to {MAX_RESOLUTION} "
-        "(default: %(default)s)",
+        help=f"height and width in pixels, {MIN_RESOLUTION} to {MAX_RESOLUTION}; to train, one of "
+        f"{', '.join(map(str, RESOLUTIONS))} (default: %(default)s)",
     )
     group.add_argument(
         "--channels",
@@ -49,7 +50,9 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-root", type=Path, help="where mnist, fashion-mnist, cifar10 and celeba lie"
     )
     group.add_argument("--cache-dir", type=Path, help="where decoded images are kept")
-    group.add_argument("--max-images", type=int, help="use only the first so many images")
+    group.add_argument(
+        "--max-images", type=int, help="use only the first so many images (avatars: draw so many)"
+    )
     group.add_argument("--title", help="what your images are called in what is made of them")
     group.add_argument("--terms", help="terms of use of your images, noted in what is made of them")
     group.add_argument(

@@ -40,10 +40,11 @@ def get_model_spec(name: str) -> ModelSpec:
 def check_model_config(config: ModelConfig) -> None:
     """Raise ConfigError if the model is unknown or lacks what the configuration asks of it."""
     spec = get_model_spec(config.model)
-    if config.has_self_attention and not spec.is_convolutional:
+    if config.has_self_attention and not spec.takes_attention:
+        takers = ", ".join(key for key, other in MODELS.items() if other.takes_attention)
         raise ConfigError(
-            f"Self-attention needs feature maps, which {config.model} lacks: choose another model "
-            "or leave --self-attention out."
+            f"Self-attention has no place in {config.model}: choose one of {takers}, or leave "
+            "--self-attention out."
         )
     if spec.has_labels and not len(config.labels):
         raise ConfigError(

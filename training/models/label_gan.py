@@ -185,5 +185,6 @@ SPEC = ModelSpec(
     ),
     build_generator=LabelGenerator,
     build_discriminator=LabelCritic,
+    takes_attention=False,
     has_labels=True,
 )

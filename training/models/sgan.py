@@ -59,4 +59,5 @@ SPEC = ModelSpec(
     build_generator=LinearGenerator,
     build_discriminator=LinearDiscriminator,
     is_convolutional=False,
+    takes_attention=False,
 )

@@ -32,7 +32,8 @@ class ModelSpec:
     """Register a model: names, source, objective (key in OBJECTIVES), defaults and builders.
 
     ``is_convolutional`` says whether its networks have feature maps of every size from 4x4 to half
-    the image's, ``has_labels`` whether they take labels.
+    the image's, ``takes_attention`` whether self-attention has a place in them, ``has_labels``
+    whether they take labels.
     """
 
     key: str
@@ -43,4 +44,5 @@ class ModelSpec:
     build_generator: Callable[[ModelConfig], nn.Module]
     build_discriminator: Callable[[ModelConfig], Discriminator]
     is_convolutional: bool = True
+    takes_attention: bool = True
     has_labels: bool = False

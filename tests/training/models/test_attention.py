@@ -76,7 +76,8 @@ def test_attention_sits_at_32_pixels(build, resolution):
 def test_attention_is_refused_where_it_has_no_place():
     with pytest.raises(ConfigError, match="networks for 32-pixel images lack"):
         ModelConfig("dcgan", 8, img_resolution=32, has_self_attention=True)
-    config = ModelConfig("sgan", 8, img_resolution=64, has_self_attention=True)
-    for build in (build_generator, build_discriminator):
-        with pytest.raises(ConfigError, match="needs feature maps, which sgan lacks"):
-            build(config)
+    for model in ("sgan", "label_gan"):
+        config = ModelConfig(model, 8, img_resolution=64, has_self_attention=True)
+        for build in (build_generator, build_discriminator):
+            with pytest.raises(ConfigError, match=f"no place in {model}: choose one of dcgan"):
+                build(config)
