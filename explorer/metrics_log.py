@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from explorer.numbers import read_number
+from training.numbers import read_number
 from training.rewind import MAX_REWINDS
 
 CHUNK_BYTES = 1 << 20

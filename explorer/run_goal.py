@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from explorer.metrics_log import NumberTable
-from explorer.numbers import read_number
+from training.numbers import read_number
 
 # How many of the newest rows the speed of a training is taken from.
 SPEED_ROWS = 50

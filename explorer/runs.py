@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from explorer.metrics_log import MetricsLog, NumberTable, Rewind
-from explorer.numbers import read_number
 from explorer.run_files import (
     FileStamp,
     is_plain,
@@ -20,6 +19,7 @@ from explorer.run_files import (
 )
 from explorer.run_goal import Goal, find_goal
 from training.errors import ProjectError
+from training.numbers import read_number
 from training.runs import RunFolder
 
 MAX_GRID_BYTES = 64_000_000

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 
 from training.errors import CheckpointError, ConfigError
 from training.files import write_bytes
-from training.models import ModelConfig, build_generator
+from training.models import ModelConfig, build_generator, check_model_config
+from training.numbers import read_number
 
 FORMAT_VERSION = 1
 METADATA_KEY = "latent_explorer"
@@ -35,7 +37,7 @@ class CheckpointHeader:
     @property
     def best_score(self) -> dict[str, Any] | None:
         """Return the history row with the lowest score, None if nothing was scored."""
-        scored = [row for row in self.history if _is_number(row.get("score"))]
+        scored = [row for row in self.history if read_number(row.get("score")) is not None]
         return min(scored, key=lambda row: float(row["score"]), default=None)
 
     def to_json(self) -> str:
@@ -92,13 +94,8 @@ def load_generator(
     """
     with _open_safetensors(path) as file:
         header = _parse_header(path, (file.metadata() or {}).get(METADATA_KEY))
-        try:
-            with torch.random.fork_rng(devices=[]):
-                generator = build_generator(header.model)
-        except ConfigError as error:
-            raise CheckpointError(
-                f"{path.name} describes a model this version lacks: {error}"
-            ) from error
+        with _explain_unknown_model(path), torch.random.fork_rng(devices=[]):
+            generator = build_generator(header.model)
         expected = generator.state_dict()
         # Names and shapes are in the file's index: check them before a byte of weights is read.
         _check_names(path, set(file.keys()), set(expected))
@@ -122,10 +119,6 @@ def hash_weights(path: Path) -> str:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _open_safetensors(path: Path) -> Any:
@@ -156,7 +149,7 @@ def _parse_header(path: Path, text: str | None) -> CheckpointHeader:
             )
         model = ModelConfig.from_dict(values["model"])
         dataset, training, history = values["dataset"], values["training"], values["history"]
-    except (ValueError, KeyError, TypeError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
         raise CheckpointError(
             f"{path.name} has a damaged header ({type(error).__name__}: {error}): expected the "
             "JSON text that `python -m training train` writes; copy the file again."
@@ -171,7 +164,19 @@ def _parse_header(path: Path, text: str | None) -> CheckpointHeader:
             f"{path.name} has a damaged header: expected objects named dataset and training and a "
             "list of objects named history; copy the file again."
         )
+    with _explain_unknown_model(path):
+        check_model_config(model)
     return CheckpointHeader(model, dataset, training, history, version)
+
+
+@contextmanager
+def _explain_unknown_model(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ConfigError as error:
+        raise CheckpointError(
+            f"{path.name} describes a model this version lacks: {error}"
+        ) from error
 
 
 def _check_names(path: Path, found: set[str], expected: set[str]) -> None:

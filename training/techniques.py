@@ -251,9 +251,9 @@ def drop_idle_norm(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "critic_norm": "none"} if is_idle else dict(values)
 
 
-def _has_idle_norm(model: str, norm: str | None) -> bool:
+def _has_idle_norm(model: Any, norm: Any) -> bool:
     """Tell whether a norm is of feature maps, and a model is known to have none."""
-    spec = MODELS.get(model)
+    spec = MODELS.get(model) if isinstance(model, str) else None
     return norm in FEATURE_NORMS and spec is not None and not spec.is_convolutional
 
 

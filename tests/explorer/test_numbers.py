@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from explorer.numbers import format_count, format_score, format_seconds, read_number
+from explorer.numbers import format_count, format_score, format_seconds
+from training.numbers import read_number
 
 
 @pytest.mark.parametrize(("value", "number"), [(3, 3.0), (-0.5, -0.5), (0, 0.0)])

@@ -99,6 +99,13 @@ def test_the_hash_of_the_weights_sees_every_value_and_name_and_no_header(path):
     assert hash_weights(path) != before
 
 
+@pytest.mark.parametrize("odd", [10**400, True, None, "1", [1], float("nan")])
+def test_scores_that_are_no_numbers_are_passed_over(odd):
+    header = CheckpointHeader(make_config(), history=[{"score": odd}, {"score": 3.0}])
+    assert header.best_score == {"score": 3.0}
+    assert CheckpointHeader(make_config(), history=[{"score": odd}]).best_score is None
+
+
 def test_best_score_is_the_lowest(path):
     assert load_header(path).best_score == {"step": 20, "score": 30.0}
     assert CheckpointHeader(make_config()).best_score is None
@@ -174,12 +181,14 @@ def test_damaged_headers_are_told_apart(path, change, sentence):
         return {METADATA_KEY: json.dumps(header)}
 
     rewrite(path, change_metadata=change_metadata)
-    with pytest.raises(CheckpointError, match=sentence):
-        load_generator(path)
+    for load in (load_generator, load_header):
+        with pytest.raises(CheckpointError, match=sentence):
+            load(path)
 
 
-def test_header_that_is_no_json_is_refused(path):
-    rewrite(path, change_metadata=lambda header: {METADATA_KEY: "{"})
+@pytest.mark.parametrize("text", ["{", 100_000 * "["])
+def test_header_that_is_no_json_is_refused(path, text):
+    rewrite(path, change_metadata=lambda header: {METADATA_KEY: text})
     with pytest.raises(CheckpointError, match="damaged header"):
         load_header(path)
 

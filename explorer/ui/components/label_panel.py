@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.numbers import read_number
 from training.errors import ConfigError
 from training.labels import ClassLabel, Label, LabelLayout, NumberLabel
+from training.numbers import read_number
 
 
 def build_label_panel(title: str, unset: str, render: bool = True) -> gr.HTML:

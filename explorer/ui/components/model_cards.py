@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from explorer.library import CheckpointEntry
-from explorer.numbers import format_count, format_seconds, read_number
+from explorer.numbers import format_count, format_seconds
 from training.cards import list_techniques
 from training.checkpoint import CheckpointHeader
 from training.label_summary import summarize_labels
 from training.models import MODELS
+from training.numbers import read_number
 
 CURVE_POINTS = 400
 
@@ -55,10 +56,9 @@ def describe_card(entry: CheckpointEntry) -> dict[str, Any]:
 def describe_model(header: CheckpointHeader) -> str:
     """Say in a line what a checkpoint is: model, resolution, data set."""
     config = header.model
-    spec = MODELS.get(config.model)
     size = f"{config.img_resolution} × {config.img_resolution}"
     data = header.dataset.get("title") or header.dataset.get("name") or "unknown data"
-    return f"{spec.title if spec else config.model}, {size}, {data}"
+    return f"{MODELS[config.model].title}, {size}, {data}"
 
 
 def _list_facts(header: CheckpointHeader) -> list[tuple[str, str]]:
@@ -81,7 +81,7 @@ def _list_training(header: CheckpointHeader) -> list[tuple[str, str]]:
         ("Latent size", header.model.z_dim),
         ("Training seed", training.get("seed")),
         ("Device", training.get("device")),
-        ("Techniques", list_techniques(header) if header.model.model in MODELS else None),
+        ("Techniques", list_techniques(header)),
         ("Command", training.get("command")),
     )
 

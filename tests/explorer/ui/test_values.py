@@ -22,7 +22,7 @@ from explorer.library import CheckpointEntry, CheckpointLibrary
 from explorer.model_scoring import ComparisonUpdate
 from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
-from explorer.ui.components.model_cards import describe_card, describe_model
+from explorer.ui.components.model_cards import describe_card
 from explorer.ui.context import AppContext, choose_models
 from explorer.ui.encoding import SPRITE_COLUMNS, encode_png, encode_sprite
 from explorer.ui.scoring import Board, ScoreRow, describe_progress
@@ -30,6 +30,7 @@ from explorer.ui.tabs.compare import check_models, check_seeds, describe_scoring
 from explorer.ui.tabs.interpolate import stop_export
 from explorer.ui.tabs.sample import list_seeds
 from training.checkpoint import CheckpointHeader
+from training.config import TrainConfig
 from training.errors import ConfigError
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS, Extractor, ExtractorSpec
 from training.metrics.score import Score, describe_score
@@ -140,9 +141,21 @@ def test_a_long_curve_keeps_its_last_point() -> None:
     assert 300 < len(points) <= 402
 
 
-def test_a_model_this_version_lacks_is_named_as_it_names_itself() -> None:
-    header = CheckpointHeader(ModelConfig(model="future", z_dim=4), {"name": "faces"})
-    assert describe_model(header) == "future, 64 × 64, faces"
+ODD_VALUES = [None, True, -1, 10**400, math.nan, "text", [["a"]], {"a": [1]}]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES, ids=lambda value: str(value)[:9])
+def test_a_card_takes_any_value_of_json_anywhere(value: Any) -> None:
+    """Every value that the trainer writes, in another type."""
+    score = {"score": 2.0, "images_seen": 3, "score_name": "FID", "labels": [{"label": "a"}]}
+    config = TrainConfig("dcgan", "any", "any").resolve().to_dict()
+    dataset = dict.fromkeys(("title", "name", "num_images", "terms", "fingerprint"), value)
+    facts = dict.fromkeys(("images_seen", "steps", "seconds", "device", "command"), value)
+    training = {**dict.fromkeys(config, value), **facts}
+    for row in (dict.fromkeys(score, value), {**score, "labels": value}, {"labels": [value]}):
+        header = CheckpointHeader(CONFIG, dataset, training, [score, row])
+        card = describe_card(CheckpointEntry("odd", Path("odd"), header))
+        json.dumps(card, allow_nan=False)
 
 
 def make_score(num_samples: int, value: float = 30.0, reference: str = "avatars") -> Score:
