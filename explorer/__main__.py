@@ -1,7 +1,6 @@
 """The command line of the explorer, for use without a browser: ``python -m explorer COMMAND``."""
 
 import argparse
-import errno
 import sys
 from collections.abc import Sequence
 
@@ -13,8 +12,6 @@ from explorer.commands.replay import add_replay_parser
 from explorer.commands.sample import add_sample_parser
 from training.cli import run_command
 
-# Failures of the place to write to; any other OSError is a bug and keeps its traceback.
-OUTPUT_ERRORS = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR)
 EXAMPLES = """examples:
   python -m explorer sample dcgan-avatars --seeds 0-63 --output grid.png
   python -m explorer interpolate dcgan-avatars --from 1 --to 2 --ping-pong --output morph.gif
@@ -44,13 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; expected failures become one sentence on stderr and status 2."""
-    return run_command(build_parser(), arguments, _explain)
-
-
-def _explain(error: OSError) -> str | None:
-    if error.errno not in OUTPUT_ERRORS:
-        return None
-    return f"Cannot write there: {error}. Choose another place."
+    return run_command(build_parser(), arguments)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from training.errors import ConfigError
 from training.latents import MAX_SEED, check_seed, sample_latents
 
 MAX_SEEDS = 4096
+MAX_DIGITS = 100
 # Below this sine of the angle, float64 no longer tells in which plane two directions lie.
 MIN_SINE = 1e-6
 
@@ -112,7 +113,8 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    # Python refuses to read numbers of thousands of digits.
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
 
 
 def _prepare(a: Tensor, b: Tensor, t: float | Tensor) -> tuple[Tensor, Tensor, Tensor]:

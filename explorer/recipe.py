@@ -1,6 +1,8 @@
 """The recipe inside every image and animation: all that is needed to make it again, exactly."""
 
 import json
+import sys
+import warnings
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
@@ -139,12 +141,18 @@ def check_hold(hold: float) -> float:
 def read_recipe(path: Path) -> Recipe:
     """Read the recipe out of a PNG or GIF that this program wrote; raises RecipeError."""
     try:
-        with Image.open(path) as image:
-            text = _find_recipe_text(image)
+        with warnings.catch_warnings():
+            # No pixel is decoded here, and our own grids may be larger than what Pillow warns of.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                text = _find_recipe_text(image)
     except FileNotFoundError as error:
         raise RecipeError(f"There is no file {path}: check the path.") from error
     # Pillow reports damaged files with all of these.
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+    except (
+        *(UnidentifiedImageError, Image.DecompressionBombError),
+        *(OSError, ValueError, SyntaxError),
+    ) as error:
         raise RecipeError(
             f"{Path(path).name} is not a readable PNG or GIF: choose a file saved by this program."
         ) from error
@@ -186,7 +194,8 @@ def _check_type(name: str, value: Any, expected: Any) -> Any:
     if get_origin(expected) is tuple and isinstance(value, list):
         kind, _ = get_args(expected)
         return tuple(_check_type(name, item, kind) for item in value)
-    if expected is float and (is_integer or isinstance(value, float)):
+    is_finite = is_integer and abs(value) <= sys.float_info.max
+    if expected is float and (is_finite or isinstance(value, float)):
         return float(value)
     if (expected is int and is_integer) or (expected in (str, bool) and type(value) is expected):
         return value

@@ -20,6 +20,7 @@ UNWRITABLE = (
     *(errno.EROFS, errno.EACCES, errno.EPERM),
     # A file where a folder should be, or the other way round; names that cannot be.
     *(errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP),
+    errno.ENOENT,  # some file systems, such as /proc, say so of a new folder
 )
 
 
@@ -40,7 +41,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             temporary.replace(path)
             _flush_folder(path.parent)
     finally:
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):  # the error that led here is the one to tell
             temporary.unlink()
 
 
@@ -107,12 +108,14 @@ def explain_write_errors(path: Path) -> Iterator[None]:
 
 
 def get_cache_dir(cache_dir: Path | None = None) -> Path:
-    """Return the folder for caches, created; ``$XDG_CACHE_HOME`` or ``~/.cache`` unless given."""
-    if cache_dir is None:
-        base = os.environ.get("XDG_CACHE_HOME")
-        cache_dir = (Path(base) if base else Path.home() / ".cache") / "latent-explorer"
-    cache_dir.mkdir(parents=True, exist_ok=True)
-    return cache_dir
+    """Return the folder for caches, which need not be there yet.
+
+    It is ``cache_dir``, else one in ``$XDG_CACHE_HOME``, else in ``~/.cache``.
+    """
+    if cache_dir is not None:
+        return cache_dir
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "latent-explorer"
 
 
 def _flush_folder(folder: Path) -> None:

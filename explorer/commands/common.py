@@ -15,6 +15,7 @@ from explorer.replay import arrange_images, count_images, iter_images
 from explorer.sampler import Sampler
 from training.devices import select_device
 from training.errors import ConfigError
+from training.files import check_writable, explain_write_errors
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 
 Subparsers = argparse._SubParsersAction
@@ -91,6 +92,7 @@ def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
     suffix = ".gif" if recipe.kind == "interpolation" else ".png"
     if path.suffix.lower() != suffix:
         raise ConfigError(f"{path} cannot hold this: name an --output that ends in {suffix}.")
+    check_output(path)
     chunks = []
     coming = iter_images(recipe, sampler)
     with tqdm(total=count_images(recipe), unit="image", leave=False) as bar:
@@ -98,10 +100,18 @@ def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
             chunks.append(chunk)
             bar.update(len(chunk))
     images = arrange_images(recipe, np.concatenate(chunks))
-    if recipe.kind == "interpolation":
-        fps = save_morph(path, images, recipe)
-        print(f"Written: {path}, {len(images)} frames at {fps:.4g} frames per second")
-    else:
-        save_png(path, images[0], recipe)
-        print(f"Written: {path}, {images.shape[2]} x {images.shape[1]} pixels")
+    with explain_write_errors(path):
+        if recipe.kind == "interpolation":
+            fps = save_morph(path, images, recipe)
+            print(f"Written: {path}, {len(images)} frames at {fps:.4g} frames per second")
+        else:
+            save_png(path, images[0], recipe)
+            print(f"Written: {path}, {images.shape[2]} x {images.shape[1]} pixels")
     return 0
+
+
+def check_output(path: Path) -> None:
+    """Raise ProjectError, before anything is computed, if a file could not be written later."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder: name a file as --output.")
+    check_writable(path.parent)

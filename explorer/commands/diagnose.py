@@ -26,6 +26,7 @@ from training.cli import EXIT_INTERRUPTED
 from training.datasets import load_dataset
 from training.datasets.types import DatasetOptions, ImageDataset
 from training.errors import ConfigError
+from training.files import check_writable, explain_write_errors
 from training.metrics.reference import load_reference
 
 MAX_MODELS = 2
@@ -75,19 +76,22 @@ def run_diagnose(args: argparse.Namespace) -> int:
     names = list(dict.fromkeys(args.models))
     if len(names) > MAX_MODELS:
         raise ConfigError(f"{len(names)} models were named: diagnose one, or two side by side.")
+    if args.images is not None:
+        check_writable(args.images)  # before minutes are spent
     sampler = build_sampler(args)
     bank = FeatureBank(sampler)
     datasets = {name: find_dataset(sampler, name, args.data) for name in names}
     streams = {name: start_stream(bank, name, datasets[name], args) for name in names}
     last, is_whole = _drain(streams)
-    if args.images is not None:
-        for name in last:
-            for path in write_sheets(args.images, last[name], sampler, datasets[name]):
-                print(f"Written: {path}", file=sys.stderr)
     if args.json:
         print(json.dumps([diagnosis.to_dict() for diagnosis in last.values()], indent=2))
     elif last:
         print(format_diagnoses(list(last.values())))
+    if args.images is not None:
+        with explain_write_errors(args.images):
+            for name in last:
+                for path in write_sheets(args.images, last[name], sampler, datasets[name]):
+                    print(f"Written: {path}", file=sys.stderr)
     return 0 if is_whole else EXIT_INTERRUPTED
 
 

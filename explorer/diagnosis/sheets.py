@@ -10,7 +10,6 @@ from explorer.diagnosis.types import Diagnosis, DirectionCurve
 from explorer.images import make_grid, save_png
 from explorer.sampler import Sampler
 from training.datasets.types import ImageDataset
-from training.errors import ConfigError
 from training.metrics.sensitivity import make_direction
 
 NUM_STEPS = 9  # images along a direction, the base point in the middle
@@ -25,11 +24,8 @@ def write_sheets(
 
     MODEL-pairs.png: the closest pairs, one a row. MODEL-flat.png and MODEL-strong.png: steps along
     the flattest and strongest directions, one a row. MODEL-nearest.png: the samples nearest to real
-    images, each with that image; only with the data set. Raises ConfigError if the folder is a
-    file.
+    images, each with that image; only with the data set.
     """
-    if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder} is a file: name a folder for the images.")
     sheets: dict[str, tuple[Images, int]] = {}
     if diagnosis.duplicates is not None and diagnosis.duplicates.closest:
         pairs = diagnosis.duplicates.closest

@@ -158,6 +158,7 @@ def test_seeds_are_read_in_order(text: str, seeds: list[int]) -> None:
         ("1.5", "not a number"),
         ("5-2", "backwards; write 2-5"),
         ("4294967296", "out of range"),
+        (5000 * "9", "is not a number"),
         ("0-4096", "more than 4096"),
         ("0-4294967295", "more than 4096"),
     ],

@@ -122,8 +122,44 @@ def test_an_output_that_is_a_folder_is_refused(
 ) -> None:
     (tmp_path / "a.png").mkdir()
     assert run(folder, "sample", "conv", "--seeds", "1", "--output", tmp_path / "a.png") == 2
-    assert "Cannot write there" in capsys.readouterr().err
+    assert "is a folder: name a file" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_folder_for_images_that_is_a_file_is_refused_before_the_work(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(folder, "diagnose", "conv", "--images", tmp_path / "file") == 2
+    captured = capsys.readouterr()
+    # There is no reference for this model: with a folder, that is what is said.
+    assert captured.err.startswith(f"error: {tmp_path / 'file'} cannot be written")
+    assert captured.out == ""
+
+
+def test_models_are_looked_into_where_no_cache_can_be(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = ExtractorSpec("colours", "FD-Colours", 3, lambda weights, device: EXTRACTOR)
+    monkeypatch.setitem(EXTRACTORS, "colours", spec)  # a real one takes seconds
+    save_reference(folder / "references" / "a.safetensors", REFERENCE)
+    (folder / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "file"))
+    assert run(folder, "compare", "conv", "--num-samples", "64", "--extractor", "colours") == 0
+    assert "FD-Colours" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("place", ["{file}/a.png", "{folder}/" + 250 * "a" + ".png"])
+def test_an_output_that_cannot_be_is_one_sentence(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], place: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    output = place.format(file=tmp_path / "file", folder=tmp_path)
+    assert run(folder, "sample", "conv", "--seeds", "1", "--output", output) == 2
+    error = capsys.readouterr().err.split("\r")[-1]  # the last line, after a bar
+    assert error.startswith("error: ")
+    assert "cannot be written" in error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "file"]
 
 
 def test_compare_prints_a_table_best_first(

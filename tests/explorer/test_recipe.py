@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import struct
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,23 @@ def test_files_without_a_recipe_are_refused(tmp_path: Path) -> None:
         read_recipe(tmp_path / "b.png")
 
 
+@pytest.mark.parametrize(
+    ("side", "reason"), [(10_000, "holds no recipe"), (20_000, "not a readable PNG")]
+)
+def test_a_png_said_to_be_huge_is_not_decoded_nor_warned_of(
+    tmp_path: Path, side: int, reason: str
+) -> None:
+    header = b"IHDR" + struct.pack(">2I5B", side, side, 8, 2, 0, 0, 0)
+    end = b"IEND"
+    chunks = [
+        struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        for chunk in (header, b"IDAT", end)
+    ]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    with pytest.raises(RecipeError, match=reason):
+        read_recipe(tmp_path / "a.png")
+
+
 def test_a_truncated_png_is_refused_or_read(tmp_path: Path) -> None:
     save_png(tmp_path / "a.png", np.zeros((64, 64, 3), np.uint8), RECIPE)
     whole = (tmp_path / "a.png").read_bytes()
@@ -156,6 +175,7 @@ def test_json_holds_every_value() -> None:
         {"truncation": 2},
         {"truncation": float("nan")},
         {"truncation": "1"},
+        {"truncation": 10**400},
         {"num_frames": 10**9},
         {"fps": 0},
         {"size": 100_000},

@@ -46,5 +46,5 @@ def test_other_errors_of_the_system_keep_their_kind(tmp_path):
 def test_cache_folder_follows_xdg(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert get_cache_dir() == tmp_path / "latent-explorer"
-    assert get_cache_dir().is_dir()
+    assert not get_cache_dir().exists()  # reading from it needs no folder
     assert get_cache_dir(tmp_path / "mine") == tmp_path / "mine"

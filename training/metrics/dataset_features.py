@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.datasets.types import ImageDataset
-from training.files import get_cache_dir, write_bytes
+from training.files import explain_write_errors, get_cache_dir, write_bytes
 from training.metrics.extractors import Extractor
 
 BATCH_SIZE = 32
@@ -77,7 +77,8 @@ class DatasetFeatures:
             if self.is_done:
                 buffer = io.BytesIO()
                 np.save(buffer, self._features)
-                write_bytes(self.path, buffer.getbuffer())
+                with explain_write_errors(self.path):
+                    write_bytes(self.path, buffer.getbuffer())
             return end
 
 

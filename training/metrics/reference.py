@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from training.datasets.types import ImageDataset
 from training.errors import MetricError
-from training.files import get_cache_dir
+from training.files import check_writable, get_cache_dir
 from training.metrics.baselines import measure_baselines
 from training.metrics.degrade import degrade_images
 from training.metrics.extractors import Extractor, get_extractor_spec, load_extractor
@@ -152,6 +152,7 @@ def get_reference(
                 if named is not reference:
                     save_reference(path, named)
                 return named
+    check_writable(folder)  # before minutes are spent
     reference = compute_reference(dataset, extractor_key, progress, weights, device, max_images)
     save_reference(path, reference)
     return reference

@@ -16,7 +16,6 @@ from explorer.diagnosis.types import Diagnosis, DirectionCurve
 from explorer.images import GRID_GAP
 from explorer.sampler import Sampler
 from tests.explorer.diagnosis.conftest import Table, World, choose
-from training.errors import ConfigError
 from training.metrics.sensitivity import make_direction
 
 SIZE = 32
@@ -74,14 +73,6 @@ def test_a_walk_goes_along_the_direction(sampler: Sampler) -> None:
     direction = make_direction(77, z.shape[1])
     assert np.array_equal(images[-1], sampler.sample_images("conv", z + 2 * direction)[0])
     assert np.array_equal(images[0], sampler.sample_images("conv", z - 2 * direction)[0])
-
-
-def test_a_file_in_place_of_the_folder_is_refused(
-    diagnosis: Diagnosis, sampler: Sampler, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="is a file: name a folder"):
-        write_sheets(tmp_path / "file", diagnosis, sampler, None)
 
 
 def test_the_table_has_a_column_for_each_model_and_the_verdicts(diagnosis: Diagnosis) -> None:
