@@ -20,13 +20,20 @@ def describe_machine(device: str) -> tuple[str, str]:
     title = describe_device("cpu")
     if chosen.type != "cpu":
         title = f"{describe_device(chosen)} ({title})"
-    num_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    memory = f"{num_bytes / 1e9:.0f} GB of memory"
+    memory = describe_memory()
     gpu = "no GPU"
     if torch.cuda.is_available():
         properties = torch.cuda.get_device_properties(0)
         gpu = f"{properties.name} with {properties.total_memory / 1e9:.0f} GB"
     return title, f"{memory}; {gpu}; {describe_system()}"
+
+
+def describe_memory() -> str:
+    """Say how much memory the machine has; Windows tells it to no part of Python itself."""
+    if not hasattr(os, "sysconf"):
+        return "unknown memory"
+    num_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{num_bytes / 1e9:.0f} GB of memory"
 
 
 def describe_system() -> str:

@@ -90,10 +90,14 @@ class JoinedProcesses(Processes):
     def __init__(self, is_on_cpu: bool) -> None:
         accelerate = _import_accelerate()
         # Averages of batch norms are equal everywhere already: each sees a part of all processes.
-        options = accelerate.DistributedDataParallelKwargs(
-            broadcast_buffers=False, gradient_as_bucket_view=True
-        )
-        self._accelerator = accelerate.Accelerator(cpu=is_on_cpu, kwargs_handlers=[options])
+        options = [
+            accelerate.DistributedDataParallelKwargs(
+                broadcast_buffers=False, gradient_as_bucket_view=True
+            )
+        ]
+        if not distributed.is_nccl_available():  # as on Windows; Accelerate would ask for it
+            options.append(accelerate.InitProcessGroupKwargs(backend="gloo"))
+        self._accelerator = accelerate.Accelerator(cpu=is_on_cpu, kwargs_handlers=options)
         self.rank = int(self._accelerator.process_index)
         self.num = int(self._accelerator.num_processes)
         # Numbers in memory go through a group of their own, so that no device has to be waited for.
@@ -156,11 +160,10 @@ def join_processes(device_name: str) -> Iterator[tuple[Processes, torch.device]]
     device = _select_local_device(device_name)
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    joined = JoinedProcesses(device.type == "cpu")
-    try:
-        yield joined, device
-    finally:
-        distributed.destroy_process_group()
+    yield JoinedProcesses(device.type == "cpu"), device
+    # Not after an error: GPUs would wait here for the other processes, which wait for this one. As
+    # soon as it has told the error and ended, the launcher ends them.
+    distributed.destroy_process_group()
 
 
 def check_shares(config: "TrainConfig", num_processes: int) -> None:

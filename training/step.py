@@ -55,6 +55,14 @@ class AdversarialStep:
             update_ema(self.generator_ema, self.generator, decay)
         return stats
 
+    @property
+    def is_next_recorded(self) -> bool:
+        """Tell whether the next step is recorded: nothing else may ask a GPU for work meanwhile.
+
+        Libraries that search for their fastest algorithms in another thread would break it.
+        """
+        return self._computed.is_next_recorded
+
     def set_templates(self, templates: Tensor) -> None:
         """Give both generators the images that their labels begin with."""
         for generator in (self.generator, self.generator_ema):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from training.errors import ConfigError, TrainingError
+from training.free_memory import is_out_of_memory
 from training.updates import Batch, NetworkUpdates
 
 # Steps before the recording: libraries choose their algorithms, optimisers make their moments.
@@ -58,10 +59,10 @@ class CudaRecorder:
                 graph, stream=self._stream, capture_error_mode="thread_local"
             ):  # other threads may go on, a score among them
                 stats = compute()
-        except torch.OutOfMemoryError:
-            raise  # whoever runs the step knows what to do
         except RuntimeError as error:
             cause = error.__context__ or error  # the end of a broken recording fails, too
+            if is_out_of_memory(cause):  # whoever runs the step knows what to do
+                raise cause from None
             raise TrainingError(
                 f"The step could not be recorded as a CUDA graph ({cause}): leave --cuda-graph out."
             ) from error
@@ -77,6 +78,11 @@ class RecordedUpdates:
     def __init__(self, updates: NetworkUpdates, recorder: Recorder) -> None:
         self._updates, self._recorder = updates, recorder
         self.forget()
+
+    @property
+    def is_next_recorded(self) -> bool:
+        """Tell whether the next step is the one that is recorded."""
+        return self._replay is None and self._num_before == NUM_STEPS_BEFORE
 
     def forget(self) -> None:
         """Drop the recording: weights or moments may have moved to another place in memory."""

@@ -195,7 +195,9 @@ class Trainer:
         seconds_before, started = self.progress.seconds, time.monotonic()
         if is_due(self.config.score_every, self.progress.step) and not self._scores.is_scored():
             self._scores.start(stop, reporter)  # a signal came before it was done
-        while not self.is_finished and not self._processes.agree(stop.is_set):
+        while not self._processes.agree(self._is_at_goal or stop.is_set):
+            if self.engine.is_next_recorded and not self._scores.collect(reporter, must_wait=True):
+                continue  # a stop left that score out
             self._take_step()
             self.progress.seconds = seconds_before + time.monotonic() - started
             self._keep_up(stop, reporter)
@@ -262,7 +264,11 @@ class Trainer:
     @property
     def is_finished(self) -> bool:
         """Tell whether the goal is reached; every process has to ask, since their clocks differ."""
-        return self._processes.agree(self.progress.get_fraction(self.config) >= 1)
+        return self._processes.agree(self._is_at_goal)
+
+    @property
+    def _is_at_goal(self) -> bool:
+        return self.progress.get_fraction(self.config) >= 1
 
     @property
     def is_done(self) -> bool:

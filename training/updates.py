@@ -92,6 +92,11 @@ class NetworkUpdates:
         """Begin a step's noise: each process has its own, and a resume has it again."""
         self.noise_rng.manual_seed(mix_seed(self._config.seed, self._processes.rank, step))
 
+    @property
+    def is_next_recorded(self) -> bool:
+        """Return False: steps are computed anew each time."""
+        return False
+
     def forget(self) -> None:
         """Do nothing: nothing is kept from one step to the next."""
 

@@ -72,13 +72,14 @@ def test_reads_are_seen(read):
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
 @pytest.mark.parametrize("name", sorted(TECHNIQUES.keys() - READING.keys()))
 def test_no_step_of_a_gpu_is_waited_for(name):
     step, _ = build_case(name, torch.device("cuda"))
     batches = build_batches(TECHNIQUES[name][1].get("resolution", 32), device=step.device)
     batches.draw()
-    torch.cuda.set_sync_debug_mode("error")
     try:
+        torch.cuda.set_sync_debug_mode("error")
         for number in (2, 3):
             step.set_progress(number / 4)
             step.run(number, batches.draw)

@@ -26,11 +26,14 @@ from tests.training.late_runs import (
     build_late_trainer,
 )
 from tests.training.shared_runs import make_dataset
+from tests.training.test_step_graph import TracingRecorder
+from training import step_graph
 from training.background import BackgroundRunner
 from training.checkpoint import hash_weights, load_header
 from training.errors import MetricError, TrainingError
 from training.history import is_loss_row, read_history, select_scores, truncate_history
 from training.metrics.extractors import EXTRACTORS, Extractor, ExtractorSpec
+from training.step_graph import NUM_STEPS_BEFORE
 
 CPU = torch.device("cpu")
 # The scores of the steps 6, 12 and 18 come after losses of later steps, and around a snapshot (16).
@@ -216,6 +219,22 @@ def test_only_the_state_of_its_own_step_is_saved_before_a_score_is_written(
     assert scored == {
         **{0: [], 1: [], 2: [], 3: [], 4: [], 5: [4], 6: [4], 7: [4], 8: [4], 9: [4, 8]}
     }
+
+
+def test_no_step_is_recorded_while_a_score_is_taken(build_trainer, tiny_extractor, monkeypatch):
+    pending = []
+
+    class Recorder(TracingRecorder):
+        def record(self, compute):
+            pending.append(trainer._scores._pending)
+            return super().record(compute)
+
+    monkeypatch.setitem(step_graph.RECORDERS, "cpu", Recorder)
+    options = {"steps": 6, "score_every": NUM_STEPS_BEFORE, **SCORING}
+    trainer = build_trainer(runner=LateRunner(), cuda_graph=True, **options)
+    trainer.train()
+    assert pending == [None]  # recorded once; the score before was due, and waited for
+    assert list_scored(trainer) == [3, 6]
 
 
 def test_a_score_lost_by_kill_minus_9_is_made_by_the_resume(tmp_path, repository):

@@ -66,10 +66,14 @@ class SyncedBatchNorm(_BatchNorm):
 
 
 def synchronize_batch_norms(network: Network) -> Network:
-    """Replace every batch norm in a network by a SyncedBatchNorm with its weights and averages."""
+    """Replace every batch norm in a network by a SyncedBatchNorm with its weights and averages.
+
+    They are on the device of what they replace.
+    """
     for name, child in network.named_children():
         if isinstance(child, _BatchNorm) and not isinstance(child, SyncedBatchNorm):
             synced = SyncedBatchNorm(child.num_features, child.eps, child.momentum)
+            synced = synced.to(child.weight.device)
             synced.load_state_dict(child.state_dict())
             network.add_module(name, synced.train(child.training))
         else:
