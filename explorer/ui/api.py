@@ -15,7 +15,7 @@ from explorer.replay import render_recipe
 from explorer.ui.components.model_cards import describe_card
 from explorer.ui.context import COMPUTE, MAX_SCORE_JOBS, SCORE, AppContext
 from explorer.ui.diagnosing import stream_cases
-from explorer.ui.errors import check_whole, show_project_errors
+from explorer.ui.endpoint import build_endpoint
 from explorer.ui.label_plans import get_layout
 from explorer.ui.morph import (
     build_recipe,
@@ -44,7 +44,7 @@ def build_endpoints(context: AppContext) -> None:
 def build_sampling_endpoints(context: AppContext) -> None:
     """Register sample and compare, which make grids."""
 
-    @show_project_errors
+    @build_endpoint
     def sample(
         model: str,
         seeds: str = "0-15",
@@ -61,7 +61,7 @@ def build_sampling_endpoints(context: AppContext) -> None:
         """
         return save_grid(context, model, seeds, truncation, columns, size, labels, across)
 
-    @show_project_errors
+    @build_endpoint
     def compare(
         models: list[str], seeds: str = "0-15", truncation: float = 1.0, columns: int = 4
     ) -> list[FileData]:
@@ -90,8 +90,8 @@ def save_grid(
         seeds=places,
         truncation=truncation,
         labels=rows,
-        columns=across_columns or check_whole(columns, "The number of columns"),
-        size=check_whole(size, "The size"),
+        columns=across_columns or columns,
+        size=size,
     )
     path = context.make_export_path(f"{model}-grid", ".png")
     save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
@@ -101,7 +101,7 @@ def save_grid(
 def build_score_endpoint(context: AppContext) -> None:
     """Register score."""
 
-    @show_project_errors
+    @build_endpoint
     def score(
         models: list[str], num_samples: int = 1024, extractor: str = DEFAULT_EXTRACTOR
     ) -> Iterator[list[dict[str, Any]]]:
@@ -121,7 +121,7 @@ def build_score_endpoint(context: AppContext) -> None:
 def build_diagnosis_endpoint(context: AppContext) -> None:
     """Register diagnose."""
 
-    @show_project_errors
+    @build_endpoint
     def diagnose(
         models: list[str],
         num_samples: int = 1024,
@@ -143,7 +143,7 @@ def build_diagnosis_endpoint(context: AppContext) -> None:
 def build_morph_endpoints(context: AppContext) -> None:
     """Register interpolate_frame and export_gif."""
 
-    @show_project_errors
+    @build_endpoint
     def interpolate_frame(
         model: str,
         seed_a: int,
@@ -166,7 +166,7 @@ def build_morph_endpoints(context: AppContext) -> None:
         save_png(path, render_position(context, recipe, t))
         return describe_file(path)
 
-    @show_project_errors
+    @build_endpoint
     def export_morph(
         model: str,
         seed_a: int,
