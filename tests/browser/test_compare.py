@@ -192,6 +192,29 @@ def test_scores_fit_on_a_phone(known_scores: LiveApp, open_page: OpenPage) -> No
     assert right <= PHONE["width"]
 
 
+def test_values_that_come_in_take_neither_focus_nor_place(
+    app: LiveApp, open_page: OpenPage
+) -> None:
+    page = open_page(app.url, PHONE)
+    page.wait_for_selector(".lx-sample .lx-frame img")
+    start_score(page)
+    wait_for_value(page, "one")
+    status, summary = page.locator(".lx-board .lx-status"), page.locator(".lx-notes summary")
+    table = page.locator(".lx-board .lx-scroll")
+    summary.focus()
+    table.evaluate("(table) => { table.scrollLeft = 90; }")
+    before = status.inner_text()
+    assert status.get_attribute("aria-live") == "off"  # spoken at the end only
+    page.wait_for_function(
+        "(text) => document.querySelector('.lx-board .lx-status').textContent !== text", arg=before
+    )
+    assert summary.evaluate("(summary) => summary === document.activeElement")
+    assert table.evaluate("(table) => table.scrollLeft") == 90
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_text("Stopped; the values so far are below.").wait_for()
+    assert status.get_attribute("aria-live") == "polite"
+
+
 def test_a_gif_is_made_while_scores_come_in(browser_page: Page) -> None:
     start_score(browser_page)
     browser_page.locator(".lx-status").wait_for()

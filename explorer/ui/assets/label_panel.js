@@ -40,7 +40,8 @@ LX.labelPanel = (element, context) => {
       value: chosen ?? label.middle, "aria-label": LX.spellLabel(label.name),
       oninput: () => { open.hidden = false; readout.textContent = write(range.value); choose(label.name, Number(range.value)); } });
     const open = el("button", { type: "button", class: "lx-link", hidden: chosen === undefined, text: data.unset,
-      onclick: () => { open.hidden = true; range.value = label.middle; readout.textContent = data.unset; choose(label.name, null); } });
+      onclick: () => { open.hidden = true; range.value = label.middle; readout.textContent = data.unset; choose(label.name, null);
+        range.focus(); } }); // it had the focus, and is gone
     return el("div", { class: "lx-number-label" }, range, el("div", { class: "lx-number-text" }, readout, open));
   }
 

@@ -70,11 +70,14 @@ LX.modelCards = (element, context) => {
       ["Read by its predictor", "By the network that taught it"],
       ["Hidden", "What its predictor reads and a stranger does not: information that is hidden from the eye"],
       ["Diversity", "How far images of one value lie apart, as a share of real ones"]];
-    return el("div", { class: "lx-scroll" }, el("table", { class: "lx-table lx-card-labels" },
+    const table = el("table", { class: "lx-table lx-card-labels" },
       el("thead", {}, el("tr", {}, columns.map(([text, title]) => el("th", { scope: "col", text, title: title || null })))),
       el("tbody", {}, labels.map((label) => el("tr", {}, el("th", { scope: "row", text: LX.spellLabel(label.name) }),
         el("td", { class: "lx-values" }, drawValues(label.values)),
-        [label.reader, label.reader_on_real, label.predictor, label.hidden, label.diversity].map((text) => el("td", { text: text || "–" })))))));
+        [label.reader, label.reader_on_real, label.predictor, label.hidden, label.diversity].map((text) => el("td", { text: text || "–" }))))));
+    const notes = columns.filter(([, title]) => title).flatMap(([text, title]) => [el("dt", { text }), el("dd", { text: title })]);
+    return el("div", {}, el("div", { class: "lx-scroll" }, table),
+      el("details", { class: "lx-notes" }, el("summary", { text: "What these columns mean" }), el("dl", {}, notes)));
   }
 
   function unfold(summary, draw) {

@@ -12,6 +12,7 @@ LX.scoreBoard = (element, context) => {
   ];
   const EXPLAINED = Object.fromEntries(NOTES);
   let isOpen = false;
+  let page = null;
 
   const isRange = (range) => Array.isArray(range) && range.length === 2;
   const number = (text, attributes) => el("td", { class: "lx-number", ...attributes, text });
@@ -37,8 +38,10 @@ LX.scoreBoard = (element, context) => {
       el("tbody", {}, data.rows.map(drawRow)));
   }
 
+  const findExtractor = (data) => data.rows.map((row) => row.extractor).find(Boolean);
+
   function drawNotes(data) {
-    const extractor = data.rows.map((row) => row.extractor).find(Boolean);
+    const extractor = findExtractor(data);
     const notes = extractor ? [[data.score_name, `How far the features of samples are from those of real images (Fréchet distance; `
       + `extractor ${extractor}). Lower is better.`], ...NOTES] : NOTES;
     return el("details", { class: "lx-notes", open: isOpen, ontoggle: (event) => { isOpen = event.target.open; } },
@@ -55,15 +58,28 @@ LX.scoreBoard = (element, context) => {
         ? { value: row.infinite_n, low: row.infinite_n_interval[0], high: row.infinite_n_interval[1] } : null };
   }
 
+  // What stays between two values: where the table is scrolled to, what is open, and what has the focus.
+  function build() {
+    page = { status: el("p", { class: "lx-status", role: "status" }), chart: el("div", { class: "lx-chart" }),
+      table: el("div", { class: "lx-scroll" }), notes: el("div") };
+    root.replaceChildren(page.status, page.chart, page.table, page.notes);
+  }
+
   LX.keepRendered(element, context, (data) => {
     if (!data || !data.rows) {
+      page = null;
       root.replaceChildren();
       return;
     }
-    const chart = el("div", { class: "lx-chart" });
-    root.replaceChildren(el("p", { class: "lx-status", role: "status", text: data.status }), chart,
-      el("div", { class: "lx-scroll" }, drawTable(data)), drawNotes(data));
-    LX.chart(chart, { title: `${data.score_name || "Score"} as samples accumulate (lower is better)`,
+    if (!page) build();
+    // Spoken at the end; a value each second would not be listened to.
+    page.status.setAttribute("aria-live", data.is_done || data.is_stopped ? "polite" : "off");
+    page.status.textContent = data.status;
+    page.table.replaceChildren(drawTable(data));
+    const key = `${data.score_name} ${findExtractor(data)}`;
+    if (page.key !== key) page.notes.replaceChildren(drawNotes(data));
+    page.key = key;
+    LX.chart(page.chart, { title: `${data.score_name || "Score"} as samples accumulate (lower is better)`,
       xLabel: "samples", xMax: data.num_samples, fromZero: true, isCutEarly: true, empty: data.status, height: 300,
       series: data.rows.map(describeSeries) });
   });

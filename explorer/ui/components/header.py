@@ -6,7 +6,7 @@ import gradio as gr
 TEMPLATE = """
 <header class="lx-header">
   <div class="lx-wordmark">
-    <svg viewBox="0 0 112 34" role="img" aria-label="">
+    <svg viewBox="0 0 112 34" aria-hidden="true">
       <rect width="112" height="34" rx="2" fill="var(--lx-film)"/>
       <g fill="none" stroke="var(--lx-hole)" stroke-width="3" stroke-dasharray="4 5.35"
          opacity=".85"><path d="M2 3.5h108M2 30.5h108"/></g>

@@ -96,7 +96,7 @@ def stop_scoring(value: dict[str, Any] | None) -> list[Any]:
         status = (
             board["status"] if board.get("is_done") else "Stopped; the values so far are below."
         )
-        kept = {**board, "status": status}
+        kept = {**board, "status": status, "is_stopped": True}
     return set_board(kept, is_done=True)
 
 
