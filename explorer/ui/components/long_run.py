@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.ui.context import MAX_SCORE_JOBS, PRIVATE, SCORE
+from explorer.ui.context import LONG, PRIVATE
 
 
 @dataclass(frozen=True)
@@ -23,14 +23,7 @@ class LongRun:
         Both functions return what `set_board` does. The run also ends when the page is closed.
         """
         outputs = [self.start, self.stop, self.board]
-        running = self.start.click(
-            run,
-            inputs,
-            outputs,
-            concurrency_id=SCORE,
-            concurrency_limit=MAX_SCORE_JOBS,
-            **PRIVATE,
-        )
+        running = self.start.click(run, inputs, outputs, **LONG, **PRIVATE)
         # Stopping makes the running event fail, so that one thing ends both: a second one could
         # come late and end the next run.
         running.failure(stop, self.board, outputs, queue=False, **PRIVATE)

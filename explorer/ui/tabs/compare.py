@@ -1,11 +1,13 @@
 """Compare: models side by side on the same latents, and their scores as samples accumulate."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import gradio as gr
 
 from explorer.latents import parse_seeds
+from explorer.turns import describe_wait
 from explorer.ui.components.comparison_sheet import (
     build_comparison_sheet,
     describe_column,
@@ -82,10 +84,19 @@ def connect_scoring(context: AppContext, inputs: list[Any], run: LongRun) -> Non
 
     @show_project_errors
     def score(models: list[str], extractor: str, num_samples: int) -> Iterator[list[Any]]:
-        for board in stream_board(context, check_models(models), extractor, int(num_samples)):
-            yield describe_scoring(board)
+        names = check_models(models)
+        with context.scoring.join() as place:
+            for num_ahead in chain(place.wait(), [0]):
+                yield describe_waiting(num_ahead)
+            for board in stream_board(context, names, extractor, int(num_samples)):
+                yield describe_scoring(board)
 
     run.connect(score, stop_scoring, inputs)
+
+
+def describe_waiting(num_ahead: int) -> list[Any]:
+    """Describe a run that has not started yet as updates of its widgets."""
+    return set_board({"rows": [], "status": describe_wait(num_ahead)}, is_done=False)
 
 
 def stop_scoring(value: dict[str, Any] | None) -> list[Any]:

@@ -1,10 +1,12 @@
 """Diagnose: has a model collapsed, does it copy its training data; verdict and evidence."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import gradio as gr
 
+from explorer.turns import describe_wait
 from explorer.ui.components.diagnosis import build_diagnosis_board, describe_cases
 from explorer.ui.components.long_run import LongRun, build_long_run, set_board
 from explorer.ui.components.model_cards import describe_model
@@ -45,9 +47,11 @@ def connect_diagnosing(context: AppContext, inputs: list[Any], run: LongRun) -> 
     ) -> Iterator[list[Any]]:
         names = check_models(names)
         subtitles = {name: describe_model(context.sampler.get_header(name)) for name in names}
-        cases_on_the_way = stream_cases(context, names, extractor, int(num_samples), search_all)
-        for cases in cases_on_the_way:
-            yield describe_diagnosing(cases, int(num_samples), subtitles)
+        with context.scoring.join() as place:
+            for num_ahead in chain(place.wait(), [0]):
+                yield describe_waiting(num_ahead)
+            for cases in stream_cases(context, names, extractor, int(num_samples), search_all):
+                yield describe_diagnosing(cases, int(num_samples), subtitles)
 
     run.connect(diagnose, stop_diagnosing, inputs)
 
@@ -78,6 +82,11 @@ def describe_diagnosing(
     """Describe the cases as updates of the run's widgets."""
     value = describe_cases(cases, num_samples, subtitles)
     return set_board(value, value["is_done"])
+
+
+def describe_waiting(num_ahead: int) -> list[Any]:
+    """Describe a run that has not started yet as updates of its widgets."""
+    return set_board({"message": describe_wait(num_ahead)}, is_done=False)
 
 
 def stop_diagnosing(value: dict[str, Any] | None) -> list[Any]:
