@@ -1,6 +1,6 @@
 """Frames -> an animation that loops, with its recipe inside."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from pathlib import Path
@@ -38,7 +38,9 @@ def save_morph(path: Path, frames: np.ndarray, recipe: Recipe) -> float:
     return get_real_fps(recipe.fps)
 
 
-def write_morph(path: Path, chunks: Iterable[np.ndarray], recipe: Recipe) -> Iterator[int]:
+def write_morph(
+    path: Path, chunks: Iterable[np.ndarray], recipe: Recipe
+) -> Generator[int, None, None]:
     """Write a recipe's morph as its frames come, in chunks (B, H, W, C); see `write_gif`."""
     held = find_stop_frames(len(recipe.seeds), recipe.num_frames, recipe.is_ping_pong)
     frames = chain.from_iterable(chunks)
@@ -68,7 +70,7 @@ def write_gif(
     recipe: Recipe | None = None,
     held: Sequence[int] = (),
     hold: float = 0.0,
-) -> Iterator[int]:
+) -> Generator[int, None, None]:
     """Write frames, uint8 (H, W, C) with C 1 or 3, as a GIF, yielding how many are written so far.
 
     The file is there once the iterator has ended; closed before, it leaves nothing. Delays are

@@ -44,10 +44,10 @@ class Turns:
         """Count the jobs that have to end before a place's turn comes."""
         return max(0, self._line.index(place) - self.num_at_once + 1)
 
-    def _wait(self, place: "Place", seconds: float) -> int:
-        """Wait for a place's turn, at most so long, and count the jobs that are still ahead."""
+    def _wait(self, place: "Place", known: int | None) -> int:
+        """Wait until a place has not ``known`` jobs ahead, half a second at most; count them."""
         with self._changed:
-            self._changed.wait_for(lambda: self._count_ahead(place) == 0, seconds)
+            self._changed.wait_for(lambda: self._count_ahead(place) != known, WAKE_SECONDS)
             return self._count_ahead(place)
 
 
@@ -57,15 +57,16 @@ class Place:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
 
-    def wait(self) -> Iterator[int]:
-        """Yield how many jobs have to end first, at once and then twice a second, until none has.
+    def wait(self) -> Iterator[int | None]:
+        """Yield how many jobs have to end first, at once and when it changes, until none has.
 
+        In between comes None, twice a second, so that a generator in which this runs can be closed.
         Where it is the job's turn already, nothing is yielded.
         """
-        ahead = self._turns._wait(self, 0)
-        while ahead:
-            yield ahead
-            ahead = self._turns._wait(self, WAKE_SECONDS)
+        known: int | None = None
+        while ahead := self._turns._wait(self, known):
+            yield None if ahead == known else ahead
+            known = ahead
 
 
 def describe_wait(num_ahead: int) -> str:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,13 @@ PREVIEW_FRAMES = 61  # at least: every stop has one of its own
 class ExportStep:
     """Report an export on its way: frames written, frames in all, and at the end the file.
 
-    ``num_ahead`` is how many other exports have to end before it starts.
+    ``num_ahead`` is how many other exports have to end before it starts, None where that is what it
+    was.
     """
 
     done: int
     total: int
-    num_ahead: int = 0
+    num_ahead: int | None = 0
     path: Path | None = None
     fps: float = 0.0
 
@@ -100,8 +102,9 @@ def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
         chunks = iter_images(recipe, context.sampler)
         path = context.make_export_path(name_morph(recipe), ".gif")
         try:
-            for done in write_morph(path, chunks, recipe):
-                yield ExportStep(done, total)
+            with closing(write_morph(path, chunks, recipe)) as writing:
+                for done in writing:
+                    yield ExportStep(done, total)
         except BaseException:
             context.downloads.discard(path)
             raise

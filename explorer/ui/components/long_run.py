@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 
+from explorer.turns import describe_wait
 from explorer.ui.context import LONG, PRIVATE
 
 
@@ -41,3 +42,13 @@ def build_long_run(label: str, board: gr.HTML) -> LongRun:
 def set_board(value: dict[str, Any], is_done: bool) -> list[Any]:
     """Return the updates of start, stop and board: a value, and which button can be pressed."""
     return [gr.Button(interactive=is_done), gr.Button(interactive=not is_done), value]
+
+
+def set_waiting(num_ahead: int | None, value: Callable[[str], dict[str, Any]]) -> list[Any]:
+    """Return the updates of start, stop and board of a run that waits for its turn, or starts.
+
+    ``value`` makes the board's value of a sentence. Nothing changes where ``num_ahead`` is None.
+    """
+    if num_ahead is None:  # drawn again, it would be read out again
+        return [gr.skip()] * 3
+    return set_board(value(describe_wait(num_ahead)), is_done=False)

@@ -7,13 +7,12 @@ from typing import Any
 import gradio as gr
 
 from explorer.latents import parse_seeds
-from explorer.turns import describe_wait
 from explorer.ui.components.comparison_sheet import (
     build_comparison_sheet,
     describe_column,
     describe_comparison,
 )
-from explorer.ui.components.long_run import LongRun, build_long_run, set_board
+from explorer.ui.components.long_run import LongRun, build_long_run, set_board, set_waiting
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.components.score_board import build_score_board
 from explorer.ui.context import PRIVATE, AppContext, Page
@@ -94,9 +93,9 @@ def connect_scoring(context: AppContext, inputs: list[Any], run: LongRun) -> Non
     run.connect(score, stop_scoring, inputs)
 
 
-def describe_waiting(num_ahead: int) -> list[Any]:
+def describe_waiting(num_ahead: int | None) -> list[Any]:
     """Describe a run that has not started yet as updates of its widgets."""
-    return set_board({"rows": [], "status": describe_wait(num_ahead)}, is_done=False)
+    return set_waiting(num_ahead, lambda text: {"rows": [], "status": text})
 
 
 def stop_scoring(value: dict[str, Any] | None) -> list[Any]:

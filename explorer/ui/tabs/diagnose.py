@@ -6,9 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.turns import describe_wait
 from explorer.ui.components.diagnosis import build_diagnosis_board, describe_cases
-from explorer.ui.components.long_run import LongRun, build_long_run, set_board
+from explorer.ui.components.long_run import LongRun, build_long_run, set_board, set_waiting
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.diagnosing import MAX_MODELS, Case, check_models, stream_cases
@@ -84,9 +83,9 @@ def describe_diagnosing(
     return set_board(value, value["is_done"])
 
 
-def describe_waiting(num_ahead: int) -> list[Any]:
+def describe_waiting(num_ahead: int | None) -> list[Any]:
     """Describe a run that has not started yet as updates of its widgets."""
-    return set_board({"message": describe_wait(num_ahead)}, is_done=False)
+    return set_waiting(num_ahead, lambda text: {"message": text})
 
 
 def stop_diagnosing(value: dict[str, Any] | None) -> list[Any]:

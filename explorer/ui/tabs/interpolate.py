@@ -253,6 +253,8 @@ def describe_step(step: ExportStep) -> list[Any]:
     if step.path is not None:
         text = f"{step.total} frames, {step.fps:.4g} per second"
         return describe_export(text, path=str(step.path))
+    if step.num_ahead is None:  # drawn again, it would be read out again
+        return [gr.skip()] * 5
     if step.done == 0:
         return describe_export(describe_wait(step.num_ahead), 0, step.total)
     # The last frame is followed by the end of the file: only the path says that it is there.

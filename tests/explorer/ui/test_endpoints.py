@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,26 @@ def test_an_export_that_is_cancelled_leaves_no_file_and_the_next_one_starts(
     made = set(live.exports.iterdir()) - before
     assert [path.name for folder in made for path in folder.iterdir()] == ["one-1-to-2.gif"]
     assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments"),
+    [("/export_gif", ["one", 1, 2, 3]), ("/score", [["one"], 16]), ("/diagnose", [["one"], 64])],
+)
+def test_a_job_that_waits_for_others_can_be_cancelled(
+    client: Client, live: LiveApp, endpoint: str, arguments: list[Any]
+) -> None:
+    turns = live.context.exporting if endpoint == "/export_gif" else live.context.scoring
+    with ExitStack() as others:
+        for _ in range(turns.num_at_once):
+            others.enter_context(turns.join())
+        job = client.submit(*arguments, api_name=endpoint)
+        for _ in job:  # the first value says that it waits
+            break
+        with turns.join() as behind:
+            assert next(behind.wait()) == 2
+            job.cancel()
+            assert 1 in islice(behind.wait(), 60)  # a value at least every half second
 
 
 def test_a_program_without_the_client_gets_the_file_at_the_end(live: LiveApp) -> None:
