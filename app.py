@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -47,7 +48,11 @@ def serve(arguments: argparse.Namespace) -> None:
 
     library = CheckpointLibrary(arguments.checkpoints)
     sampler = Sampler(library, select_device(arguments.device))
-    with tempfile.TemporaryDirectory(prefix="latent-explorer-") as exports:
+    # Services and containers are stopped by SIGTERM: end as by Ctrl-C, and leave no files behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with tempfile.TemporaryDirectory(
+        prefix="latent-explorer-", ignore_cleanup_errors=True
+    ) as exports:
         demo = build_app(library, sampler, Path(exports), RunLibrary(arguments.runs))
         try:
             demo.launch(

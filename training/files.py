@@ -25,9 +25,17 @@ UNWRITABLE = (
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Write a file under a temporary name beside it, flush it to disk and rename it into place.
+    """Write a file as in `replace_atomically`, all at once, by ``write(temporary)``."""
+    with replace_atomically(path) as temporary:
+        write(temporary)
 
-    Whoever reads ``path`` sees the old content or the new, never a half, also after a power cut. A
+
+@contextlib.contextmanager
+def replace_atomically(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside a file, and in the end flush it to disk and rename it.
+
+    Whoever reads ``path`` sees the old content or the new, never a half, also after a power cut. If
+    the block is left by an error, or a generator in it is closed, the temporary file is removed. A
     full disk raises ProjectError and leaves the old file as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,7 +43,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         with explain_full_disk(path):
-            write(temporary)
+            yield temporary
             with temporary.open("r+b") as file:  # Windows flushes only what is open for writing
                 os.fsync(file.fileno())
             temporary.replace(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from explorer.animation import save_morph
+from explorer.animation import get_real_fps, write_morph
 from explorer.images import save_png
 from explorer.labels import parse_values
 from explorer.library import CheckpointLibrary
@@ -93,20 +93,25 @@ def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
     if path.suffix.lower() != suffix:
         raise ConfigError(f"{path} cannot hold this: name an --output that ends in {suffix}.")
     check_output(path)
-    chunks = []
     coming = iter_images(recipe, sampler)
-    with tqdm(total=count_images(recipe), unit="image", leave=False) as bar:
-        for chunk in coming:
-            chunks.append(chunk)
-            bar.update(len(chunk))
-    images = arrange_images(recipe, np.concatenate(chunks))
-    with explain_write_errors(path):
+    with (
+        explain_write_errors(path),
+        tqdm(total=count_images(recipe), unit="image", leave=False) as bar,
+    ):
         if recipe.kind == "interpolation":
-            fps = save_morph(path, images, recipe)
-            print(f"Written: {path}, {len(images)} frames at {fps:.4g} frames per second")
+            for num_done in write_morph(path, coming, recipe):
+                bar.update(num_done - bar.n)
+            fps = get_real_fps(recipe.fps)
+            text = f"{count_images(recipe)} frames at {fps:.4g} frames per second"
         else:
-            save_png(path, images[0], recipe)
-            print(f"Written: {path}, {images.shape[2]} x {images.shape[1]} pixels")
+            chunks = []
+            for chunk in coming:
+                chunks.append(chunk)
+                bar.update(len(chunk))
+            image = arrange_images(recipe, np.concatenate(chunks))[0]
+            save_png(path, image, recipe)
+            text = f"{image.shape[1]} x {image.shape[0]} pixels"
+    print(f"Written: {path}, {text}")
     return 0
 
 

@@ -13,8 +13,8 @@ from explorer.latents import parse_seeds
 from explorer.recipe import DEFAULT_HOLD, Recipe
 from explorer.replay import render_recipe
 from explorer.ui.components.model_cards import describe_card
-from explorer.ui.context import COMPUTE, MAX_SCORE_JOBS, SCORE, AppContext
-from explorer.ui.diagnosing import stream_cases
+from explorer.ui.context import LONG, AppContext
+from explorer.ui.diagnosing import Case, stream_cases
 from explorer.ui.endpoint import build_endpoint
 from explorer.ui.label_plans import get_layout
 from explorer.ui.morph import (
@@ -26,7 +26,7 @@ from explorer.ui.morph import (
     render_position,
     set_export,
 )
-from explorer.ui.scoring import stream_board
+from explorer.ui.scoring import ScoreRow, stream_board
 from explorer.ui.tabs.compare import MAX_MODELS, check_models
 from training.errors import ConfigError
 from training.metrics.extractors import DEFAULT_EXTRACTOR
@@ -112,10 +112,13 @@ def build_score_endpoint(context: AppContext) -> None:
         """
         if len(models) > MAX_MODELS or len(set(models)) < len(models):
             raise ConfigError(f"Give one to {MAX_MODELS} different models to score.")
-        for board in stream_board(context, models, extractor, num_samples):
-            yield [row.to_dict() for row in board.rows]
+        with context.scoring.join() as place:
+            for _ in place.wait():
+                yield [ScoreRow(name).to_dict() for name in models]
+            for board in stream_board(context, models, extractor, num_samples):
+                yield [row.to_dict() for row in board.rows]
 
-    gr.api(score, api_name="score", concurrency_id=SCORE, concurrency_limit=MAX_SCORE_JOBS)
+    gr.api(score, api_name="score", **LONG)
 
 
 def build_diagnosis_endpoint(context: AppContext) -> None:
@@ -134,10 +137,13 @@ def build_diagnosis_endpoint(context: AppContext) -> None:
         says which value is the last; a model that cannot be diagnosed has its reason as "error".
         With search_all, copies are looked for among all images it learned: minutes, once.
         """
-        for cases in stream_cases(context, models, extractor, num_samples, search_all):
-            yield [case.to_dict() for case in cases]
+        with context.scoring.join() as place:
+            for _ in place.wait():
+                yield [Case(name).to_dict() for name in models]
+            for cases in stream_cases(context, models, extractor, num_samples, search_all):
+                yield [case.to_dict() for case in cases]
 
-    gr.api(diagnose, api_name="diagnose", concurrency_id=SCORE, concurrency_limit=MAX_SCORE_JOBS)
+    gr.api(diagnose, api_name="diagnose", **LONG)
 
 
 def build_morph_endpoints(context: AppContext) -> None:
@@ -182,20 +188,22 @@ def build_morph_endpoints(context: AppContext) -> None:
         to_labels: str = "",
         sweep: str = "",
         hold: float = DEFAULT_HOLD,
-    ) -> FileData:
+    ) -> Iterator[FileData]:
         """Make a GIF from one seed to another, or of a sweep; its recipe is in its comment.
 
-        Labels are given as to interpolate_frame. Ends and values are shown for hold seconds.
+        Labels are given as to interpolate_frame. Ends and values are shown for hold seconds. The
+        value is null until the file is there; a job that is cancelled before leaves none.
         """
         seeds, rows = plan_stops(context, model, (seed_a, seed_b), labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
         recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong, hold)
-        *_, last = export_gif(context, recipe)
-        assert last.path is not None
-        return describe_file(last.path)
+        for step in export_gif(context, recipe):
+            yield describe_file(step.path)
 
     gr.api(interpolate_frame, api_name="interpolate_frame", concurrency_id="morph")
-    gr.api(export_morph, api_name="export_gif", concurrency_id=COMPUTE, concurrency_limit=1)
+    # Of an iterator, Gradio's page and clients would say "Any".
+    export_morph.__annotations__["return"] = FileData
+    gr.api(export_morph, api_name="export_gif", **LONG)
 
 
 def build_library_endpoints(context: AppContext) -> None:
@@ -233,10 +241,10 @@ def plan_stops(
     return choose_stops(context.sampler, model, seeds, values, changes, sweep)
 
 
-def describe_file(path: Path) -> Any:
-    """Describe a file so that Gradio serves it and its client downloads it.
+def describe_file(path: Path | None) -> Any:
+    """Describe a file so that Gradio serves it and its client downloads it; None if there is none.
 
     The endpoints are annotated with FileData, which their clients see; Gradio finds files to
     serve in plain JSON values only.
     """
-    return FileData(path=str(path), orig_name=path.name).model_dump()
+    return path and FileData(path=str(path), orig_name=path.name).model_dump()

@@ -18,6 +18,8 @@ from explorer.ui.theme import STYLE_SHEETS, build_head, build_theme
 TITLE = "Latent Explorer"
 QUEUE_SIZE = 64
 CACHE_SECONDS = 3600
+# Long jobs that wait for their turn hold a thread each: twice 16, at most (`Turns`).
+MAX_THREADS = 80
 # Whoever opens one of these is likely to need the feature extractor soon.
 SCORING_TABS = ("compare", "diagnose")
 
@@ -47,6 +49,8 @@ def build_page(context: AppContext) -> gr.Blocks:
                 if key in SCORING_TABS:  # not at the start: it takes memory and seconds
                     opened.select(context.prepare_scoring, None, None, queue=False, **PRIVATE)
         connect_load(demo, page)
+    # Gradio would serve copies, and remove them after an hour while a page still offers them.
+    gr.set_static_paths([context.exports])
     demo.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
     return demo
 
@@ -68,6 +72,7 @@ def get_launch_options() -> dict[str, Any]:
         "css_paths": STYLE_SHEETS,
         "head": build_head(),
         "footer_links": ["api"],
+        "max_threads": MAX_THREADS,
         "run_history": False,
         "show_error": False,
         "enable_monitoring": False,

@@ -1,8 +1,6 @@
 """What every tab is given: the core to compute with, and the widgets that tabs share."""
 
-import secrets
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,20 +17,22 @@ from explorer.library import CheckpointLibrary
 from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
+from explorer.turns import Turns
 from explorer.ui.components.label_panel import build_label_panel
+from explorer.ui.exports import ExportFolder
 from explorer.worker import Worker
 from training.errors import ConfigError
 from training.files import get_cache_dir
 from training.metrics.extractors import DEFAULT_EXTRACTOR
 
 # Animations are made one at a time; two at once starve everything else.
-COMPUTE = "compute"
+MAX_EXPORTS = 1
 # Scores and diagnoses take turns on the worker, so that several may run; more only wait longer.
-SCORE = "score"
 MAX_SCORE_JOBS = 4
 # Events of the page itself: no public endpoint, no veil over what they change.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-EXPORTS_KEPT_SECONDS = 3600
+# Long jobs start at once and wait in `Turns`: in Gradio's own queue they could say nothing.
+LONG: dict[str, Any] = {"concurrency_limit": None}
 
 
 @dataclass(eq=False)
@@ -41,7 +41,7 @@ class AppContext:
 
     Trainings are watched through ``runs``. Long jobs (scores, diagnoses) run on ``worker``, read
     samples' features from ``bank``, and scores stay in ``results``, whose files are in ``scores``
-    (the cache unless given).
+    (the cache unless given). They stand in line at ``scoring``, animations at ``exporting``.
     """
 
     library: CheckpointLibrary
@@ -61,6 +61,9 @@ class AppContext:
         self.readers = ReaderShelf(self.library)
         self.results = ScoreResults(self.scores or get_cache_dir() / "scores")
         self.diagnoses = DiagnosisResults()
+        self.downloads = ExportFolder(self.exports)
+        self.exporting = Turns(MAX_EXPORTS)
+        self.scoring = Turns(MAX_SCORE_JOBS)
 
     def prepare_scoring(self) -> None:
         """Load on the worker what the first score will need, ahead of the click that asks for it.
@@ -90,17 +93,8 @@ class AppContext:
             find_dataset_on_disk(self.sampler.get_header(name).dataset)
 
     def make_export_path(self, name: str, suffix: str) -> Path:
-        """Return a new path for a file to download; files of an hour ago are removed."""
-        self.exports.mkdir(parents=True, exist_ok=True)
-        for folder in self.exports.iterdir():
-            if time.time() - folder.stat().st_mtime > EXPORTS_KEPT_SECONDS:
-                for path in folder.iterdir():
-                    path.unlink(missing_ok=True)
-                folder.rmdir()
-        safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:80]
-        folder = self.exports / secrets.token_hex(8)
-        folder.mkdir()
-        return folder / f"{safe}{suffix}"
+        """Return a new path for a file to download."""
+        return self.downloads.make_path(name, suffix)
 
     @contextmanager
     def take_frame_slot(self) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from explorer.animation import get_real_fps, save_morph
+from explorer.animation import get_real_fps, write_morph
 from explorer.labels import Rows
 from explorer.paths import check_num_frames, fit_frames, follow_path
 from explorer.recipe import Recipe, check_hold
@@ -23,10 +24,15 @@ PREVIEW_FRAMES = 61  # at least: every stop has one of its own
 
 @dataclass(frozen=True)
 class ExportStep:
-    """Report an export on its way: frames made, frames in all, and at the end the file."""
+    """Report an export on its way: frames written, frames in all, and at the end the file.
+
+    ``num_ahead`` is how many other exports have to end before it starts, None where that is what it
+    was.
+    """
 
     done: int
     total: int
+    num_ahead: int | None = 0
     path: Path | None = None
     fps: float = 0.0
 
@@ -84,18 +90,25 @@ def render_position(context: AppContext, recipe: Recipe, t: float) -> np.ndarray
 
 
 def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
-    """Write a morph as a GIF, reporting every chunk of frames; closing the iterator stops it."""
+    """Write a morph as a GIF when its turn comes, reporting every few frames.
+
+    Closing the iterator takes it out of the line or stops it, and leaves no file.
+    """
     total = count_images(recipe)
-    chunks = []
-    done = 0
-    yield ExportStep(0, total)
-    for chunk in iter_images(recipe, context.sampler):
-        chunks.append(chunk)
-        done += len(chunk)
-        yield ExportStep(done, total)
-    path = context.make_export_path(name_morph(recipe), ".gif")
-    save_morph(path, np.concatenate(chunks), recipe)
-    yield ExportStep(total, total, path, get_real_fps(recipe.fps))
+    with context.exporting.join() as place:
+        for num_ahead in place.wait():
+            yield ExportStep(0, total, num_ahead)
+        yield ExportStep(0, total)
+        chunks = iter_images(recipe, context.sampler)
+        path = context.make_export_path(name_morph(recipe), ".gif")
+        try:
+            with closing(write_morph(path, chunks, recipe)) as writing:
+                for done in writing:
+                    yield ExportStep(done, total)
+        except BaseException:
+            context.downloads.discard(path)
+            raise
+    yield ExportStep(total, total, path=path, fps=get_real_fps(recipe.fps))
 
 
 def name_morph(recipe: Recipe) -> str:

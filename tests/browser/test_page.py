@@ -191,7 +191,7 @@ def test_an_export_can_be_cancelled_and_started_again(browser_page: Page) -> Non
     open_morph(browser_page)
     browser_page.get_by_label("Frames from A to B").fill("600")
     browser_page.get_by_role("button", name="Make GIF").click()
-    browser_page.get_by_text(re.compile(r"Rendering \d+ of 1198 frames")).wait_for()
+    browser_page.get_by_text(re.compile(r"Writing frame \d+ of 1198")).wait_for()
     browser_page.get_by_role("button", name="Cancel").click()
     browser_page.get_by_text("No GIF was made.").wait_for()
     browser_page.get_by_label("Frames from A to B").fill("3")

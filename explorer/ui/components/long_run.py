@@ -6,7 +6,8 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.ui.context import MAX_SCORE_JOBS, PRIVATE, SCORE
+from explorer.turns import describe_wait
+from explorer.ui.context import LONG, PRIVATE
 
 
 @dataclass(frozen=True)
@@ -23,14 +24,7 @@ class LongRun:
         Both functions return what `set_board` does. The run also ends when the page is closed.
         """
         outputs = [self.start, self.stop, self.board]
-        running = self.start.click(
-            run,
-            inputs,
-            outputs,
-            concurrency_id=SCORE,
-            concurrency_limit=MAX_SCORE_JOBS,
-            **PRIVATE,
-        )
+        running = self.start.click(run, inputs, outputs, **LONG, **PRIVATE)
         # Stopping makes the running event fail, so that one thing ends both: a second one could
         # come late and end the next run.
         running.failure(stop, self.board, outputs, queue=False, **PRIVATE)
@@ -48,3 +42,13 @@ def build_long_run(label: str, board: gr.HTML) -> LongRun:
 def set_board(value: dict[str, Any], is_done: bool) -> list[Any]:
     """Return the updates of start, stop and board: a value, and which button can be pressed."""
     return [gr.Button(interactive=is_done), gr.Button(interactive=not is_done), value]
+
+
+def set_waiting(num_ahead: int | None, value: Callable[[str], dict[str, Any]]) -> list[Any]:
+    """Return the updates of start, stop and board of a run that waits for its turn, or starts.
+
+    ``value`` makes the board's value of a sentence. Nothing changes where ``num_ahead`` is None.
+    """
+    if num_ahead is None:  # drawn again, it would be read out again
+        return [gr.skip()] * 3
+    return set_board(value(describe_wait(num_ahead)), is_done=False)

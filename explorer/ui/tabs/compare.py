@@ -1,6 +1,7 @@
 """Compare: models side by side on the same latents, and their scores as samples accumulate."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import gradio as gr
@@ -11,7 +12,7 @@ from explorer.ui.components.comparison_sheet import (
     describe_column,
     describe_comparison,
 )
-from explorer.ui.components.long_run import LongRun, build_long_run, set_board
+from explorer.ui.components.long_run import LongRun, build_long_run, set_board, set_waiting
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.components.score_board import build_score_board
 from explorer.ui.context import PRIVATE, AppContext, Page
@@ -82,10 +83,19 @@ def connect_scoring(context: AppContext, inputs: list[Any], run: LongRun) -> Non
 
     @show_project_errors
     def score(models: list[str], extractor: str, num_samples: int) -> Iterator[list[Any]]:
-        for board in stream_board(context, check_models(models), extractor, int(num_samples)):
-            yield describe_scoring(board)
+        names = check_models(models)
+        with context.scoring.join() as place:
+            for num_ahead in chain(place.wait(), [0]):
+                yield describe_waiting(num_ahead)
+            for board in stream_board(context, names, extractor, int(num_samples)):
+                yield describe_scoring(board)
 
     run.connect(score, stop_scoring, inputs)
+
+
+def describe_waiting(num_ahead: int | None) -> list[Any]:
+    """Describe a run that has not started yet as updates of its widgets."""
+    return set_waiting(num_ahead, lambda text: {"rows": [], "status": text})
 
 
 def stop_scoring(value: dict[str, Any] | None) -> list[Any]:

@@ -1,12 +1,13 @@
 """Diagnose: has a model collapsed, does it copy its training data; verdict and evidence."""
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import gradio as gr
 
 from explorer.ui.components.diagnosis import build_diagnosis_board, describe_cases
-from explorer.ui.components.long_run import LongRun, build_long_run, set_board
+from explorer.ui.components.long_run import LongRun, build_long_run, set_board, set_waiting
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.diagnosing import MAX_MODELS, Case, check_models, stream_cases
@@ -45,9 +46,11 @@ def connect_diagnosing(context: AppContext, inputs: list[Any], run: LongRun) -> 
     ) -> Iterator[list[Any]]:
         names = check_models(names)
         subtitles = {name: describe_model(context.sampler.get_header(name)) for name in names}
-        cases_on_the_way = stream_cases(context, names, extractor, int(num_samples), search_all)
-        for cases in cases_on_the_way:
-            yield describe_diagnosing(cases, int(num_samples), subtitles)
+        with context.scoring.join() as place:
+            for num_ahead in chain(place.wait(), [0]):
+                yield describe_waiting(num_ahead)
+            for cases in stream_cases(context, names, extractor, int(num_samples), search_all):
+                yield describe_diagnosing(cases, int(num_samples), subtitles)
 
     run.connect(diagnose, stop_diagnosing, inputs)
 
@@ -78,6 +81,11 @@ def describe_diagnosing(
     """Describe the cases as updates of the run's widgets."""
     value = describe_cases(cases, num_samples, subtitles)
     return set_board(value, value["is_done"])
+
+
+def describe_waiting(num_ahead: int | None) -> list[Any]:
+    """Describe a run that has not started yet as updates of its widgets."""
+    return set_waiting(num_ahead, lambda text: {"message": text})
 
 
 def stop_diagnosing(value: dict[str, Any] | None) -> list[Any]:

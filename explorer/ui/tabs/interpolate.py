@@ -9,10 +9,11 @@ import gradio as gr
 
 from explorer.labels import Rows
 from explorer.recipe import DEFAULT_HOLD, MAX_HOLD, MAX_STOPS, RESIZE_METHODS, Recipe
+from explorer.turns import describe_wait
 from explorer.ui.components.label_panel import read_row
 from explorer.ui.components.progress_line import build_progress_line, describe_progress
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
-from explorer.ui.context import COMPUTE, PRIVATE, AppContext, Page
+from explorer.ui.context import LONG, PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import (
     answer_project_errors,
@@ -23,6 +24,7 @@ from explorer.ui.errors import (
 from explorer.ui.label_controls import LabelControls, connect_label_controls
 from explorer.ui.label_plans import MorphPlan, get_layout, plan_morph
 from explorer.ui.morph import (
+    ExportStep,
     build_recipe,
     check_ends,
     check_model,
@@ -226,21 +228,13 @@ def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidget
 
     @show_project_errors
     def make(*inputs: Any) -> Iterator[list[Any]]:
+        yield describe_export(describe_wait(0), 0, 1)
         path, options = inputs[:-NUM_OPTIONS], inputs[-NUM_OPTIONS:]
         recipe = set_export(plan_recipe(context, *path)[0], *options)
         for step in export_gif(context, recipe):
-            if step.path is not None:
-                text = f"{step.total} frames, {step.fps:.4g} per second"
-                yield describe_export(text, path=str(step.path))
-            elif step.done < step.total:
-                text = f"Rendering {step.done} of {step.total} frames"
-                yield describe_export(text, step.done, step.total)
-            else:
-                yield describe_export("Writing the GIF", step.total - 1, step.total)
+            yield describe_step(step)
 
-    running = widgets.start.click(
-        make, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **PRIVATE
-    )
+    running = widgets.start.click(make, inputs, widgets.outputs, **LONG, **PRIVATE)
     # Cancelling makes the running event fail, so that one thing ends both: a second one could come
     # late and end the next export.
     running.failure(stop_export, widgets.progress, widgets.outputs, queue=False, **PRIVATE)
@@ -252,6 +246,20 @@ def stop_export(progress: dict[str, Any] | None) -> list[Any]:
     shown = progress or {}
     is_finished = bool(shown.get("text")) and shown.get("done") == shown.get("total")
     return describe_export(str(shown["text"]) if is_finished else "No GIF was made.")
+
+
+def describe_step(step: ExportStep) -> list[Any]:
+    """Describe an export on its way for the widgets of `ExportWidgets`."""
+    if step.path is not None:
+        text = f"{step.total} frames, {step.fps:.4g} per second"
+        return describe_export(text, path=str(step.path))
+    if step.num_ahead is None:  # drawn again, it would be read out again
+        return [gr.skip()] * 5
+    if step.done == 0:
+        return describe_export(describe_wait(step.num_ahead), 0, step.total)
+    # The last frame is followed by the end of the file: only the path says that it is there.
+    text = f"Writing frame {step.done} of {step.total}"
+    return describe_export(text, min(step.done, step.total - 1), step.total)
 
 
 def describe_export(text: str, done: int = 0, total: int = 0, path: str | None = None) -> list[Any]:

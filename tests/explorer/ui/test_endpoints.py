@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
+from gradio.route_utils import delete_files_created_by_app
 from gradio_client import Client  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 from PIL import Image, ImageSequence
@@ -32,6 +37,12 @@ def test_exactly_these_endpoints_are_public(client: Client) -> None:
     found: Any = client.view_api(return_format="dict", print_info=False)
     assert set(found["named_endpoints"]) == ENDPOINTS
     assert found["unnamed_endpoints"] == {}
+
+
+def test_programs_are_told_that_a_gif_is_a_file(client: Client) -> None:
+    endpoints: Any = client.view_api(return_format="dict", print_info=False)
+    (returned,) = endpoints["named_endpoints"]["/export_gif"]["returns"]
+    assert returned["python_type"]["type"] == "filepath"
 
 
 def test_no_event_of_the_page_can_be_called_by_a_client(live: LiveApp) -> None:
@@ -82,6 +93,58 @@ def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
     recipe = read_recipe(Path(path))
     assert (recipe.seeds, recipe.num_frames, recipe.is_ping_pong) == ((1, 2), 5, True)
     assert recipe.hold == 0.3
+
+
+def test_an_export_that_is_cancelled_leaves_no_file_and_the_next_one_starts(
+    client: Client, live: LiveApp
+) -> None:
+    before = set(live.exports.iterdir())
+    job = client.submit("one", 1, 2, 600, 25, 512, "lanczos", False, api_name="/export_gif")
+    for _ in job:  # the first value comes when it has begun
+        break
+    job.cancel()
+    client.predict("one", 1, 2, 3, 25, 64, "lanczos", False, api_name="/export_gif")
+    made = set(live.exports.iterdir()) - before
+    assert [path.name for folder in made for path in folder.iterdir()] == ["one-1-to-2.gif"]
+    assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "arguments"),
+    [("/export_gif", ["one", 1, 2, 3]), ("/score", [["one"], 16]), ("/diagnose", [["one"], 64])],
+)
+def test_a_job_that_waits_for_others_can_be_cancelled(
+    client: Client, live: LiveApp, endpoint: str, arguments: list[Any]
+) -> None:
+    turns = live.context.exporting if endpoint == "/export_gif" else live.context.scoring
+    with ExitStack() as others:
+        for _ in range(turns.num_at_once):
+            others.enter_context(turns.join())
+        job = client.submit(*arguments, api_name=endpoint)
+        for _ in job:  # the first value says that it waits
+            break
+        with turns.join() as behind:
+            assert next(behind.wait()) == 2
+            job.cancel()
+            assert 1 in islice(behind.wait(), 60)  # a value at least every half second
+
+
+def test_a_program_without_the_client_gets_the_file_at_the_end(live: LiveApp) -> None:
+    data = ["one", 1, 2, 3, 25, 64, "lanczos", False, "slerp", 1.0, "", "", "", 0.3]
+    call = f"{live.url}gradio_api/call/export_gif"
+    event = httpx.post(call, json={"data": data}).json()["event_id"]
+    lines = httpx.get(f"{call}/{event}", timeout=60).text.splitlines()
+    values = [
+        json.loads(line.removeprefix("data: "))
+        for line in lines
+        if line.startswith("data: ") and "path" in line
+    ]
+    assert values
+    assert lines[lines.index("event: complete") + 1]
+    url = values[-1][0]["url"]
+    # What Gradio does with the copies it serves, once they are an hour old.
+    delete_files_created_by_app(live.demo, age=None)
+    assert httpx.get(url).content[:6] == b"GIF89a"
 
 
 def test_scores_stream_with_all_that_is_needed_to_judge_them(client: Client) -> None:

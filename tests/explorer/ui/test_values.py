@@ -6,9 +6,7 @@ import base64
 import io
 import json
 import math
-import os
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -252,21 +250,6 @@ def test_stopping_an_export_late_leaves_a_finished_one_alone() -> None:
     )
     assert stop_export({"text": "20 frames", "done": 0, "total": 0})[2]["text"] == "20 frames"
     assert stop_export({})[2]["text"] == "No GIF was made."
-
-
-def test_old_exports_are_removed_and_names_are_safe(tmp_path: Path) -> None:
-    library = CheckpointLibrary(tmp_path / "none")
-    runs = RunLibrary(tmp_path / "runs")
-    context = AppContext(library, Sampler(library), tmp_path / "exports", runs)
-    old = context.make_export_path("../../etc/pass wd", ".png")
-    assert old.name == "..-..-etc-pass-wd.png"
-    assert old.parent.parent == tmp_path / "exports"
-    old.write_bytes(b"x")
-    past = time.time() - 7200
-    os.utime(old.parent, (past, past))
-    new = context.make_export_path("new", ".gif")
-    assert not old.parent.exists()
-    assert new.parent.exists()
 
 
 def test_preparing_loads_the_default_extractor_once_on_the_worker(

@@ -1,0 +1,107 @@
+"""The bytes of a GIF as its frames come, against those of Pillow given all frames at once."""
+
+from __future__ import annotations
+
+import gc
+import io
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from explorer.animation import write_gif
+from explorer.gif import NUM_THREADS, encode_gif, reduce_colours
+from explorer.recipe import Recipe, format_gif_comment
+from training.errors import ConfigError
+
+RECIPE = Recipe("interpolation", "m", "0" * 32, (1, 2))
+
+
+def make_noise(count: int, size: int = 24, channels: int = 3) -> np.ndarray:
+    """Make frames of which each has about as many colours as pixels."""
+    return np.random.default_rng(0).integers(0, 256, (count, size, size, channels), np.uint8)
+
+
+def make_moving_square(count: int) -> np.ndarray:
+    """Make frames of few colours that differ in a part only, each twice in a row."""
+    frames = np.full((count, 40, 40, 3), (200, 180, 10), np.uint8)
+    for index, frame in enumerate(frames):
+        place = 3 * (index // 2) % 30
+        frame[5:12, place : place + 6] = (10, 20 + index // 2, 240)
+    return frames
+
+
+FRAMES = {
+    "noise": make_noise(7),
+    "noise that comes back": make_noise(3)[[0, 1, 1, 1, 2, 0, 0, 2, 2]],
+    "all equal": make_noise(1).repeat(9, axis=0),
+    "equal at the end": make_noise(2)[[0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]],
+    "a moving square": make_moving_square(14),
+    "grey": make_noise(6, channels=1),
+    "grey of few values": make_noise(6, channels=1) // 64,
+    "tiny": make_noise(5, size=8),
+    "one": make_noise(1),
+}
+
+
+def write_at_once(frames: np.ndarray, delays: list[int], options: dict[str, Any]) -> bytes:
+    """Let Pillow write all frames, reduced to their colours, in one call."""
+    first, *others = (
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+        for pixels in (reduce_colours(frame).pixels for frame in frames)
+    )
+    buffer = io.BytesIO()
+    first.save(buffer, "GIF", save_all=True, append_images=others, duration=delays, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("name", FRAMES)
+@pytest.mark.parametrize("options", [{"comment": format_gif_comment(RECIPE), "loop": 0}, {}])
+def test_the_bytes_are_those_of_all_frames_at_once(name: str, options: dict[str, Any]) -> None:
+    frames = FRAMES[name]
+    delays = [300 if index in (0, len(frames) - 1) else 40 for index in range(len(frames))]
+    parts = list(encode_gif(frames, delays.__getitem__, options))
+    data = b"".join(part for _, part in parts)
+    assert data == write_at_once(frames, delays, options)
+    assert [done for done, _ in parts][-2:] == [len(frames)] * 2
+
+
+def test_only_a_few_frames_are_held_however_many_there_are() -> None:
+    made: list[weakref.ref[np.ndarray]] = []
+
+    def come() -> Iterator[np.ndarray]:
+        for frame in make_noise(60):
+            copy = frame.copy()
+            made.append(weakref.ref(copy))
+            yield copy
+
+    for done, _ in encode_gif(come(), lambda index: 40, {}):
+        gc.collect()
+        assert len(made) == done  # none is asked for ahead of time
+        assert sum(frame() is not None for frame in made) <= NUM_THREADS + 2
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 5, 7])
+def test_what_is_closed_on_the_way_leaves_no_file(tmp_path: Path, num_steps: int) -> None:
+    path = tmp_path / "a.gif"
+    path.write_bytes(b"old")
+    writing = write_gif(path, make_noise(6 * NUM_THREADS), 25)
+    for _ in range(num_steps):
+        next(writing)
+    assert len(list(tmp_path.iterdir())) == 2  # the file on its way
+    writing.close()  # type: ignore[attr-defined]
+    assert [found.read_bytes() for found in tmp_path.iterdir()] == [b"old"]
+
+
+def test_frames_that_fail_to_come_leave_no_file(tmp_path: Path) -> None:
+    def come() -> Iterator[np.ndarray]:
+        yield from make_noise(3 * NUM_THREADS)
+        raise ConfigError("no more")
+
+    with pytest.raises(ConfigError, match="no more"):
+        list(write_gif(tmp_path / "a.gif", come(), 25))
+    assert list(tmp_path.iterdir()) == []
