@@ -29,12 +29,19 @@ def parse_arguments() -> argparse.Namespace:
         help="address to listen on; 0.0.0.0 lets others on the network in (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")),
+        "--port", type=parse_port, default=os.environ.get("GRADIO_SERVER_PORT", "7860"),
         help="port to listen on (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--share", action="store_true", help="make a public gradio.live link")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     return parser.parse_args()
+
+
+def parse_port(text: str) -> int:
+    """Parse a port; raises ArgumentTypeError that says what it may be."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: choose one from 1 to 65535")
+    return int(text)
 
 
 def serve(arguments: argparse.Namespace) -> None:

@@ -27,6 +27,12 @@ def test_a_device_that_is_not_there_is_named(repository: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_port_that_cannot_be_is_named(repository: Path) -> None:
+    done = run_app(repository, "--port", "70000")
+    assert done.returncode == 2
+    assert "'70000' is no port: choose one from 1 to 65535" in done.stderr
+
+
 def test_a_port_that_is_taken_is_named(repository: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
