@@ -31,7 +31,7 @@ from explorer.ui.morph import (
     render_preview,
     set_export,
 )
-from training.errors import ConfigError
+from training.errors import ConfigError, ProjectError
 
 METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
 NUM_OPTIONS = 6  # of an export, behind the inputs of the path
@@ -127,8 +127,14 @@ def build_labels(page: Page) -> LabelControls:
 
 
 def show_end(context: AppContext, model: str | None, sweep: str | None) -> list[Any]:
-    """Show seed and labels of B unless a label of the model is swept."""
-    is_swept = bool(model) and sweep in get_layout(context, str(model)).names
+    """Show seed and labels of B unless a label of the model is swept.
+
+    A model that cannot be read changes nothing: what is drawn for the same choice says why.
+    """
+    try:
+        is_swept = bool(model) and sweep in get_layout(context, str(model)).names
+    except ProjectError:
+        return [gr.skip(), gr.skip()]
     return [gr.Number(visible=not is_swept), gr.HTML(visible=not is_swept)]
 
 
