@@ -80,14 +80,15 @@ def run_diagnose(args: argparse.Namespace) -> int:
     datasets = {name: find_dataset(sampler, name, args.data) for name in names}
     streams = {name: start_stream(bank, name, datasets[name], args) for name in names}
     last, is_whole = _drain(streams)
-    if args.images is not None:
-        for name in last:
-            for path in write_sheets(args.images, last[name], sampler, datasets[name]):
-                print(f"Written: {path}", file=sys.stderr)
     if args.json:
         print(json.dumps([diagnosis.to_dict() for diagnosis in last.values()], indent=2))
     elif last:
         print(format_diagnoses(list(last.values())))
+    # Last: where a file was replaced since, there is no picture, but what was measured is there.
+    if args.images is not None:
+        for name in last:
+            for path in write_sheets(args.images, last[name], sampler, datasets[name]):
+                print(f"Written: {path}", file=sys.stderr)
     return 0 if is_whole else EXIT_INTERRUPTED
 
 
