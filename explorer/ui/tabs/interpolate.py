@@ -31,10 +31,14 @@ from explorer.ui.morph import (
     render_preview,
     set_export,
 )
+from explorer.ui.replaced import DRAW_AGAIN, check_shown
+from explorer.weights import hold_weights
 from training.errors import ConfigError, ProjectError
 
 METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
 NUM_OPTIONS = 6  # of an export, behind the inputs of the path
+# The morph that the page shows at the click goes along: the GIF is to be of the same weights.
+TAKE_SHOWN = "(_, ...inputs) => [LX.shownMorph || null, ...inputs]"
 SIZES = [("As the model made it", 0), *((str(size), size) for size in (128, 256, 384, 512))]
 
 
@@ -155,12 +159,10 @@ def build_frame_renderer(context: AppContext) -> Any:
             float(request.get("truncation", 1.0)),
             rows,
         )
-        if request.get("checkpoint") not in (None, recipe.checkpoint):
-            raise ConfigError(
-                f"{recipe.model} has been written again: press Rescan on the Models tab to see it."
-            )
         t = float(request["t"])
-        return {"t": t, "src": encode_png(render_position(context, recipe, t))}
+        with hold_weights(context.library, recipe.model, request.get("checkpoint"), DRAW_AGAIN):
+            image = render_position(context, recipe, t)
+        return {"t": t, "src": encode_png(image)}
 
     return render_frame
 
@@ -231,9 +233,10 @@ def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidget
     """Make a GIF in steps that can be cancelled, show it and offer it for download."""
 
     @show_project_errors
-    def make(*inputs: Any) -> Iterator[list[Any]]:
+    def make(shown: dict[str, Any] | None, *inputs: Any) -> Iterator[list[Any]]:
         path, options = inputs[:-NUM_OPTIONS], inputs[-NUM_OPTIONS:]
         recipe = set_export(plan_recipe(context, *path)[0], *options)
+        check_shown(context, recipe.model, shown)
         for step in export_gif(context, recipe):
             if step.path is not None:
                 text = f"{step.total} frames, {step.fps:.4g} per second"
@@ -244,8 +247,15 @@ def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidget
             else:
                 yield describe_export("Writing the GIF", step.total - 1, step.total)
 
+    shown = gr.JSON(visible=False)
     running = widgets.start.click(
-        make, inputs, widgets.outputs, concurrency_id=COMPUTE, concurrency_limit=1, **PRIVATE
+        make,
+        [shown, *inputs],
+        widgets.outputs,
+        concurrency_id=COMPUTE,
+        concurrency_limit=1,
+        js=TAKE_SHOWN,
+        **PRIVATE,
     )
     # Cancelling makes the running event fail, so that one thing ends both: a second one could come
     # late and end the next export.
