@@ -12,6 +12,8 @@ LX.scoreBoard = (element, context) => {
   ];
   const EXPLAINED = Object.fromEntries(NOTES);
   let isOpen = false;
+  const replaced = LX.findReplaced(context, () => (context.props.value || {}).rows || [],
+    () => { if (element.clientWidth) render(context.props.value); });
 
   const isRange = (range) => Array.isArray(range) && range.length === 2;
   const number = (text, attributes) => el("td", { class: "lx-number", ...attributes, text });
@@ -55,16 +57,19 @@ LX.scoreBoard = (element, context) => {
         ? { value: row.infinite_n, low: row.infinite_n_interval[0], high: row.infinite_n_interval[1] } : null };
   }
 
-  LX.keepRendered(element, context, (data) => {
+  function render(data) {
     if (!data || !data.rows) {
       root.replaceChildren();
       return;
     }
     const chart = el("div", { class: "lx-chart" });
-    root.replaceChildren(el("p", { class: "lx-status", role: "status", text: data.status }), chart,
+    root.replaceChildren(el("p", { class: "lx-status", role: "status", text: data.status }),
+      ...data.rows.map(replaced.draw).filter(Boolean), chart,
       el("div", { class: "lx-scroll" }, drawTable(data)), drawNotes(data));
     LX.chart(chart, { title: `${data.score_name || "Score"} as samples accumulate (lower is better)`,
       xLabel: "samples", xMax: data.num_samples, fromZero: true, isCutEarly: true, empty: data.status, height: 300,
       series: data.rows.map(describeSeries) });
-  });
+  }
+
+  LX.keepRendered(element, context, render);
 };
