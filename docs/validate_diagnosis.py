@@ -65,6 +65,10 @@ class TableGenerator:
     features: Features
     rows: NDArray[np.int64]
     is_endless: bool = False
+    fingerprint: str = ""  # of no file
+
+    def check_weights(self) -> None:
+        """Do nothing: a table does not change."""
 
     def get(self, start: int, count: int) -> Features:
         """Return the features (count, d) of samples start to start + count - 1."""

@@ -147,13 +147,14 @@ class SampleFeatures:
     def _compute_batch(self, index: int) -> NDArray[np.float32]:
         start = index * BATCH_SIZE
         count = min(BATCH_SIZE, MAX_SEED + 1 - self.base_seed - start)
-        self._check_file()
+        self.check_weights()
         images = self._make_images(start, count)
-        self._check_file()  # the sampler loads a file that has changed meanwhile
+        self.check_weights()  # the sampler loads a file that has changed meanwhile
         features: NDArray[np.float32] = self.extractor(images).numpy()
         return features
 
-    def _check_file(self) -> None:
+    def check_weights(self) -> None:
+        """Raise MetricError if the checkpoint has other weights than when this was opened."""
         if self._bank.sampler.library.get_fingerprint(self.model) != self.fingerprint:
             raise MetricError(
                 f"{self.model} was replaced by another file while its samples were looked at: start"

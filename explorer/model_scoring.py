@@ -31,7 +31,7 @@ class ComparisonUpdate:
 
     ``is_known`` marks a score from an earlier time; ``earlier`` are known ones of fewer samples.
     ``num_done`` is how many samples the work has got through: less than the score's while samples
-    behind a known score are gone through again.
+    behind a known score are gone through again. ``checkpoint`` is the hash of the weights.
     """
 
     model: str
@@ -41,6 +41,7 @@ class ComparisonUpdate:
     is_known: bool = False
     earlier: tuple[Score, ...] = ()
     num_done: int = 0
+    checkpoint: str = ""
 
 
 class ModelScoring:
@@ -240,4 +241,5 @@ class ModelScoring:
             is_known=score in self.known,
             earlier=earlier,
             num_done=self.num_samples if self.estimator is None else self.estimator.num_samples,
+            checkpoint=self.samples.fingerprint,
         )

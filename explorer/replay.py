@@ -12,6 +12,7 @@ from explorer.library import CheckpointLibrary
 from explorer.paths import build_path, count_path_frames
 from explorer.recipe import Recipe, RecipeError
 from explorer.sampler import Sampler
+from explorer.weights import MAKE_AGAIN, check_weights
 from training.errors import ConfigError
 
 MAX_PIXELS = 600 * 512 * 512  # of all images together: 472 MB in colour
@@ -35,6 +36,8 @@ def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
     """Make a recipe's single images in chunks, (B, H, W, C), resized; checks before it computes.
 
     Lets a caller show progress and stop between chunks; `count_images` tells how many there are.
+    Raises CheckpointError unless the model has the weights that the recipe names: all chunks are of
+    these, whatever becomes of the file meanwhile.
     """
     resolution = sampler.get_header(recipe.model).model.img_resolution
     check_pixels(count_images(recipe), recipe.size or resolution)
@@ -42,6 +45,8 @@ def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
     if recipe.kind == "interpolation":
         latents = build_path(latents, recipe.num_frames, recipe.method, recipe.is_ping_pong)
     chunks = sampler.iter_images(recipe.model, latents, make_label_vectors(recipe, sampler))
+    # After the sampler has taken its generator, which it then keeps.
+    check_weights(sampler.library, recipe.model, recipe.checkpoint, MAKE_AGAIN)
     return (resize_frames(chunk, recipe.size, recipe.resize) for chunk in chunks)
 
 

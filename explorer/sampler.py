@@ -218,6 +218,7 @@ class Sampler:
 
     def _get_model(self, name: str) -> LoadedModel:
         """Return a generator, from memory unless its file has changed."""
+        self.library.get(name)  # first, so that only names of models get a lock, which stays
         with self._lock:
             load_lock = self._load_locks.setdefault(name, threading.Lock())
         with load_lock:  # two requests for one model load it once; other models are not held up

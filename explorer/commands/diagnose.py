@@ -87,6 +87,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
         print(json.dumps([diagnosis.to_dict() for diagnosis in last.values()], indent=2))
     elif last:
         print(format_diagnoses(list(last.values())))
+    # Last: where a file was replaced since, there is no picture, but what was measured is there.
     if args.images is not None:
         with explain_write_errors(args.images):
             for name in last:

@@ -28,11 +28,18 @@ class SampleSource(Protocol):
         """Return the seed of sample 0."""
 
     @property
+    def fingerprint(self) -> str:
+        """Return the hash of the weights that the samples are of."""
+
+    @property
     def extractor(self) -> Extractor:
         """Return the extractor, which real images are given to as well."""
 
     def get(self, start: int, count: int) -> NDArray[np.float32]:
         """Return the features (count, d) of samples start to start + count - 1."""
+
+    def check_weights(self) -> None:
+        """Raise MetricError if the model has other weights by now."""
 
 
 @dataclass(frozen=True)

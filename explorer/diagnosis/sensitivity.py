@@ -30,7 +30,7 @@ def stream_sensitivity(sampler: Sampler, model: str, base_seed: int) -> Iterator
 
     def render(latents: Tensor, seed: int) -> NDArray[np.uint8]:
         labels = sampler.make_label_vectors(model, [seed] * len(latents))
-        return sampler.sample_images(model, latents.to(torch.float32), labels)
+        return sampler.sample_images(model, latents.to(torch.float32), labels, is_background=True)
 
     bases = range(base_seed, min(base_seed + NUM_BASES, MAX_SEED + 1))
     directions = range(FIRST_DIRECTION_SEED, FIRST_DIRECTION_SEED + NUM_DIRECTIONS)

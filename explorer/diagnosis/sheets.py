@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from explorer.diagnosis.types import Diagnosis, DirectionCurve
 from explorer.images import make_grid, save_png
 from explorer.sampler import Sampler
+from explorer.weights import DIAGNOSE_AGAIN, hold_weights
 from training.datasets.types import ImageDataset
 from training.metrics.sensitivity import make_direction
 
@@ -24,8 +25,22 @@ def write_sheets(
 
     MODEL-pairs.png: the closest pairs, one a row. MODEL-flat.png and MODEL-strong.png: steps along
     the flattest and strongest directions, one a row. MODEL-nearest.png: the samples nearest to real
-    images, each with that image; only with the data set.
+    images, each with that image; only with the data set. Raises CheckpointError if the model has
+    other weights than those that were diagnosed.
     """
+    with hold_weights(sampler.library, diagnosis.model, diagnosis.checkpoint, DIAGNOSE_AGAIN):
+        sheets = make_sheets(diagnosis, sampler, dataset)
+    paths = []
+    for name, (images, columns) in sheets.items():
+        paths.append(folder / f"{diagnosis.model}-{name}.png")
+        save_png(paths[-1], make_grid(images, columns))
+    return paths
+
+
+def make_sheets(
+    diagnosis: Diagnosis, sampler: Sampler, dataset: ImageDataset | None
+) -> dict[str, tuple[Images, int]]:
+    """Make the images of each sheet, by its name, and say how many stand side by side."""
     sheets: dict[str, tuple[Images, int]] = {}
     if diagnosis.duplicates is not None and diagnosis.duplicates.closest:
         pairs = diagnosis.duplicates.closest
@@ -46,11 +61,7 @@ def write_sheets(
         real = np.stack([dataset[image.image_index] for image in near]).transpose(0, 2, 3, 1)
         both = np.stack([samples, real], axis=1).reshape(-1, *samples.shape[1:])
         sheets["nearest"] = (both, 2)
-    paths = []
-    for name, (images, columns) in sheets.items():
-        paths.append(folder / f"{diagnosis.model}-{name}.png")
-        save_png(paths[-1], make_grid(images, columns))
-    return paths
+    return sheets
 
 
 def sample_seeds(sampler: Sampler, model: str, seeds: list[int]) -> Images:

@@ -60,8 +60,9 @@ def stream_diagnosis(
     cheap comes with every yield, what is not when it has become affordable, and everything at the
     end. Closing the iterator stops the work between two steps.
 
-    Raises MetricError here, before any work: below 64 or above 50,000 samples, for a reference
-    without real features, of another extractor, or for another data set than the reference's.
+    A model whose file is replaced meanwhile ends it with MetricError: no diagnosis is of two
+    generators. Raises MetricError here, before any work: below 64 or above 50,000 samples, for a
+    reference without real features, of another extractor, or for another data set than its own.
     """
     real = check_request(samples, reference, options, dataset)
     return _Run(sampler, samples, reference, real, options, dataset, reader).stream()
@@ -114,6 +115,7 @@ class _Run:
             target=self.options.num_samples,
             stage="Starting",
             base_seed=self.samples.base_seed,
+            checkpoint=self.samples.fingerprint,
             copying=Copying(reason=reason) if reason else None,
             mode_note=None
             if self.reference.modes
@@ -223,6 +225,7 @@ class _Run:
             return
         model, base_seed = self.samples.model, self.samples.base_seed
         for found in stream_sensitivity(self.sampler, model, base_seed):
+            self.samples.check_weights()  # the sampler loads a file that has changed meanwhile
             self.state = replace(self.state, sensitivity=found)
             yield self._report("Moving the image in z")
 
@@ -233,6 +236,7 @@ class _Run:
         model, base_seed = self.samples.model, self.samples.base_seed
         count = self.options.num_samples
         for found in stream_fidelity(self.sampler, model, self.reader, base_seed, count):
+            self.samples.check_weights()
             self.state = replace(self.state, labels=found)
             yield self._report(f"Reading the labels of {found[0].num_samples:,} samples")
 

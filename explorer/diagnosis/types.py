@@ -257,7 +257,8 @@ class Diagnosis(Record):
 
     `stage` is a sentence for the status line. `modes` stays empty where the reference has no
     classifiers; `mode_note` then says so. `labels` stays empty where the model has none, and
-    until they are read; `label_note` then says why.
+    until they are read; `label_note` then says why. `checkpoint` is the hash of the weights that
+    all of it is of.
     """
 
     model: str
@@ -278,6 +279,7 @@ class Diagnosis(Record):
     map: FeatureMap | None = None
     labels: tuple[LabelEvidence, ...] = ()
     label_note: str | None = None
+    checkpoint: str = ""
 
 
 def _to_plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ from explorer.diagnosis.on_disk import find_dataset_on_disk
 from explorer.diagnosis.results import DiagnosisKey
 from explorer.diagnosis.types import Diagnosis
 from explorer.ui.context import AppContext
+from explorer.weights import DIAGNOSE_AGAIN, check_weights
 from training.errors import ConfigError, ProjectError
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ def _stream_case(
 
     def make_stream() -> Iterator[Diagnosis]:
         samples = context.bank.open(name, context.bank.get_extractor(reference.extractor))
+        # It is kept under the key, which was made before the worker came to it.
+        check_weights(context.library, name, key.fingerprint, DIAGNOSE_AGAIN)
         reader = context.readers.find(name)
         return stream_diagnosis(context.sampler, samples, reference, options, dataset, reader)
 
@@ -135,7 +138,7 @@ def _stream_case(
         return
     with closing(context.worker.run(make_stream)) as stream:
         for diagnosis in stream:
-            if diagnosis.is_done:
+            if diagnosis.is_done and diagnosis.checkpoint == key.fingerprint:
                 context.diagnoses.add(key, diagnosis)
             yield Case(name, diagnosis, has_real_images=key.has_dataset)
 

@@ -13,6 +13,7 @@ from explorer.latents import MAX_SEED, sample_latents
 from explorer.ui.context import AppContext
 from explorer.ui.encoding import SPRITE_COLUMNS, encode_png, encode_sprite
 from explorer.ui.errors import answer_project_errors
+from explorer.weights import DIAGNOSE_AGAIN, hold_weights
 from training.errors import ConfigError, DatasetError
 
 MAX_IMAGES = 64
@@ -44,14 +45,18 @@ def build_image_functions(context: AppContext) -> list[Callable[[Answer], Answer
 def render_images(context: AppContext, request: Any) -> np.ndarray:
     """Make the images of a request, uint8 (N, H, W, C); raises ConfigError for an odd one.
 
-    ``{"model", "seeds"}`` asks for samples, ``{"model", "indices"}`` for images of the data set
-    it learned, ``{"model", "base_seed", "direction_seed", "steps"}`` for steps in z.
+    ``{"seeds"}`` asks for samples, ``{"indices"}`` for images of the data set that the model
+    learned, ``{"base_seed", "direction_seed", "steps"}`` for steps in z, each with ``"model"`` and
+    the ``"checkpoint"`` that was diagnosed: raises CheckpointError if it has been replaced since.
     """
     if not isinstance(request, dict) or not isinstance(request.get("model"), str):
         raise ConfigError("The page asked for images without a model: reload it.")
     name = request["model"]
-    context.library.get(name)
-    with context.take_frame_slot():
+    checkpoint = request.get("checkpoint")
+    with (
+        context.take_frame_slot(),
+        hold_weights(context.library, name, checkpoint, DIAGNOSE_AGAIN),
+    ):
         if "seeds" in request:
             seeds = check_numbers(request["seeds"], MAX_SEED)
             return context.sampler.sample_seeds(name, seeds)

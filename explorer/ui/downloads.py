@@ -23,8 +23,12 @@ def connect_download(
     make_file: Callable[..., str],
     inputs: Sequence[Any],
     concurrency_id: str,
+    js: str | None = None,
 ) -> None:
-    """Let a button make a file with ``make_file(*inputs)`` and hand it to the browser."""
+    """Let a button make a file with ``make_file(*inputs)`` and hand it to the browser.
+
+    ``js`` is a function of the page that turns the inputs into those that are sent.
+    """
     made = gr.File(visible="hidden", show_label=False)
     button.click(
         make_file,
@@ -33,4 +37,5 @@ def connect_download(
         api_visibility="private",
         concurrency_id=concurrency_id,
         show_progress="hidden",
+        js=js,
     ).success(None, made, js=SAVE_SCRIPT, api_visibility="private")

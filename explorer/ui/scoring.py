@@ -25,6 +25,7 @@ class ScoreRow:
     num_done: int = 0
     is_kept: bool = False
     is_last: bool = False
+    checkpoint: str = ""
 
     @property
     def score(self) -> "Score | None":
@@ -41,6 +42,7 @@ class ScoreRow:
             num_done=update.num_done,
             is_kept=update.is_known,
             is_last=update.is_last,
+            checkpoint=update.checkpoint,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -50,7 +52,8 @@ class ScoreRow:
         if self.score is None:
             return {"model": self.model, "value": None}
         facts = describe_score(self.score)
-        return {"model": self.model, "value": facts.pop("score"), **facts}
+        value = facts.pop("score")
+        return {"model": self.model, "checkpoint": self.checkpoint, "value": value, **facts}
 
     def list_points(self) -> list[dict[str, Any]]:
         """List all values for a chart: number of samples, value, interval, noise floor."""

@@ -75,7 +75,8 @@ def test_labels_are_checked_before_anything_is_computed(sampler: Sampler) -> Non
 def test_labels_go_straight_from_stop_to_stop(sampler: Sampler) -> None:
     """Numbers grow, and one class fades into the other."""
     options = {"num_frames": 5, "labels": ((0.0, 20.0), (1.0, 20.0), (1.0, 80.0))}
-    recipe = Recipe("interpolation", "faces", "", (3, 3, 3), **options)  # type: ignore[arg-type]
+    checkpoint = sampler.library.get_fingerprint("faces")
+    recipe = Recipe("interpolation", "faces", checkpoint, (3, 3, 3), **options)  # type: ignore[arg-type]
     vectors = make_label_vectors(recipe, sampler)
     assert vectors is not None
     expected = [[1, 0, -0.6], [0.5, 0.5, -0.6], [0, 1, -0.6], [0, 1, 0], [0, 1, 0.6]]
@@ -206,7 +207,8 @@ def test_the_frame_at_rest_is_the_frame_of_the_animation(folder: Path, tmp_path:
     ends = ((1.0, 20.0), (1.0, 80.0))
     sweep = ((0.0, 20.0), (1.0, 20.0), (0.0, 80.0))
     for seeds, labels in (((3, 4), ()), ((3, 4), ends), ((3, 3, 3), sweep)):
-        recipe = Recipe("interpolation", "faces", "", seeds, num_frames=5, labels=labels)
+        checkpoint = context.library.get_fingerprint("faces")
+        recipe = Recipe("interpolation", "faces", checkpoint, seeds, num_frames=5, labels=labels)
         frames = render_recipe(recipe, context.sampler)
         for t, frame in ((0.0, frames[0]), (0.25, frames[1]), (0.5, frames[2]), (1.0, frames[4])):
             np.testing.assert_array_equal(render_position(context, recipe, t), frame)

@@ -22,7 +22,7 @@ from explorer.replay import count_images, iter_images, render_recipe, replay_rec
 from explorer.sampler import Sampler
 from tests.explorer.conftest import SaveModel
 from training import __version__
-from training.errors import ConfigError
+from training.errors import CheckpointError, ConfigError
 
 RECIPE = Recipe("grid", "conv", "ab" * 16, (1, 2, 3), truncation=0.7)
 
@@ -103,6 +103,22 @@ def test_another_checkpoint_of_the_name_is_refused(sampler: Sampler, save_model:
     os.utime(save_model(sampler.library.folder, "conv", seed=1), ns=(1, 1))
     with pytest.raises(RecipeError, match=f"another version of conv.*{recipe.checkpoint}"):
         replay_recipe(recipe, sampler)
+
+
+def test_images_are_of_the_weights_that_their_recipe_names(
+    sampler: Sampler, save_model: SaveModel
+) -> None:
+    """A training may replace the file before they are made, and meanwhile."""
+    recipe = make_recipe(sampler, "grid", tuple(range(60)))
+    expected = render_recipe(recipe, sampler)
+    coming = iter_images(recipe, sampler)
+    chunks = [next(coming)]
+    os.utime(save_model(sampler.library.folder, "conv", seed=1), ns=(1, 1))
+    assert np.array_equal(
+        make_grid(np.concatenate([*chunks, *coming]), recipe.columns), expected[0]
+    )
+    with pytest.raises(CheckpointError, match="conv has been written again since"):
+        render_recipe(recipe, sampler)
 
 
 def test_a_missing_checkpoint_is_named(sampler: Sampler) -> None:

@@ -98,6 +98,14 @@ def test_a_generator_stays_loaded(sampler: Sampler, monkeypatch: pytest.MonkeyPa
     sampler.sample_seeds("conv", [1])
 
 
+def test_names_that_no_model_has_leave_nothing_behind(sampler: Sampler) -> None:
+    sampler.sample_seeds("conv", [0])
+    for number in range(100):
+        with pytest.raises(CheckpointError, match="no model"):
+            sampler.get_header(f"made up {number}")
+    assert list(sampler._load_locks) == ["conv"]
+
+
 def test_at_least_one_generator_is_kept(library: CheckpointLibrary) -> None:
     with pytest.raises(ConfigError, match="max_loaded is 0"):
         Sampler(library, max_loaded=0)

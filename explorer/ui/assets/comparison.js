@@ -3,6 +3,7 @@ LX.comparison = (element, context) => {
   const { el } = LX;
   const root = element.querySelector(".lx-compare");
   let chosen = null;
+  let drawn = null;
 
   function choose(data, seed, focusIn) {
     chosen = seed;
@@ -66,5 +67,7 @@ LX.comparison = (element, context) => {
     root.replaceChildren(...data.columns.map((column, position) =>
       drawColumn(data, column, position, size, columns)));
     choose(data, data.seeds.includes(chosen) ? chosen : data.seeds[0]);
+    if (data !== drawn) LX.lookAgain(); // the scores above may be of older weights
+    drawn = data;
   });
 };

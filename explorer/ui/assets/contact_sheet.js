@@ -1,16 +1,15 @@
 // Sample tab: a contact sheet of frames with their seeds as edge print, and a loupe for the chosen one.
-// With a label across, each row is a seed and each column one of the label's values.
+// With a label across, each row is a seed and each column one of the label's values. What is on the
+// screen, the chosen frame and the weights it is of, is in LX.shownSheet for whoever saves it.
 LX.contactSheet = (element, context) => {
   const { el } = LX;
   const root = element.querySelector(".lx-sample");
   let chosen = null;
-  let told = ""; // what the server was told of: the same frame may get other labels
 
   function choose(data, key, isFocused) {
     const frame = data.frames.find((item) => item.key === key);
-    const choice = { seed: frame.seed, row: frame.row, model: data.model };
-    if (JSON.stringify(choice) !== told) context.trigger("choose", choice);
-    [chosen, told] = [key, JSON.stringify(choice)];
+    LX.shownSheet = { model: data.model, checkpoint: data.checkpoint, seed: frame.seed, row: frame.row };
+    chosen = key;
     for (const node of root.querySelectorAll(".lx-frame")) {
       const isChosen = node.dataset.key === key;
       node.setAttribute("aria-selected", String(isChosen));
@@ -35,8 +34,8 @@ LX.contactSheet = (element, context) => {
 
   function drawLoupe(data, frame) {
     const loupe = root.querySelector(".lx-loupe");
-    const send = (slot) => () => context.trigger(slot,
-      { seed: frame.seed, row: frame.row, model: data.model, truncation: data.truncation });
+    const send = (slot) => () => context.trigger(slot, { seed: frame.seed, row: frame.row, model: data.model,
+      checkpoint: data.checkpoint, truncation: data.truncation });
     loupe.replaceChildren(
       el("img", { src: frame.src, alt: `${frame.name}, enlarged`, class: "is-crisp" }),
       el("div", { class: "lx-loupe-text" },
@@ -87,6 +86,7 @@ LX.contactSheet = (element, context) => {
 
   LX.keepRendered(element, context, (data) => {
     if (!data || !data.frames) {
+      LX.shownSheet = null;
       LX.showNotice(root, (data && data.message) || "Developing…");
       return;
     }

@@ -2,7 +2,9 @@
 LX.diagnosis = (element, context) => {
   const { el, svg } = LX;
   const root = element.querySelector(".lx-diagnosis");
-  const store = LX.imageStore(context.server);
+  const replaced = LX.findReplaced(context, () => (context.props.value || {}).cases || [],
+    () => { if (element.clientWidth) render(context.props.value); });
+  const store = LX.imageStore(context.server, replaced.ask);
   const TITLES = { healthy: "Healthy", collapsed: "Collapsed", missing_modes: "Misses modes", copies: "Copies its training data",
     low_spread: "Too little variety", unsure: "Cannot tell" };
   const LEVELS = { good: "good", warn: "take care", bad: "bad", unknown: "undecided" };
@@ -52,6 +54,7 @@ LX.diagnosis = (element, context) => {
     article.dataset.level = data.error ? "unknown" : level;
     article.replaceChildren(...[
       el("header", {}, el("h3", { text: data.model }), el("p", { class: "lx-of", text: data.subtitle })),
+      replaced.draw(data),
       el("p", { class: "lx-call" }, drawLevel(data.error ? "unknown" : level), el("strong", { text: call })),
       data.error || verdict ? el("p", { class: "lx-reason", text: data.error || verdict.text }) : null,
       data.error ? null : LX.drawFigures(listFigures(data)),

@@ -67,10 +67,10 @@
   function drawPairs(cell, data, tools) {
     const pairs = data.duplicates.closest.slice(0, countPairs(cell, tools));
     const seeds = pairs.flatMap((pair) => [pair.first_seed, pair.second_seed]);
-    const sources = tools.store.getImages(data.model, "seeds", seeds);
+    const sources = tools.store.getImages(data, "seeds", seeds);
     return el("div", { class: "lx-pairs" }, pairs.map((pair, row) => el("button", { type: "button", class: "lx-pair",
       "aria-label": `Seeds ${pair.first_seed} and ${pair.second_seed}, distance ${formatDistance(pair.distance)}: morph between them`,
-      onclick: () => tools.trigger("morph", { model: data.model, seeds: [pair.first_seed, pair.second_seed] }) },
+      onclick: () => tools.trigger("morph", { model: data.model, checkpoint: data.checkpoint, seeds: [pair.first_seed, pair.second_seed] }) },
     el("span", { class: "lx-film lx-couple" }, drawFrame(sources[2 * row], String(pair.first_seed)),
       drawFrame(sources[2 * row + 1], String(pair.second_seed))),
     el("span", { class: "lx-under-pair" }, el("span", { text: formatDistance(pair.distance) }),
@@ -159,8 +159,8 @@
     }
     const chart = el("div", { class: "lx-chart" });
     const closest = part.closest.slice(0, countPairs(cell, tools));
-    const samples = tools.store.getImages(data.model, "seeds", closest.map((item) => item.seed));
-    const reals = tools.store.getImages(data.model, "indices", closest.map((item) => item.image_index));
+    const samples = tools.store.getImages(data, "seeds", closest.map((item) => item.seed));
+    const reals = tools.store.getImages(data, "indices", closest.map((item) => item.image_index));
     const pairs = el("div", { class: "lx-pairs" }, closest.map((item, row) => el("figure", { class: "lx-pair",
       "aria-label": `Sample of seed ${item.seed} and real image ${item.image_index}, distance ${formatDistance(item.distance)}` },
     el("span", { class: "lx-film lx-couple" }, drawFrame(samples[row], String(item.seed)),
@@ -185,7 +185,7 @@
     const largest = part.steps[part.steps.length - 1];
     const steps = [-1, -2 / 3, -1 / 3, 0, 1 / 3, 2 / 3, 1].map((share) => +(share * largest).toFixed(4));
     return el("div", { class: "lx-walks" }, heading(title), curves.slice(0, 3).map((curve) => {
-      const frames = tools.store.getWalk(data.model, part.base_seeds[0], curve.direction_seed, steps);
+      const frames = tools.store.getWalk(data, part.base_seeds[0], curve.direction_seed, steps);
       const change = curve.changes[curve.changes.length - 1];
       return el("figure", { class: "lx-walk", "aria-label": `Seed ${part.base_seeds[0]} moved along direction ${curve.direction_seed}, `
         + `from ${formatDistance(steps[0])} to ${formatDistance(largest)}: changes by ${formatDistance(change)} grey levels` },
@@ -209,7 +209,7 @@
     LX.chart(chart, { title: "Change of the image, grey levels (RMS)", xLabel: "step in z", xMin: 0, height: 230, fromZero: true, series });
   }
 
-  const describeMap = (data, tools) => ({ model: data.model, store: tools.store, memory: tools.memory,
+  const describeMap = (data, tools) => ({ model: data.model, checkpoint: data.checkpoint, store: tools.store, memory: tools.memory,
     hasRealImages: data.has_real_images, isDone: data.is_done || tools.isStopped,
     samples: { ids: data.map.sample_seeds, positions: data.map.sample_positions },
     reals: { ids: data.map.real_indices, positions: data.map.real_positions },

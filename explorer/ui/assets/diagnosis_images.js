@@ -5,7 +5,9 @@
 
   // Two requests at a time, one for pictures and one for small ones: the samples of a running
   // diagnosis come first.
-  LX.imageStore = (server) => {
+  // Pictures are asked for `of` a model and the checkpoint that was diagnosed; where there is none,
+  // `onAbsent` is called.
+  LX.imageStore = (server, onAbsent) => {
     const images = new Map();
     const thumbnails = new Map();
     const queues = { fetch_images: Promise.resolve(), fetch_thumbnails: Promise.resolve() };
@@ -23,14 +25,15 @@
         known.set(key, found);
         found.then((value) => { if (value === null && known.get(key) === found) known.delete(key); });
       });
+      answer.then((value) => { if (!value || value.error) onAbsent(); });
     }
 
-    function getAll(known, model, field, ids, size, fetch) {
-      const name = (id) => `${field} ${id} ${model}`;
+    function getAll(known, { model, checkpoint }, field, ids, size, fetch) {
+      const name = (id) => `${field} ${id} ${checkpoint} ${model}`;
       const missing = [...new Set(ids)].filter((id) => !known.has(name(id)));
       for (let start = 0; start < missing.length; start += size) {
         const part = missing.slice(start, start + size);
-        const [answer, pick] = fetch({ model, [field]: part });
+        const [answer, pick] = fetch({ model, checkpoint, [field]: part });
         remember(known, part.map(name), answer, pick);
       }
       return ids.map((id) => known.get(name(id)));
@@ -49,22 +52,22 @@
 
     return {
       // Promises of data URIs, null where there is no picture. `field` is "seeds" or "indices".
-      getImages: (model, field, ids) => getAll(images, model, field, ids, MAX_IMAGES,
+      getImages: (of, field, ids) => getAll(images, of, field, ids, MAX_IMAGES,
         (request) => [ask("fetch_images", request), pickFrame]),
 
       // Promises of {image, x, y, width, height}: where a small picture lies in its sprite.
-      getThumbnails: (model, field, ids) => getAll(thumbnails, model, field, ids, MAX_THUMBNAILS,
+      getThumbnails: (of, field, ids) => getAll(thumbnails, of, field, ids, MAX_THUMBNAILS,
         (request) => [cutSprite(request), (sprite, position) => sprite && { ...sprite,
           x: (position % sprite.columns) * sprite.width,
           y: Math.floor(position / sprite.columns) * sprite.height }]),
 
       // Promises of the data URIs of steps along one direction.
-      getWalk: (model, baseSeed, directionSeed, steps) => {
-        const key = `walk ${baseSeed} ${directionSeed} ${steps} ${model}`;
+      getWalk: ({ model, checkpoint }, baseSeed, directionSeed, steps) => {
+        const key = `walk ${baseSeed} ${directionSeed} ${steps} ${checkpoint} ${model}`;
         const keys = steps.map((_, position) => `${key} ${position}`);
         if (!images.has(keys[0])) {
           remember(images, keys, ask("fetch_images",
-            { model, base_seed: baseSeed, direction_seed: directionSeed, steps }), pickFrame);
+            { model, checkpoint, base_seed: baseSeed, direction_seed: directionSeed, steps }), pickFrame);
         }
         return keys.map((name) => images.get(name));
       },

@@ -95,7 +95,7 @@
     return best;
   }
 
-  // spec: {model, samples: {ids, positions}, reals: {ids, positions}, axes: [text, text], store,
+  // spec: {model, checkpoint, samples: {ids, positions}, reals: {ids, positions}, axes: [text, text], store,
   // hasRealImages, isDone, memory}; memory keeps the view when the map is drawn anew.
   LX.pointMap = (holder, spec) => {
     const width = Math.max(220, holder.clientWidth || 480);
@@ -133,7 +133,7 @@
       const start = Math.floor(point.position / BLOCK) * BLOCK;
       const { ids } = spec[point.kind];
       const part = ids.slice(start, start + BLOCK);
-      const found = spec.store.getThumbnails(spec.model, KINDS[point.kind].field, part);
+      const found = spec.store.getThumbnails(spec, KINDS[point.kind].field, part);
       found.forEach((source, offset) => source.then((picture) => {
         const key = `${point.kind} ${part[offset]}`;
         if (!picture || pictures.has(key)) return;
@@ -160,7 +160,7 @@
         shown = spec.memory.chosen.key;
         const point = findPoint(shown);
         if (!point || (point.kind === "reals" && !spec.hasRealImages)) continue;
-        const src = await spec.store.getImages(spec.model, KINDS[point.kind].field, [point.id])[0];
+        const src = await spec.store.getImages(spec, KINDS[point.kind].field, [point.id])[0];
         const isStill = spec.memory.chosen && spec.memory.chosen.key === shown;
         if (src && isStill) showPicture(el("img", { src, alt: nameOf(point), class: "is-crisp" }));
       }

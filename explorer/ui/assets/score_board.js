@@ -13,6 +13,8 @@ LX.scoreBoard = (element, context) => {
   const EXPLAINED = Object.fromEntries(NOTES);
   let isOpen = false;
   let page = null;
+  const replaced = LX.findReplaced(context, () => (context.props.value || {}).rows || [],
+    () => { if (element.clientWidth) render(context.props.value); });
 
   const isRange = (range) => Array.isArray(range) && range.length === 2;
   const number = (text, attributes) => el("td", { class: "lx-number", ...attributes, text });
@@ -60,12 +62,12 @@ LX.scoreBoard = (element, context) => {
 
   // What stays between two values: where the table is scrolled to, what is open, and what has the focus.
   function build() {
-    page = { status: el("p", { class: "lx-status", role: "status" }), chart: el("div", { class: "lx-chart" }),
-      table: el("div", { class: "lx-scroll" }), notes: el("div") };
-    root.replaceChildren(page.status, page.chart, page.table, page.notes);
+    page = { status: el("p", { class: "lx-status", role: "status" }), replaced: el("div"),
+      chart: el("div", { class: "lx-chart" }), table: el("div", { class: "lx-scroll" }), notes: el("div") };
+    root.replaceChildren(page.status, page.replaced, page.chart, page.table, page.notes);
   }
 
-  LX.keepRendered(element, context, (data) => {
+  function render(data) {
     if (!data || !data.rows) {
       page = null;
       root.replaceChildren();
@@ -75,6 +77,7 @@ LX.scoreBoard = (element, context) => {
     // Spoken at the end; a value each second would not be listened to.
     page.status.setAttribute("aria-live", data.is_done || data.is_stopped ? "polite" : "off");
     page.status.textContent = data.status;
+    page.replaced.replaceChildren(...data.rows.map(replaced.draw).filter(Boolean));
     page.table.replaceChildren(drawTable(data));
     const key = `${data.score_name} ${findExtractor(data)}`;
     if (page.key !== key) page.notes.replaceChildren(drawNotes(data));
@@ -82,5 +85,7 @@ LX.scoreBoard = (element, context) => {
     LX.chart(page.chart, { title: `${data.score_name || "Score"} as samples accumulate (lower is better)`,
       xLabel: "samples", xMax: data.num_samples, fromZero: true, isCutEarly: true, empty: data.status, height: 300,
       series: data.rows.map(describeSeries) });
-  });
+  }
+
+  LX.keepRendered(element, context, render);
 };

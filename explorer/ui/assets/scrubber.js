@@ -11,6 +11,7 @@ LX.scrubber = (element, context) => {
   const ends = [...root.querySelectorAll(".lx-end")];
   const play = root.querySelector(".lx-play");
   const notice = root.querySelector(".lx-notice");
+  const refusal = root.querySelector(".lx-replaced");
   let data = null;
   let sprite = null;
   let request = 0;
@@ -48,7 +49,9 @@ LX.scrubber = (element, context) => {
       if (!data || !sprite) return;
       const position = t();
       const answer = await context.server.render_frame({ ...data.request, t: position }).catch(() => null);
-      if (!answer || !answer.src || mine !== request) return;
+      if (!answer || mine !== request) return;
+      refusal.textContent = answer.error || "";
+      if (!answer.src) return;
       const image = new Image();
       image.src = answer.src;
       await image.decode();
@@ -126,6 +129,7 @@ LX.scrubber = (element, context) => {
     const isReady = Boolean(value && value.sprite);
     root.classList.toggle("is-empty", !isReady);
     if (!isReady) {
+      LX.shownMorph = null;
       notice.textContent = (value && value.message) || "Developing…";
       return;
     }
@@ -134,6 +138,8 @@ LX.scrubber = (element, context) => {
     await image.decode();
     if (identify(context.props.value) !== identify(value)) return;
     [data, sprite] = [value, image];
+    LX.shownMorph = value.request; // what a GIF is to look like
+    refusal.textContent = "";
     drawAll();
     settle();
   }

@@ -13,7 +13,7 @@ from explorer.ui.encoding import encode_png
 from training.labels import LabelLayout
 
 SCRIPT = """
-LX.contactSheet(element, {trigger, props, watch, events: ["use_a", "use_b", "choose"]});
+LX.contactSheet(element, {trigger, props, watch, events: ["use_a", "use_b"]});
 """
 
 
@@ -33,7 +33,7 @@ class SheetLabels:
 
 
 def build_contact_sheet() -> gr.HTML:
-    """Build the sheet; events use_a, use_b and choose carry seed, label row, model, truncation."""
+    """Build the sheet; its events carry seed, label row, model, checkpoint and truncation."""
     return gr.HTML(
         value={},
         html_template='<div class="lx-sample"></div>',
@@ -43,9 +43,14 @@ def build_contact_sheet() -> gr.HTML:
 
 
 def describe_sheet(
-    model: str, seeds: Sequence[int], truncation: float, images: np.ndarray, labels: SheetLabels
+    model: str,
+    checkpoint: str,
+    seeds: Sequence[int],
+    truncation: float,
+    images: np.ndarray,
+    labels: SheetLabels,
 ) -> dict[str, Any]:
-    """Describe samples, uint8 (N, H, W, C), one per seed, for the sheet."""
+    """Describe samples, uint8 (N, H, W, C), one per seed, and the weights they are of."""
     height, width = images.shape[1:3]
     frames = [
         describe_frame(index, seed, image, labels)
@@ -53,6 +58,7 @@ def describe_sheet(
     ]
     return {
         "model": model,
+        "checkpoint": checkpoint,
         "truncation": truncation,
         "size": [width, height],
         "frames": frames,

@@ -15,7 +15,10 @@ MAP_DECIMALS = 3
 
 
 def build_diagnosis_board(functions: Sequence[Callable[..., Any]]) -> gr.HTML:
-    """Build the board; ``functions`` give the page its pictures, event morph carries two seeds."""
+    """Build the board; the page asks ``functions`` for pictures and for models that were replaced.
+
+    Event morph carries a model, its checkpoint and two seeds.
+    """
     return gr.HTML(
         value={},
         html_template='<div class="lx-diagnosis"></div>',

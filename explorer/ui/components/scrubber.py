@@ -14,6 +14,7 @@ TEMPLATE = """
   <div class="lx-stage-holder">
     <canvas class="lx-stage" role="img" aria-label="The image at position t"></canvas>
   </div>
+  <p class="lx-replaced" role="status"></p>
   <div class="lx-scrub">
     <figure class="lx-end"><canvas aria-hidden="true"></canvas>
       <figcaption>A <b></b></figcaption></figure>

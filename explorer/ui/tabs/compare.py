@@ -17,6 +17,7 @@ from explorer.ui.components.model_cards import describe_model
 from explorer.ui.components.score_board import build_score_board
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.errors import show_project_errors, warn_project_errors
+from explorer.ui.replaced import SCORE_AGAIN, build_replaced_finder
 from explorer.ui.scoring import Board, describe_board, stream_board
 from training.errors import ConfigError
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
@@ -31,7 +32,7 @@ def build_tab(context: AppContext, page: Page) -> None:
     """Build the tab: one sheet per model beside the controls, scores below the sheets."""
     with gr.Row(elem_classes="lx-bench"):
         with gr.Column(elem_classes="lx-images"):
-            board = build_score_board()
+            board = build_score_board(build_replaced_finder(context, SCORE_AGAIN))
             sheets = build_comparison_sheet()
         with gr.Column(elem_classes="lx-controls"):
             models = page.build_model_dropdown(num_models=MAX_MODELS, min_models=MIN_MODELS)

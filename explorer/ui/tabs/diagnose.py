@@ -15,6 +15,8 @@ from explorer.ui.diagnosis_images import build_image_functions
 from explorer.ui.errors import show_project_errors
 from explorer.ui.label_controls import set_row
 from explorer.ui.label_plans import get_layout
+from explorer.ui.replaced import build_replaced_finder
+from explorer.weights import DIAGNOSE_AGAIN, check_weights
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 
 SAMPLE_COUNTS = [256, 512, 1024, 2048, 5000]
@@ -24,7 +26,8 @@ def build_tab(context: AppContext, page: Page) -> None:
     """Build the tab: verdict and evidence beside the controls."""
     with gr.Row(elem_classes=["lx-bench", "lx-clinic"]):
         with gr.Column(elem_classes="lx-images"):
-            board = build_diagnosis_board(build_image_functions(context))
+            find_replaced = build_replaced_finder(context, DIAGNOSE_AGAIN)
+            board = build_diagnosis_board([*build_image_functions(context), find_replaced])
         with gr.Column(elem_classes="lx-controls"):
             models = page.build_model_dropdown(num_models=MAX_MODELS)
             num_samples = gr.Dropdown(SAMPLE_COUNTS, value=1024, label="Samples per model")
@@ -60,6 +63,8 @@ def connect_morphing(context: AppContext, page: Page, board: gr.HTML) -> None:
 
     @show_project_errors
     def send(event: gr.EventData, *panels: dict[str, Any]) -> list[Any]:
+        # The pair was found among samples of these weights; of others it is no pair.
+        check_weights(context.library, event.model, event.checkpoint, DIAGNOSE_AGAIN)
         seeds = [int(seed) for seed in event.seeds]
         rows = get_layout(context, event.model).draw(seeds).tolist()
         filled = [
@@ -72,7 +77,8 @@ def connect_morphing(context: AppContext, page: Page, board: gr.HTML) -> None:
         page.morph_model, page.morph_seed_a, page.morph_seed_b, page.morph_truncation,
         *page.morph_panels, page.morph_sweep, page.tabs,
     ]  # fmt: skip
-    board.morph(send, list(page.morph_panels), outputs, queue=False, **PRIVATE)
+    # Through the queue: what happens outside of it cannot show a message.
+    board.morph(send, list(page.morph_panels), outputs, **PRIVATE)
 
 
 def describe_diagnosing(

@@ -33,10 +33,14 @@ from explorer.ui.morph import (
     render_preview,
     set_export,
 )
-from training.errors import ConfigError
+from explorer.ui.replaced import DRAW_AGAIN, check_shown
+from explorer.weights import hold_weights
+from training.errors import ConfigError, ProjectError
 
 METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
 NUM_OPTIONS = 6  # of an export, behind the inputs of the path
+# The morph that the page shows at the click goes along: the GIF is to be of the same weights.
+TAKE_SHOWN = "(_, ...inputs) => [LX.shownMorph || null, ...inputs]"
 SIZES = [("As the model made it", 0), *((str(size), size) for size in (128, 256, 384, 512))]
 
 
@@ -129,8 +133,14 @@ def build_labels(page: Page) -> LabelControls:
 
 
 def show_end(context: AppContext, model: str | None, sweep: str | None) -> list[Any]:
-    """Show seed and labels of B unless a label of the model is swept."""
-    is_swept = bool(model) and sweep in get_layout(context, str(model)).names
+    """Show seed and labels of B unless a label of the model is swept.
+
+    A model that cannot be read changes nothing: what is drawn for the same choice says why.
+    """
+    try:
+        is_swept = bool(model) and sweep in get_layout(context, str(model)).names
+    except ProjectError:
+        return [gr.skip(), gr.skip()]
     return [gr.Number(visible=not is_swept), gr.HTML(visible=not is_swept)]
 
 
@@ -151,12 +161,10 @@ def build_frame_renderer(context: AppContext) -> Any:
             float(request.get("truncation", 1.0)),
             rows,
         )
-        if request.get("checkpoint") not in (None, recipe.checkpoint):
-            raise ConfigError(
-                f"{recipe.model} has been written again: press Rescan on the Models tab to see it."
-            )
         t = float(request["t"])
-        return {"t": t, "src": encode_png(render_position(context, recipe, t))}
+        with hold_weights(context.library, recipe.model, request.get("checkpoint"), DRAW_AGAIN):
+            image = render_position(context, recipe, t)
+        return {"t": t, "src": encode_png(image)}
 
     return render_frame
 
@@ -227,14 +235,18 @@ def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidget
     """Make a GIF in steps that can be cancelled, show it and offer it for download."""
 
     @show_project_errors
-    def make(*inputs: Any) -> Iterator[list[Any]]:
+    def make(shown: dict[str, Any] | None, *inputs: Any) -> Iterator[list[Any]]:
         yield describe_export(describe_wait(0), 0, 1)
         path, options = inputs[:-NUM_OPTIONS], inputs[-NUM_OPTIONS:]
         recipe = set_export(plan_recipe(context, *path)[0], *options)
+        check_shown(context, recipe.model, shown)
         for step in export_gif(context, recipe):
             yield describe_step(step)
 
-    running = widgets.start.click(make, inputs, widgets.outputs, **LONG, **PRIVATE)
+    shown = gr.JSON(visible=False)
+    running = widgets.start.click(
+        make, [shown, *inputs], widgets.outputs, js=TAKE_SHOWN, **LONG, **PRIVATE
+    )
     # Cancelling makes the running event fail, so that one thing ends both: a second one could come
     # late and end the next export.
     running.failure(stop_export, widgets.progress, widgets.outputs, queue=False, **PRIVATE)

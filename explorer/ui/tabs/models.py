@@ -11,6 +11,7 @@ from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import answer_project_errors
 from explorer.ui.watching import build_grid_reader, build_looker
+from training.errors import CheckpointError
 from training.models.summary import LayerRow
 
 PREVIEW_SEEDS = range(8)
@@ -46,8 +47,9 @@ def build_tab(context: AppContext, page: Page) -> None:
         queue=False,
         **PRIVATE,
     )
-    # A file may have changed under its old name: all is drawn anew.
+    # A file may have changed under its old name: all is drawn anew; what was measured is marked.
     page.refills.append(updated)
+    updated.then(None, js="() => LX.lookAgain()", api_visibility="private")
     page.on_load(look, [], [cards, found])
 
 
@@ -83,6 +85,11 @@ def build_previewer(context: AppContext) -> Any:
     def preview_model(name: str) -> dict[str, Any]:
         with context.take_frame_slot():
             images = context.sampler.sample_seeds(str(name), PREVIEW_SEEDS)
+            header = context.sampler.get_header(str(name))
+        # The card's facts are those of the last rescan. Compared as texts: of numbers, NaN differs
+        # from itself.
+        if repr(header) != repr(context.library.get(str(name)).header):
+            raise CheckpointError(f"{name} has been written again since: press Rescan to see it.")
         return {"frames": [encode_png(image) for image in images]}
 
     return preview_model

@@ -3,12 +3,14 @@
 import html
 import math
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 import torch
 
 from explorer.images import save_png
+from explorer.labels import Rows
 from explorer.latents import MAX_SEED
 from explorer.recipe import RESIZE_METHODS, Recipe
 from explorer.replay import render_recipe
@@ -20,16 +22,18 @@ from explorer.ui.errors import check_whole, show_project_errors, warn_project_er
 from explorer.ui.label_controls import LabelControls, connect_label_controls, set_row
 from explorer.ui.label_plans import SheetPlan, plan_sheet
 from explorer.ui.morph import check_model
-from training.errors import ProjectError
+from explorer.ui.replaced import DRAW_AGAIN, check_shown
+from explorer.weights import check_weights
+from training.errors import ConfigError, ProjectError
 
 SIZES = {"As the model made it": 0, "128": 128, "256": 256, "512": 512, "1024": 1024}
 WHOLE_SHEET, CHOSEN_IMAGE = "Whole sheet", "Chosen image"
-Chosen = dict[str, Any]
+# What the page shows at the click goes along: nothing that is still on its way can be older.
+TAKE_SHOWN = "(_, ...inputs) => [LX.shownSheet || null, ...inputs]"
 
 
 def build_tab(context: AppContext, page: Page) -> None:
     """Build the tab: the sheet beside its controls."""
-    chosen = gr.State(None)
     with gr.Row(elem_classes="lx-bench"):
         with gr.Column(elem_classes="lx-images"):
             sheet = build_contact_sheet()
@@ -45,6 +49,7 @@ def build_tab(context: AppContext, page: Page) -> None:
             what = gr.Radio([WHOLE_SHEET, CHOSEN_IMAGE], value=WHOLE_SHEET, label="Save what")
             size = gr.Dropdown(list(SIZES), value="256", label="Pixels per image")
             resize = gr.Radio(list(RESIZE_METHODS), value="lanczos", label="Enlarge with")
+            shown = gr.JSON(visible=False)
             save = gr.Button("Save PNG")
 
     draw, make_png = build_drawer(context), build_saver(context)
@@ -65,9 +70,8 @@ def build_tab(context: AppContext, page: Page) -> None:
     connect_label_controls(context, page, model, labels)
     dice.click(roll_seed, None, seed, queue=False, **PRIVATE)
     page.on_load(draw, inputs, sheet)
-    # Every choice counts: the default drops those that come while another is on its way.
-    sheet.choose(take_chosen, None, chosen, queue=False, trigger_mode="multiple", **PRIVATE)
-    connect_download(save, make_png, [*asked, chosen, what, size, resize], concurrency_id="sample")
+    saved = [shown, *asked, what, size, resize]
+    connect_download(save, make_png, saved, concurrency_id="sample", js=TAKE_SHOWN)
     connect_sending(context, page, sheet)
 
 
@@ -97,10 +101,12 @@ def build_drawer(context: AppContext) -> Any:
             return gr.skip()
         plan = plan_sheet(context, model, list_seeds(seed, count), panel, across)
         rows = torch.tensor(plan.rows) if plan.rows else None
+        # Before the images: were the file replaced in between, they would count as replaced.
+        checkpoint = context.library.get_fingerprint(model)
         images = context.sampler.sample_seeds(model, plan.seeds, truncation, rows)
         readings = read_labels(context, model, images, plan) if is_read and plan.rows else ()
         labels = SheetLabels(plan.layout, plan.rows, readings, plan.across, plan.columns)
-        sheet = describe_sheet(model, plan.seeds, truncation, images, labels)
+        sheet = describe_sheet(model, checkpoint, plan.seeds, truncation, images, labels)
         return {**sheet, "note": plan.note}
 
     return draw
@@ -120,22 +126,19 @@ def build_saver(context: AppContext) -> Any:
 
     @show_project_errors
     def make_png(
-        model: str, seed: float, count: float, truncation: float, panel: dict[str, Any] | None,
-        across: str | None, chosen: Chosen | None, what: str, size: str, resize: str,
+        shown: dict[str, Any] | None, model: str, seed: float, count: float, truncation: float,
+        panel: dict[str, Any] | None, across: str | None, what: str, size: str, resize: str,
     ) -> str:  # fmt: skip
         model = check_model(context, model)
         plan = plan_sheet(context, model, list_seeds(seed, count), panel, across)
+        checkpoint = context.library.get_fingerprint(model)
+        shown = check_shown(context, model, shown)
         is_single = what == CHOSEN_IMAGE
-        seeds, rows = plan.seeds, plan.rows
-        if is_single and chosen is not None:
-            seeds = (check_whole(chosen["seed"], "The seed"),)
-            rows = (read_row(chosen["row"]),) if chosen["row"] else ()
-        elif is_single:
-            seeds, rows = seeds[:1], rows[:1]
+        seeds, rows = read_choice(model, shown) if is_single else (plan.seeds, plan.rows)
         recipe = Recipe(
             kind="sample" if is_single else "grid",
             model=model,
-            checkpoint=context.library.get_fingerprint(model),
+            checkpoint=checkpoint,
             seeds=seeds,
             truncation=truncation,
             labels=rows,
@@ -163,9 +166,12 @@ def roll_seed() -> int:
     return random.randrange(100_000)
 
 
-def take_chosen(event: gr.EventData) -> Chosen:
-    """Return the seed and labels of the frame that was chosen on the sheet."""
-    return {"seed": int(event.seed), "row": event.row}
+def read_choice(model: str, shown: Mapping[str, Any] | None) -> tuple[tuple[int, ...], Rows]:
+    """Read the seed and the label row, if any, of the chosen frame; raises ConfigError."""
+    if shown is None:
+        raise ConfigError(f"No image of {model} is drawn yet: choose one when it is.")
+    row = shown.get("row")
+    return (check_whole(shown.get("seed"), "The seed"),), (read_row(row),) if row else ()
 
 
 def connect_sending(context: AppContext, page: Page, sheet: gr.HTML) -> None:
@@ -174,6 +180,8 @@ def connect_sending(context: AppContext, page: Page, sheet: gr.HTML) -> None:
     def build_sender(side: int) -> Any:
         @show_project_errors
         def send(event: gr.EventData, panel: dict[str, Any], sweep: str) -> list[Any]:
+            # The face that was chosen is of these weights; of others it is another one.
+            check_weights(context.library, event.model, event.checkpoint, DRAW_AGAIN)
             value = set_row(context, panel, event.model, event.row)
             tab = gr.Tabs(selected="interpolate")
             # A sweep stays at A: where a morph is to end at B, it is over.
@@ -187,4 +195,5 @@ def connect_sending(context: AppContext, page: Page, sheet: gr.HTML) -> None:
         panel = page.morph_panels[side]
         sweep = page.morph_sweep
         outputs = [page.morph_model, seed, page.morph_truncation, panel, sweep, page.tabs]
-        listener(build_sender(side), [panel, sweep], outputs, queue=False, **PRIVATE)
+        # Through the queue: what happens outside of it cannot show a message.
+        listener(build_sender(side), [panel, sweep], outputs, **PRIVATE)

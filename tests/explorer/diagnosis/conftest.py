@@ -96,11 +96,15 @@ class Table:
     features: NDArray[np.float32]
     base_seed: int = 0
     model: str = "table"
+    fingerprint: str = ""
     extractor: Extractor = field(default_factory=load_blocks)
 
     def get(self, start: int, count: int) -> NDArray[np.float32]:
         """Return the features (count, d) of samples start to start + count - 1."""
         return self.features[start : start + count]
+
+    def check_weights(self) -> None:
+        """Find nothing: a table is no file."""
 
 
 def draw_from(images: NDArray[np.float32], count: int, seed: int) -> NDArray[np.float32]:

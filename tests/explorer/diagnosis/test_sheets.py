@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,9 @@ from explorer.diagnosis.table import format_diagnoses
 from explorer.diagnosis.types import Diagnosis, DirectionCurve
 from explorer.images import GRID_GAP
 from explorer.sampler import Sampler
+from tests.explorer.conftest import SaveModel
 from tests.explorer.diagnosis.conftest import Table, World, choose
+from training.errors import CheckpointError
 from training.metrics.sensitivity import make_direction
 
 SIZE = 32
@@ -27,7 +30,11 @@ def diagnosis(
 ) -> Diagnosis:
     """Return a diagnosis of the model conv, with features that are not its own."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    table = Table(choose(world.held_out, 64, 0), model="conv")
+    table = Table(
+        choose(world.held_out, 64, 0),
+        model="conv",
+        fingerprint=sampler.library.get_fingerprint("conv"),
+    )
     *_, last = stream_diagnosis(sampler, table, world.reference, DiagnosisOptions(64))
     return last
 
@@ -51,6 +58,15 @@ def test_sheets_show_what_the_diagnosis_names(
         assert np.array_equal(read_cell(paths[0], row, 1), expected[1])
     middle = read_cell(paths[1], 0, NUM_STEPS // 2)
     assert np.array_equal(middle, sampler.sample_seeds("conv", [0])[0])
+
+
+def test_no_sheet_is_of_other_weights_than_the_diagnosis(
+    diagnosis: Diagnosis, sampler: Sampler, save_model: SaveModel, tmp_path: Path
+) -> None:
+    os.utime(save_model(sampler.library.folder, "conv", seed=1), ns=(1, 1))
+    with pytest.raises(CheckpointError, match="conv has been written again since it was diagnosed"):
+        write_sheets(tmp_path / "new", diagnosis, sampler, None)
+    assert not (tmp_path / "new").exists()
 
 
 def test_real_images_stand_beside_the_samples_nearest_to_them(

@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from explorer.ui.context import AppContext
 from explorer.ui.diagnosing import Case, check_models, stream_cases
 from explorer.ui.diagnosis_images import build_image_functions, render_images, shrink_images
 from explorer.ui.tabs.diagnose import stop_diagnosing
+from explorer.worker import Worker
 from tests.explorer.ui.diagnosable import NUM_REAL, fill_diagnosable_folder
 from tests.explorer.ui.live_app import EXTRACTOR, LiveApp, make_dataset, serve
 from training.datasets.types import ImageDataset
@@ -65,6 +67,23 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
 def decode(uri: str) -> np.ndarray:
     with Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))) as image:
         return np.asarray(image)
+
+
+def name_weights(clinic: Clinic, model: str = "one") -> dict[str, Any]:
+    """Return how the page names the weights that it asks for pictures of."""
+    return {"model": model, "checkpoint": clinic.app.library.get_fingerprint(model)}
+
+
+@contextmanager
+def replaced(clinic: Clinic) -> Iterator[None]:
+    """Let the file of "one" hold the weights of "stuck" for a while."""
+    path = clinic.app.library.get("one").path
+    original = path.read_bytes()
+    path.write_bytes(clinic.app.library.get("stuck").path.read_bytes())
+    try:
+        yield
+    finally:
+        path.write_bytes(original)
 
 
 def read_kind(case: Case) -> str:
@@ -113,15 +132,59 @@ def test_asking_again_is_answered_from_before(clinic: Clinic) -> None:
 
 def test_a_replaced_checkpoint_is_diagnosed_anew(clinic: Clinic) -> None:
     *_, (before,) = stream_cases(clinic.context, ["one"], EXTRACTOR, 64)
-    path = clinic.app.library.get("one").path
-    original = path.read_bytes()
-    try:
-        path.write_bytes(clinic.app.library.get("stuck").path.read_bytes())
+    with replaced(clinic):
         *_, (after,) = stream_cases(clinic.context, ["one"], EXTRACTOR, 64)
-    finally:
-        path.write_bytes(original)
     assert read_kind(before) != "collapsed"
     assert read_kind(after) == "collapsed"
+
+
+def test_a_diagnosis_of_two_generators_is_neither_shown_nor_kept(clinic: Clinic) -> None:
+    stream = stream_cases(clinic.context, ["one"], EXTRACTOR, 66)
+    for (case,) in stream:
+        if case.diagnosis is not None and case.diagnosis.sensitivity is not None:
+            break
+    with replaced(clinic):
+        *_, (ended,) = stream
+    assert ended.error is not None
+    assert "one was replaced by another file" in ended.error
+    *states, (again,) = stream_cases(clinic.context, ["one"], EXTRACTOR, 66)
+    assert len(states) > 1  # not known from before
+    assert again.diagnosis is not None
+    assert (again.error, again.diagnosis.is_done) == (None, True)
+    assert again.diagnosis.checkpoint == clinic.app.library.get_fingerprint("one")
+
+
+def test_a_file_replaced_while_a_diagnosis_waits_for_its_turn_is_not_kept_as_the_old_one(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    class BusyWorker(Worker):
+        """Come to a job only after the file of "one" has been replaced."""
+
+        def run(self, make_iterator: Any) -> Any:
+            with replaced(clinic):
+                yield from super().run(make_iterator)
+
+    app = clinic.app
+    worker = BusyWorker()
+    context = AppContext(app.library, app.sampler, tmp_path, app.context.runs, worker=worker)
+    *_, (ended,) = stream_cases(context, ["one"], EXTRACTOR, 64)
+    worker.shut_down()
+    assert ended.diagnosis is None
+    assert "one has been written again since it was diagnosed" in str(ended.error)
+    assert not context.diagnoses._kept
+
+
+def test_no_picture_of_other_weights_stands_beside_a_verdict(clinic: Clinic) -> None:
+    walk = {"base_seed": 4, "direction_seed": 9, "steps": [1]}
+    diagnosed = name_weights(clinic)
+    for fetch in build_image_functions(clinic.context):
+        for asked in ({"seeds": [1]}, {"indices": [0]}, walk):
+            assert "error" not in fetch({**diagnosed, **asked})
+            with replaced(clinic):
+                answer = fetch({**diagnosed, **asked})
+                assert "one has been written again since it was diagnosed" in answer["error"]
+                assert "error" not in fetch({**name_weights(clinic), **asked})
+            assert "error" in fetch({"model": "one", **asked})
 
 
 def test_the_diagnosis_used_longest_ago_makes_room() -> None:
@@ -194,21 +257,21 @@ def test_one_or_two_models_may_be_chosen() -> None:
 
 def test_pictures_of_seeds_are_the_samplers(clinic: Clinic) -> None:
     fetch_images, _ = build_image_functions(clinic.context)
-    frames = fetch_images({"model": "one", "seeds": [7, 3]})["frames"]
+    frames = fetch_images({**name_weights(clinic), "seeds": [7, 3]})["frames"]
     expected = clinic.app.sampler.sample_seeds("one", [7, 3])
     np.testing.assert_array_equal(np.stack([decode(frame) for frame in frames]), expected)
 
 
 def test_pictures_of_indices_are_the_data_sets(clinic: Clinic) -> None:
     fetch_images, _ = build_image_functions(clinic.context)
-    frames = fetch_images({"model": "one", "indices": [0, NUM_REAL - 1]})["frames"]
+    frames = fetch_images({**name_weights(clinic), "indices": [0, NUM_REAL - 1]})["frames"]
     expected = clinic.dataset.images[[0, NUM_REAL - 1]].transpose(0, 2, 3, 1)
     np.testing.assert_array_equal(np.stack([decode(frame) for frame in frames]), expected)
 
 
 def test_a_step_of_a_direction_is_that_far_from_its_base(clinic: Clinic) -> None:
-    request = {"model": "one", "base_seed": 4, "direction_seed": 9, "steps": [-2, 0, 2.5]}
-    images = render_images(clinic.context, request)
+    request = {"base_seed": 4, "direction_seed": 9, "steps": [-2, 0, 2.5]}
+    images = render_images(clinic.context, {**name_weights(clinic), **request})
     base, direction = sample_latents([4, 9], 16)
     unit = direction / direction.norm()
     latents = torch.stack([base - 2 * unit, base, base + 2.5 * unit])
@@ -217,7 +280,7 @@ def test_a_step_of_a_direction_is_that_far_from_its_base(clinic: Clinic) -> None
 
 def test_thumbnails_come_as_one_sprite(clinic: Clinic) -> None:
     _, fetch_thumbnails = build_image_functions(clinic.context)
-    answer = fetch_thumbnails({"model": "one", "seeds": list(range(10))})
+    answer = fetch_thumbnails({**name_weights(clinic), "seeds": list(range(10))})
     assert (answer["size"], answer["columns"]) == ([32, 32], 8)
     sprite = decode(answer["sprite"])
     assert sprite.shape == (64, 256, 3)
@@ -252,6 +315,8 @@ def test_large_images_are_shrunk_and_small_ones_left() -> None:
     ],
 )
 def test_an_odd_request_for_pictures_is_refused(clinic: Clinic, request_: Any) -> None:
+    if isinstance(request_, dict) and request_.get("model") == "one":
+        request_ = {**name_weights(clinic), **request_}
     with pytest.raises(ProjectError):
         render_images(clinic.context, request_)
     fetch_images, fetch_thumbnails = build_image_functions(clinic.context)
@@ -261,7 +326,7 @@ def test_an_odd_request_for_pictures_is_refused(clinic: Clinic, request_: Any) -
 
 def test_images_that_are_not_here_cannot_be_shown(clinic: Clinic) -> None:
     with pytest.raises(DatasetError, match="not on this machine"):
-        render_images(clinic.context, {"model": "stranger", "indices": [0]})
+        render_images(clinic.context, {**name_weights(clinic, "stranger"), "indices": [0]})
 
 
 def test_a_data_set_is_found_by_its_pixels_only(clinic: Clinic, tmp_path: Path) -> None:

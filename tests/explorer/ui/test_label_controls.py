@@ -146,6 +146,12 @@ def test_a_sweep_hides_what_belongs_to_b(
     assert [widget.visible for widget in widgets] == [is_shown, is_shown]
 
 
+def test_a_model_whose_file_has_gone_leaves_what_belongs_to_b(context: AppContext) -> None:
+    (context.library.folder / "plain.safetensors").unlink()
+    assert show_end(context, "plain", "age") == [gr.skip(), gr.skip()]
+    assert show_end(context, "nobody", "age") == [gr.skip(), gr.skip()]
+
+
 def test_every_stop_of_a_gif_has_a_frame_and_files_tell_sweeps_apart(context: AppContext) -> None:
     rows = ((0.0, 10.0), (1.0, 10.0), (0.0, 10.0), (1.0, 10.0))
     sweep = build_recipe(context, "faces", (5,) * 4, "slerp", 1.0, rows)

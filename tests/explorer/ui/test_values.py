@@ -173,7 +173,7 @@ def make_score(num_samples: int, value: float = 30.0, reference: str = "avatars"
 
 
 def make_update(score: Score, **facts: Any) -> ComparisonUpdate:
-    return ComparisonUpdate("one", score, seconds=1.0, is_last=False, **facts)
+    return ComparisonUpdate("one", score, seconds=1.0, is_last=False, checkpoint="c0ffee", **facts)
 
 
 def test_a_score_row_collects_its_points() -> None:
@@ -182,10 +182,11 @@ def test_a_score_row_collects_its_points() -> None:
     assert row.list_points()[1] == {"x": 128, "y": 20.0, "low": 19.0, "high": 21.0, "floor": 12.0}
     assert row.to_dict()["value"] == 20.0
     assert row.to_dict()["interval"] == [19.0, 21.0]
+    assert row.to_dict()["checkpoint"] == "c0ffee"
     assert row.to_dict()["infinite_n_interval"] == [6.0, 14.0]
-    assert set(row.to_dict()) == {"model", "value"} | set(describe_score(make_score(64))) - {
-        "score"
-    }
+    assert set(row.to_dict()) == {"model", "checkpoint", "value"} | set(
+        describe_score(make_score(64))
+    ) - {"score"}
     assert ScoreRow("one").to_dict() == {"model": "one", "value": None}
 
 
