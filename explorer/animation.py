@@ -31,17 +31,13 @@ def get_real_fps(fps: float) -> float:
     return 100 / _get_delay(fps)
 
 
-def save_morph(path: Path, frames: np.ndarray, recipe: Recipe) -> float:
-    """Write the frames of a recipe's morph as a GIF that rests at its stops; see `save_gif`."""
-    for _ in write_morph(path, [frames], recipe):
-        pass
-    return get_real_fps(recipe.fps)
-
-
 def write_morph(
     path: Path, chunks: Iterable[np.ndarray], recipe: Recipe
 ) -> Generator[int, None, None]:
-    """Write a recipe's morph as its frames come, in chunks (B, H, W, C); see `write_gif`."""
+    """Write a recipe's morph as its frames come, in chunks (B, H, W, C), as `write_gif` does.
+
+    It rests at the recipe's stops.
+    """
     held = find_stop_frames(len(recipe.seeds), recipe.num_frames, recipe.is_ping_pong)
     frames = chain.from_iterable(chunks)
     return write_gif(path, frames, recipe.fps, recipe=recipe, held=held, hold=recipe.hold)

@@ -17,6 +17,7 @@ from training.errors import ConfigError
 NUM_THREADS = min(4, count_usable_cores())  # Pillow's inner loops release the interpreter lock
 HEADER_BYTES, IMAGE_BYTES = 13, 10  # of the file and of each image, without their colours
 EXTENSION = ord("!")
+MAX_DELAY = 10 * 65_535  # ms: two bytes hold hundredths of a second
 
 
 @dataclass
@@ -67,6 +68,11 @@ def add_frame(shown: list[Frame | None], frame: Frame) -> None:
     last = shown[-1]
     if last is not None and np.array_equal(last.pixels, frame.pixels):
         last.delay += frame.delay
+        if last.delay > MAX_DELAY:
+            raise ConfigError(
+                f"The same image would stand for more than {MAX_DELAY // 60_000} minutes, which a "
+                "GIF cannot hold: choose fewer frames, more per second, or other ends."
+            )
     else:
         shown.append(frame)
 

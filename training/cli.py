@@ -3,33 +3,22 @@
 import argparse
 import errno
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from training.errors import ProjectError
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
 
-ExplainOSError = Callable[[OSError], str | None]
-"""Says what to do about a failure of the place to write to, None if it is a bug."""
-
-
-def explain_full_disk(error: OSError) -> str | None:
-    """Explain a full disk."""
-    if error.errno != errno.ENOSPC:
-        return None
-    return f"No space left on the disk: {error}. Free some and go on."
-
 
 def run_command(
     parser: argparse.ArgumentParser,
     arguments: Sequence[str] | None = None,
-    explain: ExplainOSError = explain_full_disk,
 ) -> int:
     """Parse the arguments, run the command they name, and return the exit status.
 
-    A ProjectError, and an OSError that `explain` has a sentence for, is printed on stderr and gives
-    2, an interruption 130. Anything else is a bug and keeps its traceback.
+    A ProjectError and a full disk are a sentence on stderr and give 2, an interruption gives 130.
+    Anything else is a bug and keeps its traceback.
     """
     args = parser.parse_args(arguments)
     try:
@@ -40,10 +29,9 @@ def run_command(
         print("Interrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED
     except OSError as error:
-        sentence = explain(error)
-        if sentence is None:
+        if error.errno != errno.ENOSPC:
             raise
-        return _report(sentence)
+        return _report(f"No space left on the disk: {error}. Free some and go on.")
     return status
 
 

@@ -93,8 +93,8 @@ def save_grid(
         columns=across_columns or columns,
         size=size,
     )
-    path = context.make_export_path(f"{model}-grid", ".png")
-    save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
+    with context.downloads.make(f"{model}-grid", ".png") as path:
+        save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
     return describe_file(path)
 
 
@@ -168,8 +168,8 @@ def build_morph_endpoints(context: AppContext) -> None:
         """
         seeds, rows = plan_stops(context, model, (seed_a, seed_b), labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
-        path = context.make_export_path(f"{name_morph(recipe)}-at-{t}", ".png")
-        save_png(path, render_position(context, recipe, t))
+        with context.downloads.make(f"{name_morph(recipe)}-at-{t}", ".png") as path:
+            save_png(path, render_position(context, recipe, t))
         return describe_file(path)
 
     @build_endpoint

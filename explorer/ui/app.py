@@ -51,7 +51,8 @@ def build_page(context: AppContext) -> gr.Blocks:
         connect_load(demo, page)
     # Gradio would serve copies, and remove them after an hour while a page still offers them.
     gr.set_static_paths([context.exports])
-    demo.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1)
+    # Closed to requests past the queue: of a generator they get the first value only.
+    demo.queue(max_size=QUEUE_SIZE, default_concurrency_limit=1, api_open=False)
     return demo
 
 

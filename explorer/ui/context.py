@@ -92,10 +92,6 @@ class AppContext:
         for name in self.library.names[:1]:
             find_dataset_on_disk(self.sampler.get_header(name).dataset)
 
-    def make_export_path(self, name: str, suffix: str) -> Path:
-        """Return a new path for a file to download."""
-        return self.downloads.make_path(name, suffix)
-
     @contextmanager
     def take_frame_slot(self) -> Iterator[None]:
         """Wait for one of the slots for images outside the queue; raises ConfigError if busy."""

@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 # A page that stays open may ask for its file late: files go only where newer ones need the room,
@@ -19,6 +20,16 @@ class ExportFolder:
         self.root = root.resolve()
         self.max_bytes = max_bytes
         self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def make(self, name: str, suffix: str) -> Iterator[Path]:
+        """Give a path as `make_path` does; where the block fails, nothing stays."""
+        path = self.make_path(name, suffix)
+        try:
+            yield path
+        except BaseException:
+            self.discard(path)
+            raise
 
     def make_path(self, name: str, suffix: str) -> Path:
         """Return a path for a new file, safe to write to whatever the name is.

@@ -95,19 +95,18 @@ def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
     Closing the iterator takes it out of the line or stops it, and leaves no file.
     """
     total = count_images(recipe)
+    # Before the wait: what is made is of the generator there is now, whatever a training writes.
+    chunks = iter_images(recipe, context.sampler)
     with context.exporting.join() as place:
         for num_ahead in place.wait():
             yield ExportStep(0, total, num_ahead)
         yield ExportStep(0, total)
-        chunks = iter_images(recipe, context.sampler)
-        path = context.make_export_path(name_morph(recipe), ".gif")
-        try:
-            with closing(write_morph(path, chunks, recipe)) as writing:
-                for done in writing:
-                    yield ExportStep(done, total)
-        except BaseException:
-            context.downloads.discard(path)
-            raise
+        with (
+            context.downloads.make(name_morph(recipe), ".gif") as path,
+            closing(write_morph(path, chunks, recipe)) as writing,
+        ):
+            for done in writing:
+                yield ExportStep(done, total)
     yield ExportStep(total, total, path=path, fps=get_real_fps(recipe.fps))
 
 

@@ -10,7 +10,6 @@ from training.errors import CheckpointError, ConfigError
 
 DRAW_AGAIN = "since this was drawn: press Rescan on the Models tab to draw it anew"
 SCORE_AGAIN = "since it was scored: score it again to compare the newer one"
-MAX_MODELS = 4  # on one board
 
 
 def check_shown(context: AppContext, model: str, shown: Any) -> dict[str, Any] | None:
@@ -26,14 +25,17 @@ def check_shown(context: AppContext, model: str, shown: Any) -> dict[str, Any] |
 
 
 def build_replaced_finder(
-    context: AppContext, advice: str
+    context: AppContext, advice: str, max_models: int
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Build find_replaced, which the page asks for the models of a board that are not as shown."""
+    """Build find_replaced, which the page asks for the models of a board that are not as shown.
+
+    A board has ``max_models`` at most.
+    """
 
     @answer_project_errors
     def find_replaced(shown: dict[str, Any]) -> dict[str, Any]:
         """Answer {model: checkpoint} with a sentence for each model that has other weights now."""
-        if not isinstance(shown, dict) or len(shown) > MAX_MODELS:
+        if not isinstance(shown, dict) or len(shown) > max_models:
             raise ConfigError("The page asked for the weights of no board of its own: reload it.")
         notes = {}
         for name, checkpoint in shown.items():

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from explorer.animation import get_real_fps, resize_frames, save_gif, save_morph
+from explorer.animation import get_real_fps, resize_frames, save_gif, write_morph
 from explorer.recipe import Recipe
 from training.errors import ConfigError
 
@@ -99,11 +99,11 @@ def test_a_morph_rests_at_its_stops_and_equal_frames_keep_that_time(tmp_path: Pa
         "interpolation", "m", "0" * 32, (1, 2, 3), num_frames=5, fps=20, is_ping_pong=True, hold=0.2
     )
     frames = make_frames(8)
-    save_morph(tmp_path / "a.gif", frames, recipe)
+    list(write_morph(tmp_path / "a.gif", [frames], recipe))
     # 1 . 2 . 3 . 2 . and from the beginning.
     assert read_gif(tmp_path / "a.gif")[1] == [200, 50, 200, 50, 200, 50, 200, 50]
     frames[2] = frames[1]
-    save_morph(tmp_path / "a.gif", frames, recipe)
+    list(write_morph(tmp_path / "a.gif", [frames], recipe))
     assert read_gif(tmp_path / "a.gif")[1] == [200, 250, 50, 200, 50, 200, 50]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.animation import write_gif
+from explorer.animation import save_gif, write_gif
 from explorer.gif import NUM_THREADS, encode_gif, reduce_colours
 from explorer.recipe import Recipe, format_gif_comment
 from training.errors import ConfigError
@@ -105,3 +105,13 @@ def test_frames_that_fail_to_come_leave_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no more"):
         list(write_gif(tmp_path / "a.gif", come(), 25))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_image_that_would_stand_for_too_long_is_refused(tmp_path: Path) -> None:
+    frames = np.zeros((600, 16, 16, 3), np.uint8)
+    save_gif(tmp_path / "a.gif", frames, 1.0)  # 600 seconds
+    with Image.open(tmp_path / "a.gif") as image:
+        assert image.info["duration"] == 600_000
+    with pytest.raises(ConfigError, match="more than 10 minutes"):
+        save_gif(tmp_path / "b.gif", np.concatenate([frames, frames]), 1.0)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gif"]

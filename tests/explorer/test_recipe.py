@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.animation import save_gif, save_morph
+from explorer.animation import save_gif, write_morph
 from explorer.images import make_grid, save_png
 from explorer.library import CheckpointLibrary
 from explorer.recipe import Recipe, RecipeError, read_recipe
@@ -59,12 +59,12 @@ def test_a_gif_is_made_again_bit_by_bit(sampler: Sampler, tmp_path: Path) -> Non
     )
     frames = render_recipe(recipe, sampler)
     assert frames.shape == (12, 40, 40, 3)
-    save_morph(tmp_path / "a.gif", frames, recipe)
+    list(write_morph(tmp_path / "a.gif", [frames], recipe))
     found = read_recipe(tmp_path / "a.gif")
     assert found == recipe
     again = replay_recipe(found, Sampler(CheckpointLibrary(sampler.library.folder)))
     assert np.array_equal(again, frames)
-    save_morph(tmp_path / "b.gif", again, found)
+    list(write_morph(tmp_path / "b.gif", [again], found))
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
 
 

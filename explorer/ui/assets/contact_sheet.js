@@ -8,7 +8,8 @@ LX.contactSheet = (element, context) => {
 
   function choose(data, key, isFocused) {
     const frame = data.frames.find((item) => item.key === key);
-    LX.shownSheet = { model: data.model, checkpoint: data.checkpoint, seed: frame.seed, row: frame.row };
+    LX.shownSheet = { model: data.model, checkpoint: data.checkpoint, seed: frame.seed, row: frame.row,
+      truncation: data.truncation };
     chosen = key;
     for (const node of root.querySelectorAll(".lx-frame")) {
       const isChosen = node.dataset.key === key;

@@ -14,8 +14,10 @@
       const answer = await context.server.find_replaced(request).catch(() => null);
       if (!answer || !answer.notes) return;
       for (const item of shown) {
-        if (answer.notes[item.model]) notes.set(key(item), answer.notes[item.model]);
-        else notes.delete(key(item)); // put back
+        const text = answer.notes[item.model];
+        if (!text) notes.delete(key(item)); // put back
+        // One element for as long as it is so: a new one with every value would be spoken each time.
+        else if (!notes.has(key(item))) notes.set(key(item), LX.el("p", { class: "lx-replaced", role: "status", text }));
       }
       redraw();
     }
@@ -26,7 +28,7 @@
       // For those that nothing is known of: many pictures may be refused at once.
       ask: () => ask(listShown().filter((item) => !notes.has(key(item)))),
       // A line for a model whose weights are others by now, null for the rest.
-      draw: (item) => (notes.has(key(item)) ? LX.el("p", { class: "lx-replaced", role: "status", text: notes.get(key(item)) }) : null),
+      draw: (item) => notes.get(key(item)) || null,
     };
   };
 })();

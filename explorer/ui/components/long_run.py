@@ -1,12 +1,12 @@
 """A button that starts long work, one that stops it, and the board that shows its values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
-from explorer.turns import describe_wait
+from explorer.turns import Place, describe_wait
 from explorer.ui.context import LONG, PRIVATE
 
 
@@ -44,11 +44,14 @@ def set_board(value: dict[str, Any], is_done: bool) -> list[Any]:
     return [gr.Button(interactive=is_done), gr.Button(interactive=not is_done), value]
 
 
-def set_waiting(num_ahead: int | None, value: Callable[[str], dict[str, Any]]) -> list[Any]:
-    """Return the updates of start, stop and board of a run that waits for its turn, or starts.
+def wait_in_line(place: Place, describe: Callable[[str], dict[str, Any]]) -> Iterator[list[Any]]:
+    """Yield the updates of start, stop and board until it is a run's turn, and that it starts.
 
-    ``value`` makes the board's value of a sentence. Nothing changes where ``num_ahead`` is None.
+    ``describe`` makes the board's value of a sentence.
     """
-    if num_ahead is None:  # drawn again, it would be read out again
-        return [gr.skip()] * 3
-    return set_board(value(describe_wait(num_ahead)), is_done=False)
+    for num_ahead in place.wait():
+        if num_ahead is None:  # drawn again, it would be read out again
+            yield [gr.skip()] * 3
+        else:
+            yield set_board(describe(describe_wait(num_ahead)), is_done=False)
+    yield set_board(describe(describe_wait(0)), is_done=False)

@@ -1,7 +1,6 @@
 """Compare: models side by side on the same latents, and their scores as samples accumulate."""
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import gradio as gr
@@ -12,7 +11,7 @@ from explorer.ui.components.comparison_sheet import (
     describe_column,
     describe_comparison,
 )
-from explorer.ui.components.long_run import LongRun, build_long_run, set_board, set_waiting
+from explorer.ui.components.long_run import LongRun, build_long_run, set_board, wait_in_line
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.components.score_board import build_score_board
 from explorer.ui.context import PRIVATE, AppContext, Page
@@ -32,7 +31,7 @@ def build_tab(context: AppContext, page: Page) -> None:
     """Build the tab: one sheet per model beside the controls, scores below the sheets."""
     with gr.Row(elem_classes="lx-bench"):
         with gr.Column(elem_classes="lx-images"):
-            board = build_score_board(build_replaced_finder(context, SCORE_AGAIN))
+            board = build_score_board(build_replaced_finder(context, SCORE_AGAIN, MAX_MODELS))
             sheets = build_comparison_sheet()
         with gr.Column(elem_classes="lx-controls"):
             models = page.build_model_dropdown(num_models=MAX_MODELS, min_models=MIN_MODELS)
@@ -86,17 +85,11 @@ def connect_scoring(context: AppContext, inputs: list[Any], run: LongRun) -> Non
     def score(models: list[str], extractor: str, num_samples: int) -> Iterator[list[Any]]:
         names = check_models(models)
         with context.scoring.join() as place:
-            for num_ahead in chain(place.wait(), [0]):
-                yield describe_waiting(num_ahead)
+            yield from wait_in_line(place, lambda text: {"rows": [], "status": text})
             for board in stream_board(context, names, extractor, int(num_samples)):
                 yield describe_scoring(board)
 
     run.connect(score, stop_scoring, inputs)
-
-
-def describe_waiting(num_ahead: int | None) -> list[Any]:
-    """Describe a run that has not started yet as updates of its widgets."""
-    return set_waiting(num_ahead, lambda text: {"rows": [], "status": text})
 
 
 def stop_scoring(value: dict[str, Any] | None) -> list[Any]:

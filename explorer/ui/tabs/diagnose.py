@@ -1,13 +1,12 @@
 """Diagnose: has a model collapsed, does it copy its training data; verdict and evidence."""
 
 from collections.abc import Iterator
-from itertools import chain
 from typing import Any
 
 import gradio as gr
 
 from explorer.ui.components.diagnosis import build_diagnosis_board, describe_cases
-from explorer.ui.components.long_run import LongRun, build_long_run, set_board, set_waiting
+from explorer.ui.components.long_run import LongRun, build_long_run, set_board, wait_in_line
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.diagnosing import MAX_MODELS, Case, check_models, stream_cases
@@ -26,7 +25,7 @@ def build_tab(context: AppContext, page: Page) -> None:
     """Build the tab: verdict and evidence beside the controls."""
     with gr.Row(elem_classes=["lx-bench", "lx-clinic"]):
         with gr.Column(elem_classes="lx-images"):
-            find_replaced = build_replaced_finder(context, DIAGNOSE_AGAIN)
+            find_replaced = build_replaced_finder(context, DIAGNOSE_AGAIN, MAX_MODELS)
             board = build_diagnosis_board([*build_image_functions(context), find_replaced])
         with gr.Column(elem_classes="lx-controls"):
             models = page.build_model_dropdown(num_models=MAX_MODELS)
@@ -50,8 +49,7 @@ def connect_diagnosing(context: AppContext, inputs: list[Any], run: LongRun) -> 
         names = check_models(names)
         subtitles = {name: describe_model(context.sampler.get_header(name)) for name in names}
         with context.scoring.join() as place:
-            for num_ahead in chain(place.wait(), [0]):
-                yield describe_waiting(num_ahead)
+            yield from wait_in_line(place, lambda text: {"message": text})
             for cases in stream_cases(context, names, extractor, int(num_samples), search_all):
                 yield describe_diagnosing(cases, int(num_samples), subtitles)
 
@@ -87,11 +85,6 @@ def describe_diagnosing(
     """Describe the cases as updates of the run's widgets."""
     value = describe_cases(cases, num_samples, subtitles)
     return set_board(value, value["is_done"])
-
-
-def describe_waiting(num_ahead: int | None) -> list[Any]:
-    """Describe a run that has not started yet as updates of its widgets."""
-    return set_waiting(num_ahead, lambda text: {"message": text})
 
 
 def stop_diagnosing(value: dict[str, Any] | None) -> list[Any]:

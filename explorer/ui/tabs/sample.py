@@ -25,6 +25,7 @@ from explorer.ui.morph import check_model
 from explorer.ui.replaced import DRAW_AGAIN, check_shown
 from explorer.weights import check_weights
 from training.errors import ConfigError, ProjectError
+from training.numbers import read_number
 
 SIZES = {"As the model made it": 0, "128": 128, "256": 256, "512": 512, "1024": 1024}
 WHOLE_SHEET, CHOSEN_IMAGE = "Whole sheet", "Chosen image"
@@ -134,7 +135,9 @@ def build_saver(context: AppContext) -> Any:
         checkpoint = context.library.get_fingerprint(model)
         shown = check_shown(context, model, shown)
         is_single = what == CHOSEN_IMAGE
-        seeds, rows = read_choice(model, shown) if is_single else (plan.seeds, plan.rows)
+        seeds, rows = plan.seeds, plan.rows
+        if is_single:
+            seeds, rows, truncation = read_choice(model, shown)
         recipe = Recipe(
             kind="sample" if is_single else "grid",
             model=model,
@@ -147,8 +150,8 @@ def build_saver(context: AppContext) -> Any:
             resize=resize,
         )
         name = f"{model}-seed-{seeds[0]}" + ("" if is_single else f"-to-{seeds[-1]}")
-        path = context.make_export_path(name, ".png")
-        save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
+        with context.downloads.make(name, ".png") as path:
+            save_png(path, render_recipe(recipe, context.sampler)[0], recipe)
         return str(path)
 
     return make_png
@@ -166,12 +169,15 @@ def roll_seed() -> int:
     return random.randrange(100_000)
 
 
-def read_choice(model: str, shown: Mapping[str, Any] | None) -> tuple[tuple[int, ...], Rows]:
-    """Read the seed and the label row, if any, of the chosen frame; raises ConfigError."""
+def read_choice(model: str, shown: Mapping[str, Any] | None) -> tuple[tuple[int, ...], Rows, float]:
+    """Read seed, label row (if any) and truncation of the chosen frame; raises ConfigError."""
     if shown is None:
         raise ConfigError(f"No image of {model} is drawn yet: choose one when it is.")
-    row = shown.get("row")
-    return (check_whole(shown.get("seed"), "The seed"),), (read_row(row),) if row else ()
+    row, truncation = shown.get("row"), read_number(shown.get("truncation"))
+    if truncation is None:
+        raise ConfigError("The page did not say which truncation it shows: reload it.")
+    seeds = (check_whole(shown.get("seed"), "The seed"),)
+    return seeds, (read_row(row),) if row else (), truncation
 
 
 def connect_sending(context: AppContext, page: Page, sheet: gr.HTML) -> None:

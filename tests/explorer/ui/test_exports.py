@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
@@ -19,6 +20,7 @@ from explorer.ui.context import AppContext
 from explorer.ui.exports import ExportFolder
 from explorer.ui.morph import ExportStep, build_recipe, export_gif, set_export
 from tests.explorer.ui.live_app import save_small_checkpoint
+from training.errors import ProjectError
 
 
 @pytest.fixture
@@ -72,15 +74,41 @@ def test_a_stopped_export_leaves_nothing_and_lets_the_next_one_start(
     assert next(start_export(context)) == ExportStep(0, 40)
 
 
-def test_a_failed_export_leaves_nothing(context: AppContext) -> None:
+def test_a_failed_export_leaves_nothing(
+    context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill_disk(*_: object) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
     export = start_export(context)
     next(export)
-    for path in context.library.folder.iterdir():
-        path.unlink()
-    with pytest.raises(Exception, match="one"):
+    monkeypatch.setattr("explorer.gif.save_frames", fill_disk)
+    with pytest.raises(ProjectError, match="No space left on the disk while writing"):
         list(export)
     assert list_files(context) == []
     assert context.exporting._line == []
+
+
+def test_a_checkpoint_replaced_while_an_export_waits_does_not_stop_it(context: AppContext) -> None:
+    first, second = start_export(context), start_export(context)
+    next(first)
+    assert next(second).num_ahead == 1
+    expected = list(first)[-1].path
+    save_small_checkpoint(context.library.folder, "one", "dcgan", 16, seed=9)
+    found = list(second)[-1].path
+    assert expected is not None
+    assert found is not None
+    assert found.read_bytes() == expected.read_bytes()
+
+
+def test_what_is_refused_leaves_no_folder(tmp_path: Path) -> None:
+    downloads = ExportFolder(tmp_path / "exports")
+    with pytest.raises(ProjectError, match="refused"), downloads.make("grid", ".png"):
+        raise ProjectError("refused")
+    assert list(downloads.root.iterdir()) == []
+    with downloads.make("grid", ".png") as path:
+        path.write_bytes(b"whole")
+    assert [found.name for found in downloads.root.rglob("*.png")] == ["grid.png"]
 
 
 def test_one_export_runs_at_a_time_until_it_is_closed(context: AppContext) -> None:

@@ -53,7 +53,7 @@ def draw_sheet(context: AppContext) -> dict[str, Any]:
 def choose(sheet: dict[str, Any], index: int = 0) -> dict[str, Any]:
     """Return what the page has of a sheet on which a frame is chosen."""
     frame = sheet["frames"][index]
-    return {**frame, "model": sheet["model"], "checkpoint": sheet["checkpoint"]}
+    return {**frame, **{key: sheet[key] for key in ("model", "checkpoint", "truncation")}}
 
 
 def save(context: AppContext, shown: dict[str, Any] | None, what: str = WHOLE_SHEET) -> Path:
@@ -95,6 +95,9 @@ def test_the_chosen_image_is_the_one_that_the_page_names(context: AppContext) ->
     sheet = draw_sheet(context)
     recipe = read_recipe(save(context, choose(sheet, 2), CHOSEN_IMAGE))
     assert (recipe.kind, recipe.seeds, recipe.labels) == ("sample", (7,), ())
+    # The slider may be further than the sheet.
+    shown = choose(sheet, 2) | {"truncation": 0.5}
+    assert read_recipe(save(context, shown, CHOSEN_IMAGE)).truncation == 0.5
 
 
 @pytest.mark.parametrize("shown", [None, "linear"])
@@ -146,7 +149,7 @@ def test_samples_of_other_weights_are_not_on_a_card(
 def test_a_board_learns_which_of_its_models_were_replaced(
     context: AppContext, save_model: SaveModel
 ) -> None:
-    find_replaced = build_replaced_finder(context, SCORE_AGAIN)
+    find_replaced = build_replaced_finder(context, SCORE_AGAIN, 4)
     shown = {name: context.library.get_fingerprint(name) for name in ("conv", "linear", "grey")}
     assert find_replaced(shown) == {"notes": {}}
     replace_model(context, save_model)
@@ -162,4 +165,4 @@ def test_a_board_learns_which_of_its_models_were_replaced(
 
 @pytest.mark.parametrize("shown", [None, ["conv"], dict.fromkeys("abcde", "")])
 def test_a_board_of_nobody_is_refused(context: AppContext, shown: Any) -> None:
-    assert "reload it" in build_replaced_finder(context, SCORE_AGAIN)(shown)["error"]
+    assert "reload it" in build_replaced_finder(context, SCORE_AGAIN, 4)(shown)["error"]
