@@ -71,6 +71,8 @@ SETTINGS: tuple[tuple[str, str, dict[str, Any], str | None], ...] = (
     # What helped most alone: together, and with the preset's settings.
     ("dcgan-spectral-augment", "dcgan", {"critic_norm": "spectral", "diff_augment": AUGMENTATIONS},
      "dcgan"),
+    ("dcgan-layer-augment", "dcgan", {"critic_norm": "layer", "diff_augment": AUGMENTATIONS},
+     "dcgan"),
     ("best-augment", "wgan_gp", {**BEST, "diff_augment": AUGMENTATIONS}, "wgan_gp"),
     ("dcgan-hinge", "dcgan", {"loss": "hinge"}, "dcgan"),
     ("wgan", "wgan", {}, "wgan_gp"),
