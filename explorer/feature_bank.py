@@ -158,8 +158,8 @@ class SampleFeatures:
         if self._bank.sampler.library.get_fingerprint(self.model) != self.fingerprint:
             raise MetricError(
                 f"{self.model} was replaced by another file while its samples were looked at: start"
-                " again to look at the new one. While a training replaces it often, copy the file under"
-                " another name and look at that."
+                " again to look at the new one. While a training replaces it often, copy the file"
+                " under another name and look at that."
             )
 
 
