@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.explorer.ui.diagnosable import fill_diagnosable_folder
 from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 
 if TYPE_CHECKING:
@@ -41,6 +42,17 @@ def app(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Liv
     root = tmp_path_factory.mktemp("browser")
     with serve(fill_folder(root / "checkpoints", has_reference=True), root / "exports") as app:
         yield app
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LiveApp]:
+    """Serve a model that varies, one that is stuck, and one without statistics."""
+    root = tmp_path_factory.mktemp("clinic")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
+        fill_diagnosable_folder(root / "models", root / "cache" / "latent-explorer")
+        with serve(root / "models", root / "exports") as app:
+            yield app
 
 
 @pytest.fixture

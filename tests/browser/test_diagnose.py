@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +10,8 @@ import pytest
 
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, open_tab, read_uri
 from tests.explorer.labelled import LAYOUT
-from tests.explorer.ui.diagnosable import NUM_REAL, fill_diagnosable_folder
-from tests.explorer.ui.live_app import LiveApp, serve
+from tests.explorer.ui.diagnosable import NUM_REAL
+from tests.explorer.ui.live_app import LiveApp
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -20,17 +19,6 @@ if TYPE_CHECKING:
 # The feature extractor may have to be loaded, on a busy machine.
 LONG_MS = 240_000
 DONE = "() => document.querySelector('.lx-diagnosis .lx-status')?.textContent.startsWith('Done')"
-
-
-@pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LiveApp]:
-    """Serve a model that varies, one that is stuck, and one without statistics."""
-    root = tmp_path_factory.mktemp("clinic")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-        fill_diagnosable_folder(root / "models", root / "cache" / "latent-explorer")
-        with serve(root / "models", root / "exports") as app:
-            yield app
 
 
 def open_diagnose(open_page: OpenPage, app: LiveApp, **options: object) -> Page:

@@ -15,8 +15,7 @@ from explorer.recipe import read_recipe
 from tests.browser.conftest import OpenPage, open_tab
 from tests.browser.test_diagnose import DONE, LONG_MS, find_cell, find_verdict, start
 from tests.browser.test_page import open_morph, read_sheet, wait_for_seeds
-from tests.explorer.ui.diagnosable import fill_diagnosable_folder
-from tests.explorer.ui.live_app import LiveApp, serve
+from tests.explorer.ui.live_app import LiveApp
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,17 +23,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
 DRAWN = re.compile("one has been written again since this was drawn: press Rescan on the Models")
-
-
-@pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LiveApp]:
-    """Serve models that can be drawn, scored and diagnosed."""
-    root = tmp_path_factory.mktemp("replaced")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-        fill_diagnosable_folder(root / "models", root / "cache" / "latent-explorer")
-        with serve(root / "models", root / "exports") as app:
-            yield app
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_a_card_takes_any_value_of_json_anywhere(value: Any) -> None:
     for row in (dict.fromkeys(score, value), {**score, "labels": value}, {"labels": [value]}):
         header = CheckpointHeader(CONFIG, dataset, training, [score, row])
         card = describe_card(CheckpointEntry("odd", Path("odd"), header))
-        json.dumps(card, allow_nan=False)
+        assert json.loads(json.dumps(card, allow_nan=False))["name"] == "odd"
 
 
 def make_score(num_samples: int, value: float = 30.0, reference: str = "avatars") -> Score:
