@@ -131,8 +131,10 @@ def get_reference(
     """Load a data set's reference from the cache, or compute it and keep it there.
 
     A cached file that is damaged, of something else, or of images chosen in another way is
-    replaced. The cache knows the images, not the weights: with `weights` that are not the only ones
-    an extractor may have, the reference is computed and not kept.
+    replaced. Where the images have other labels by now, their classifiers are trained again, and
+    where values have other names, renamed. The cache knows the images, not the weights: with
+    `weights` that are not the only ones an extractor may have, the reference is computed and not
+    kept.
     """
     spec = get_extractor_spec(extractor_key)
     if weights is not None and not spec.has_fixed_weights:
@@ -148,18 +150,37 @@ def get_reference(
             facts = dataset.describe()
             is_same = matches(reference.dataset, reference.extractor, facts, extractor_key)
             if is_same and _is_of_chosen(reference, len(dataset), max_images):
-                named = _name_modes(reference, dataset)
-                if named is not reference:
-                    save_reference(path, named)
-                return named
+                current = _update_labels(reference, dataset, progress, weights, device)
+                if current is not reference:
+                    save_reference(path, current)
+                return current
     check_writable(folder)  # before minutes are spent
     reference = compute_reference(dataset, extractor_key, progress, weights, device, max_images)
     save_reference(path, reference)
     return reference
 
 
+def _update_labels(
+    reference: ReferenceStatistics,
+    dataset: ImageDataset,
+    progress: bool,
+    weights: Path | None,
+    device: torch.device | str,
+) -> ReferenceStatistics:
+    """Return a reference of the same images with classifiers of the labels they have by now."""
+    if reference.dataset.get("label_fingerprints", {}) == dataset.fingerprint_labels():
+        return _name_modes(reference, dataset)
+    modes: tuple[ModeClassifier, ...] = ()
+    if dataset.labels is not None and reference.real is not None:
+        extractor = load_extractor(reference.extractor, weights, device)
+        indices = reference.real.measured_indices
+        features = extract_features(dataset, indices, extractor, progress)
+        modes = train_on_labels(features, dataset, indices, extractor, progress)
+    return replace(reference, dataset=dataset.describe(), modes=modes)
+
+
 def _name_modes(reference: ReferenceStatistics, dataset: ImageDataset) -> ReferenceStatistics:
-    """Call the values of labels as the data set calls them by now; the images are the same."""
+    """Call the values of labels as the data set calls them by now; the labels are the same."""
     names = {column.name: column.values for column in dataset.label_columns}
     modes = tuple(
         replace(mode, values=names[mode.name])

@@ -136,24 +136,37 @@ def find_reference(
 ) -> ReferenceStatistics | None:
     """Find the statistics of a data set (as `ImageDataset.describe` gives it) in some folders.
 
-    Fingerprint, resolution and extractor must match. The first folder with a match decides, and in
-    it the statistics of the most images. Files that are not readable references are passed over;
-    None if nothing matches.
+    Fingerprint, resolution and extractor must match. Statistics whose labels are not the data set's
+    are taken only where no folder has others. The first folder with a match decides, and in it the
+    statistics of the most images. Files that are not readable references are passed over; None if
+    nothing matches.
     """
+    others: list[tuple[int, Path]] = []
     for folder in folders:
-        found: list[tuple[int, Path]] = []
-        for path in sorted(folder.glob("*.safetensors")):
-            try:
-                with safe_open(path, framework="numpy") as file:
-                    facts = _parse_facts(path, file.metadata())
-            except (OSError, SafetensorError, MetricError):
-                continue
-            if matches(facts.get("dataset"), facts.get("extractor"), dataset, extractor_key):
-                num_samples = facts.get("num_samples")
-                found.append((num_samples if isinstance(num_samples, int) else 0, path))
+        found, mislabelled = _list_matches(folder, dataset, extractor_key)
         if found:
             return load_reference(max(found)[1])
-    return None
+        others = others or mislabelled
+    return load_reference(max(others)[1]) if others else None
+
+
+def _list_matches(
+    folder: Path, dataset: dict[str, Any], extractor_key: str
+) -> tuple[list[tuple[int, Path]], list[tuple[int, Path]]]:
+    """List a folder's statistics (images, path) of a data set: with its labels, and with others."""
+    found: list[tuple[int, Path]] = []
+    mislabelled: list[tuple[int, Path]] = []
+    for path in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="numpy") as file:
+                facts = _parse_facts(path, file.metadata())
+        except (OSError, SafetensorError, MetricError):
+            continue
+        if matches(facts.get("dataset"), facts.get("extractor"), dataset, extractor_key):
+            num_samples = facts.get("num_samples")
+            places = found if _has_labels_of(facts["dataset"], dataset) else mislabelled
+            places.append((num_samples if isinstance(num_samples, int) else 0, path))
+    return found, mislabelled
 
 
 def matches(found: Any, found_extractor: Any, dataset: dict[str, Any], extractor_key: str) -> bool:
@@ -161,6 +174,14 @@ def matches(found: Any, found_extractor: Any, dataset: dict[str, Any], extractor
     if not isinstance(found, dict) or found_extractor != extractor_key:
         return False
     return all(found.get(key) == dataset.get(key) for key in ("fingerprint", "resolution"))
+
+
+def _has_labels_of(found: dict[str, Any], dataset: dict[str, Any]) -> bool:
+    """Tell whether a reference knows all labels of a data set; files of old do not say."""
+    known, wanted = found.get("label_fingerprints"), dataset.get("label_fingerprints")
+    if not isinstance(known, dict) or not isinstance(wanted, dict):
+        return True
+    return all(known.get(name) == value for name, value in wanted.items())
 
 
 def _parse_facts(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
