@@ -20,7 +20,7 @@ from safetensors.numpy import save as serialize
 
 from training.cores import on_one_blas_thread
 from training.errors import MetricError
-from training.files import write_bytes
+from training.files import slugify, write_bytes
 from training.metrics.frechet import FeatureStatistics, FloatArray
 from training.metrics.modes import ModeClassifier
 from training.metrics.noise_floor import NoiseFloor, interpolate_noise_floor
@@ -157,16 +157,51 @@ def _list_matches(
     found: list[tuple[int, Path]] = []
     mislabelled: list[tuple[int, Path]] = []
     for path in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(path, framework="numpy") as file:
-                facts = _parse_facts(path, file.metadata())
-        except (OSError, SafetensorError, MetricError):
-            continue
+        facts = _read_facts(path)
         if matches(facts.get("dataset"), facts.get("extractor"), dataset, extractor_key):
-            num_samples = facts.get("num_samples")
             places = found if _has_labels_of(facts["dataset"], dataset) else mislabelled
-            places.append((num_samples if isinstance(num_samples, int) else 0, path))
+            places.append((_count_samples(facts), path))
     return found, mislabelled
+
+
+def choose_reference_path(
+    folder: Path, dataset: dict[str, Any], extractor_key: str, num_images: int
+) -> Path:
+    """Choose the path of new statistics, of so many images: data set, resolution and extractor.
+
+    Where that name is of other images, a hash of these follows. Raises MetricError where a file
+    has statistics of more of the images.
+    """
+    name = f"{slugify(str(dataset['name']))}-{dataset['resolution']}-{extractor_key}"
+    path = folder / f"{name}.safetensors"
+    if path.exists() and not _is_of(path, dataset, extractor_key):
+        path = folder / f"{name}-{str(dataset['fingerprint'])[:8]}.safetensors"
+    num_there = _count_samples(_read_facts(path)) if path.exists() else 0
+    if num_there > num_images:
+        raise MetricError(
+            f"Reference: {path} is of {num_there:,} of these images and is not replaced by one of "
+            f"{num_images:,}; name another file with --output, or that one to replace it."
+        )
+    return path
+
+
+def _is_of(path: Path, dataset: dict[str, Any], extractor_key: str) -> bool:
+    facts = _read_facts(path)
+    return matches(facts.get("dataset"), facts.get("extractor"), dataset, extractor_key)
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    """Read what a reference's file says of itself; {} if it is none."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _parse_facts(path, file.metadata())
+    except (OSError, SafetensorError, MetricError):
+        return {}
+
+
+def _count_samples(facts: dict[str, Any]) -> int:
+    num_samples = facts.get("num_samples")
+    return num_samples if isinstance(num_samples, int) else 0
 
 
 def matches(found: Any, found_extractor: Any, dataset: dict[str, Any], extractor_key: str) -> bool:
