@@ -81,7 +81,11 @@ class FolderDecoder:
         return self.channels, self.resolution, self.resolution
 
     def decode(self, indices: range) -> Chunk:
-        """Decode a range of files; those that cannot be decoded are reported, not raised."""
+        """Decode a range of files; those that cannot be decoded are reported, not raised.
+
+        Raises DatasetError where one cannot be read: the next time it may be, so that no cache
+        should remember it as damaged.
+        """
         images, kept, failures = [], [], []
         for index in indices:
             name = self.names[index]
@@ -238,10 +242,21 @@ def close_zip() -> None:
 
 
 def read_bytes(path: Path, name: str) -> bytes:
-    """Read one file of a folder or zip."""
-    if path.is_dir():
-        return (path / name).read_bytes()
-    return _open_zip(path).read(name)
+    """Read one file of a folder or zip.
+
+    Raises DatasetError where the disk or network fails, and zipfile's errors for a damaged member.
+    """
+    try:
+        if path.is_dir():
+            return (path / name).read_bytes()
+        return _open_zip(path).read(name)
+    except OSError as error:
+        if error.errno is None:  # a decompressor's word for damaged data
+            raise
+        raise DatasetError(
+            f"{name} in {path} cannot be read ({error.strerror}): see to the disk, network or "
+            "permissions, or take the file out, and run the command again; nothing was cached."
+        ) from error
 
 
 def get_identity(path: Path, entries: list[FileEntry]) -> dict[str, Any]:

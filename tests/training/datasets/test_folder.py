@@ -1,6 +1,7 @@
 """Folders and zips of images."""
 
 import io
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from training.datasets import ImageDataset, load_dataset
-from training.datasets.folder import DEFAULT_TERMS
+from training.datasets.folder import DEFAULT_TERMS, FolderDecoder
 from training.errors import DatasetError
 
 
@@ -176,6 +177,23 @@ def test_only_undecodable_files_is_an_error_and_leaves_no_cache(tmp_path, make_o
     with pytest.raises(DatasetError, match=r"None of the 1 image files .*a\.jpg"):
         load_dataset(f"folder:{folder}", make_options(), progress=False)
     assert list((tmp_path / "cache" / "datasets").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a file that Linux refuses to read")
+def test_what_cannot_be_read_is_an_error_and_leaves_no_cache(folder, make_options, tmp_path):
+    """An input/output error may pass: the image is there again once the file can be read."""
+    (folder / "b.png").unlink()
+    (folder / "b.png").symlink_to("/proc/self/mem")
+    with pytest.raises(DatasetError, match=r"^b\.png in .* cannot be read \(Input/output error\)"):
+        load_dataset(f"folder:{folder}", make_options(), progress=False)
+    assert list((tmp_path / "cache" / "datasets").iterdir()) == []
+
+
+def test_a_file_that_went_away_is_an_error(folder):
+    """It was listed, and is gone before it is read."""
+    decoder = FolderDecoder(folder, ("b.png", "gone.png"), 8, 3, None)
+    with pytest.raises(DatasetError, match=r"gone\.png in .* cannot be read"):
+        decoder.decode(range(2))
 
 
 def test_crop_outside_of_one_image_names_it(folder, make_options):
