@@ -153,16 +153,6 @@ def encode_labels(
     return labels
 
 
-def describe_failures(failures: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """Name the files that were skipped in one sentence; nothing if there are none."""
-    if not failures:
-        return ()
-    named = ", ".join(name for name, _ in failures[:10])
-    more = f" and {len(failures) - 10} more" if len(failures) > 10 else ""
-    files = "1 file" if len(failures) == 1 else f"{len(failures)} files"
-    return (f"skipped {files} that cannot be decoded: {named}{more}",)
-
-
 def _build_cached(images: NDArray[np.uint8], parts: dict[str, Any]) -> CachedImages:
     return CachedImages(
         images=images,

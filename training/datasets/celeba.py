@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path, PurePosixPath
 
-from training.datasets.cache import describe_failures, encode_labels
+from training.datasets.cache import encode_labels
 from training.datasets.folder import close_zip, decode_files, list_files, select_images
+from training.datasets.notes import describe_failures
 from training.datasets.torchvision_sets import get_data_root, shorten
 from training.datasets.types import DatasetOptions, ImageDataset, LabelColumn
 from training.errors import DatasetError

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from training.datasets.labels import UNKNOWN
 from training.datasets.registry import DATASETS, load_dataset
 from training.datasets.types import (
     MAX_RESOLUTION,
@@ -150,8 +151,17 @@ def format_dataset(dataset: ImageDataset) -> str:
         ("fingerprint", dataset.fingerprint),
     ]
     for column in dataset.label_columns:
-        shown = ", ".join(column.values[:MAX_SHOWN_VALUES])
-        more = ", ..." if len(column.values) > MAX_SHOWN_VALUES else ""
-        facts.append(("label", f"{column.name}, {len(column.values)} values: {shown}{more}"))
+        shown = _list_values(column.values)
+        facts.append(("label", f"{column.name}, {len(column.values)} values: {shown}"))
     facts += [("note", note) for note in dataset.notes]
     return format_table([(f"{name}:", text) for name, text in facts])
+
+
+def _list_values(values: tuple[str, ...]) -> str:
+    """List the first values, and whether any image has none."""
+    shown = values[:MAX_SHOWN_VALUES]
+    if len(values) > MAX_SHOWN_VALUES:
+        shown += ("...",)
+    if UNKNOWN in values[MAX_SHOWN_VALUES:]:
+        shown += (UNKNOWN,)
+    return ", ".join(shown)

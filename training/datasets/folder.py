@@ -14,14 +14,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from training.datasets.cache import (
-    CachedImages,
-    describe_failures,
-    encode_labels,
-    load_or_decode,
-)
+from training.datasets.cache import CachedImages, encode_labels, load_or_decode
 from training.datasets.decode import decode_image
 from training.datasets.labels import LABELS_FILE, LabelTable, build_columns, parse_labels
+from training.datasets.notes import describe_failures
 from training.datasets.pool import Chunk
 from training.datasets.types import DatasetOptions, ImageDataset, LabelColumn
 from training.errors import DatasetError

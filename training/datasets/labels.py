@@ -5,6 +5,7 @@ import io
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from training.datasets.notes import count_things, list_names
 from training.datasets.types import LabelColumn
 from training.errors import DatasetError
 
@@ -83,8 +84,8 @@ def build_columns(
     row_of = _match_rows(table, known)
     unknown = (UNKNOWN,) * len(table.columns)
     rows = tuple(row_of.get(name, unknown) for name in names)
-    num_matched = sum(name in row_of for name in names)
-    if num_matched == 0:
+    unlabelled = [name for name in names if name not in row_of]
+    if len(unlabelled) == len(names):
         example = next(iter(table.rows), "nothing")
         raise DatasetError(
             f"{table.place} names none of the {len(names)} images: it names {example}, and the "
@@ -94,7 +95,8 @@ def build_columns(
         LabelColumn(name, sort_values({row[i] for row in rows}))
         for i, name in enumerate(table.columns)
     )
-    return columns, rows, _describe_mismatch(table, row_of, known, len(names) - num_matched)
+    notes = _describe_mismatch(table, row_of, known, unlabelled)
+    return columns, rows, notes + _describe_blanks(table, row_of, names)
 
 
 def _match_rows(table: LabelTable, known: frozenset[str]) -> dict[str, tuple[str, ...]]:
@@ -119,7 +121,7 @@ def _describe_mismatch(
     table: LabelTable,
     row_of: dict[str, tuple[str, ...]],
     known: frozenset[str],
-    num_unlabelled: int,
+    unlabelled: list[str],
 ) -> tuple[str, ...]:
     notes = []
     bases = {PurePosixPath(name).name for name in row_of}
@@ -129,12 +131,27 @@ def _describe_mismatch(
         if table.folder + file not in known and file not in known and file not in bases
     ]
     if missing:
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
-        files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
-        notes.append(f"{table.place} names {files} not there: {', '.join(missing[:10])}{more}")
-    if num_unlabelled:
-        images = "1 image" if num_unlabelled == 1 else f"{num_unlabelled} images"
-        notes.append(f"{images} without a line in {table.place}: labelled {UNKNOWN!r}")
+        files = count_things(len(missing), "file")
+        notes.append(f"{table.place} names {files} not there: {list_names(missing)}")
+    if unlabelled:
+        images = count_things(len(unlabelled), "image")
+        notes.append(
+            f"{images} without a line in {table.place}, labelled {UNKNOWN!r}: "
+            f"{list_names(unlabelled)}"
+        )
+    return tuple(notes)
+
+
+def _describe_blanks(
+    table: LabelTable, row_of: dict[str, tuple[str, ...]], names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Name, column by column, the images whose line in the table has no value."""
+    notes = []
+    for index, column in enumerate(table.columns):
+        blank = [name for name in names if name in row_of and row_of[name][index] == UNKNOWN]
+        if blank:
+            images = count_things(len(blank), "image")
+            notes.append(f"{images} without {column} in {table.place}: {list_names(blank)}")
     return tuple(notes)
 
 

@@ -3,12 +3,14 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from training.datasets import DATASETS, DatasetOptions, load_dataset
+from training.datasets import DATASETS, DatasetOptions, ImageDataset, LabelColumn, load_dataset
 from training.datasets.cli import (
     add_dataset_arguments,
     add_datasets_parser,
+    format_dataset,
     get_dataset_options,
     list_datasets,
     parse_crop,
@@ -58,6 +60,24 @@ def test_one_data_set_is_described(run):
     assert facts["name:"] == "avatars:toon-head"
     assert facts["images:"] == "3 of 16x16x1"
     assert ["label:", "hair, 4 values: bun, sideComed, spiky, undercut"] in lines
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ("abcdefgh", "8 values: a, b, c, d, e, f, g, h"),
+        ("abcdefghi", "9 values: a, b, c, d, e, f, g, h, ..."),
+        ((*"abcdefgh", "unknown"), "9 values: a, b, c, d, e, f, g, h, ..., unknown"),
+        (("a", "unknown"), "2 values: a, unknown"),
+    ],
+)
+def test_that_images_have_no_value_is_always_shown(values, shown):
+    """Of many values the first eight are shown, and "unknown" though it is the last."""
+    images = np.zeros((1, 1, 8, 8), np.uint8)
+    columns = (LabelColumn("age", tuple(values)),)
+    dataset = ImageDataset("a", "A", "any", images, "f", np.zeros((1, 1), np.int64), columns)
+    lines = [line.split(maxsplit=1) for line in format_dataset(dataset).splitlines()]
+    assert ["label:", f"age, {shown}"] in lines
 
 
 def test_arguments_become_options():

@@ -63,7 +63,25 @@ def test_images_without_a_line_are_labelled_unknown(load):
     dataset = load("file,age\na.png,7\nb.png,\n")
     assert dataset.label_columns[0].values == ("7", "unknown")
     assert dataset.labels.tolist() == [[0], [1], [1]]
-    assert "1 image without a line" in dataset.notes[0]
+    line, blank = dataset.notes
+    assert line.startswith("1 image without a line in labels.csv in ")
+    assert line.endswith("labelled 'unknown': images/c.png")
+    assert blank.startswith("1 image without age in labels.csv in ")
+    assert blank.endswith(": images/b.png")
+
+
+def test_images_without_a_value_are_named_for_each_column(folder, load, write_solid):
+    """Of 12 that lack an age ten are named, and the one without a mood by itself."""
+    for number in range(12):
+        write_solid(folder / f"{number:02}.png", number)
+    lines = [f"{number:02}.png,,{'' if number == 7 else 'glad'}" for number in range(12)]
+    lines += [f"{letter}.png,5,glad" for letter in "abc"]
+    age, mood = load("file,age,mood\n" + "\n".join(lines)).notes
+    names = ", ".join(f"{number:02}.png" for number in range(10))
+    assert age.startswith("12 images without age in labels.csv in ")
+    assert age.endswith(f": {names} and 2 more")
+    assert mood.startswith("1 image without mood in ")
+    assert mood.endswith(": 07.png")
 
 
 def test_lines_of_images_left_out_by_max_images_are_no_mistake(load):
