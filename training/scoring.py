@@ -14,6 +14,7 @@ from torch import nn
 from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
+from training.files import check_output
 from training.free_memory import advise_out_of_memory
 from training.labels import LabelLayout
 from training.metrics.estimator import ScoreEstimator
@@ -103,6 +104,7 @@ class TrainingScorer:
         if path is None:
             cache = list_reader_folders(self._checkpoints, self._cache_dir)[-1]
             path = choose_reader_path(cache, dataset, layout)
+            check_output(path)
             print(
                 f"Nobody can read {', '.join(layout.names)} yet: training a reader on "
                 f"{NUM_IMAGES_READ:,} real images, once. It stays in {path}.",

@@ -15,6 +15,7 @@ from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.datasets.label_rows import read_label_rows
 from training.devices import select_device
 from training.errors import MetricError
+from training.files import check_output
 from training.latents import check_seed
 from training.metrics.cli_arguments import (
     REFERENCE_FOLDER,
@@ -78,10 +79,13 @@ def add_reader_parser(subparsers: Subparsers) -> None:
 
 def run_reader(args: argparse.Namespace) -> int:
     """Train a reader, write it, and print how well it reads real images."""
+    if args.output is not None:  # before minutes are spent
+        check_output(args.output)
     dataset = load_dataset(args.data, get_dataset_options(args))
     labels = read_label_rows(dataset, args.labels)
-    reader = train_reader(dataset, labels, select_device(args.device), args.images_seen)
     path = args.output or choose_reader_path(DEFAULT_FOLDER, dataset, labels.layout)
+    check_output(path)
+    reader = train_reader(dataset, labels, select_device(args.device), args.images_seen)
     save_reader(path, reader)
     rows = [("label", f"read off {reader.num_held_out:,} real images it did not learn from")]
     rows += [(one.name, format_agreement(one.describe())) for one in reader.agreements]

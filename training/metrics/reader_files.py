@@ -15,7 +15,7 @@ from safetensors.torch import save as serialize
 from training.checkpoint import CheckpointHeader
 from training.datasets.types import ImageDataset
 from training.errors import ConfigError, MetricError
-from training.files import get_cache_dir, slugify, write_bytes
+from training.files import explain_write_errors, get_cache_dir, slugify, write_bytes
 from training.labels import LabelLayout
 from training.metrics.label_agreement import LabelAgreement
 from training.metrics.label_reader import LabelReader, ReaderNetwork
@@ -31,7 +31,7 @@ READER_FOLDER = "readers"  # beside checkpoints, and in the cache
 
 
 def save_reader(path: Path, reader: LabelReader) -> None:
-    """Write a reader to one file, its weights in float16."""
+    """Write a reader to one file, its weights in float16; raises ProjectError if that fails."""
     weights = {
         name: tensor.detach().cpu().half() if tensor.is_floating_point() else tensor.cpu()
         for name, tensor in reader.network.state_dict().items()
@@ -53,7 +53,8 @@ def save_reader(path: Path, reader: LabelReader) -> None:
             for one in reader.agreements
         ],
     }
-    write_bytes(path, serialize(weights, {METADATA_KEY: json.dumps(facts)}))
+    with explain_write_errors(path):
+        write_bytes(path, serialize(weights, {METADATA_KEY: json.dumps(facts)}))
 
 
 def load_reader(path: Path, device: torch.device | str = "cpu") -> LabelReader:

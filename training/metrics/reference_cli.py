@@ -6,6 +6,7 @@ from pathlib import Path
 from training.datasets import load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.devices import select_device
+from training.files import check_output
 from training.metrics.cli_arguments import (
     REFERENCE_FOLDER,
     Subparsers,
@@ -56,11 +57,14 @@ def add_reference_parser(subparsers: Subparsers) -> None:
 
 def run_reference(args: argparse.Namespace) -> int:
     """Compute and write reference statistics, and print what real images get."""
+    if args.output is not None:  # before minutes are spent
+        check_output(args.output)
     dataset = load_dataset(args.data, get_dataset_options(args))
     num_images = min(len(dataset), args.reference_images)
     path = args.output or choose_reference_path(
         REFERENCE_FOLDER, dataset.describe(), args.extractor, num_images
     )
+    check_output(path)
     reference = get_reference(
         dataset,
         args.extractor,

@@ -20,7 +20,7 @@ from safetensors.numpy import save as serialize
 
 from training.cores import on_one_blas_thread
 from training.errors import MetricError
-from training.files import slugify, write_bytes
+from training.files import explain_write_errors, slugify, write_bytes
 from training.metrics.frechet import FeatureStatistics, FloatArray
 from training.metrics.modes import ModeClassifier
 from training.metrics.noise_floor import NoiseFloor, interpolate_noise_floor
@@ -83,7 +83,7 @@ class ReferenceStatistics:
 
 
 def save_reference(path: Path, reference: ReferenceStatistics) -> None:
-    """Write reference statistics to one file, atomically."""
+    """Write reference statistics to one file, atomically; raises ProjectError if that fails."""
     statistics = reference.statistics
     tensors = {
         "mean": np.ascontiguousarray(statistics.mean),
@@ -102,7 +102,8 @@ def save_reference(path: Path, reference: ReferenceStatistics) -> None:
         "modes": mode_facts,
     }
     metadata = {METADATA_KEY: json.dumps(facts)}
-    write_bytes(path, serialize({**tensors, **real_tensors, **mode_tensors}, metadata))
+    with explain_write_errors(path):
+        write_bytes(path, serialize({**tensors, **real_tensors, **mode_tensors}, metadata))
 
 
 def load_reference(path: Path) -> ReferenceStatistics:

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 
 from training.metrics.extractors import EXTRACTORS
@@ -66,6 +67,17 @@ def test_fewer_images_replace_no_reference_of_more(make_reference, folder, capsy
     assert load_reference(folder / DEFAULT).statistics.num_samples == 40
     assert make_reference("--reference-images", "29", "--output", DEFAULT) == 0
     assert load_reference(folder / DEFAULT).statistics.num_samples == 29
+
+
+@pytest.mark.parametrize("output", ["Photos", "Photos/00.png/any.safetensors"])
+def test_what_cannot_be_written_is_refused_before_the_images_are_measured(
+    make_reference, folder, output, capsys
+):
+    """A folder, or a place below a file: one sentence, and no progress before it."""
+    assert make_reference("--output", output) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Photos" in line
+    assert not (folder / "cache").exists()
 
 
 def test_what_is_no_reference_is_not_replaced(make_reference, folder):
