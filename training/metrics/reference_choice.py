@@ -9,6 +9,7 @@ from training.devices import select_device
 from training.errors import MetricError
 from training.files import get_cache_dir
 from training.metrics.cli_arguments import REFERENCE_FOLDER
+from training.metrics.data_advice import PLACE_ADVICE, describe_data_options
 from training.metrics.reference import get_reference
 from training.metrics.reference_files import ReferenceStatistics, find_reference, load_reference
 
@@ -55,11 +56,12 @@ def _find_own(path: Path, header: CheckpointHeader, extractor: str) -> Reference
     reference = find_reference(header.dataset, extractor, folders)
     if reference is None:
         name, resolution = header.dataset.get("name"), header.dataset.get("resolution")
+        command = f"{describe_data_options(header)} --extractor {extractor}"
         raise MetricError(
             f"Evaluate: found no {extractor} reference statistics of {path.name}'s data set"
             f" {name} at {resolution} px in {', '.join(map(str, folders))}; make them with"
-            f" `python -m training reference --data {name} --resolution {resolution}"
-            f" --extractor {extractor}`, or name a file or data set with --reference."
+            f" `python -m training reference {command}`, {PLACE_ADVICE}, or name a file or data"
+            " set with --reference."
         )
     return reference
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -11,12 +12,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from training.__main__ import main
+from training.checkpoint import CheckpointHeader, save_generator
+from training.datasets import DatasetOptions, load_dataset
 from training.images import to_uint8
 from training.latents import sample_latents
 from training.metrics import evaluate_cli
 from training.metrics.frechet import compute_frechet_distance, compute_statistics
 from training.metrics.kid import compute_kid
 from training.metrics.reference import load_reference, save_reference
+from training.models import ModelConfig, build_generator
 
 METRICS = ["kid", "precision", "recall", "density", "coverage"]
 
@@ -250,6 +254,36 @@ def test_without_a_reference_the_command_that_makes_it_is_named(
     captured = capsys.readouterr()
     assert "python -m training reference --data folder:Photos --resolution 64" in captured.err
     assert captured.out == ""
+
+
+def test_the_command_named_makes_the_missing_reference(evaluate, tiny_extractor, folder, capsys):
+    """For a grey model of a crop whose data has a name with a space; copied, it works."""
+    (folder / "Photos").rename(folder / "My photos")
+    options = DatasetOptions(32, 1, crop=(8, 0, 40, 32), max_images=30)
+    dataset = load_dataset("folder:My photos", options, progress=False)
+    command = (
+        "python -m training train --data 'folder:My photos' --crop 8,0,40,32 --max-images=30"
+        " --name grey --resolution 32 --channels 1"
+    )
+    config = ModelConfig("dcgan", z_dim=8, width=2, img_channels=1, img_resolution=32)
+    header = CheckpointHeader(config, dataset.describe(), {"command": command})
+    save_generator(folder / "grey.safetensors", build_generator(config), header)
+    assert evaluate("grey.safetensors", "--num-samples", "20") == 2
+    words = shlex.split(capsys.readouterr().err.split("`")[1])
+    assert words[:3] == ["python", "-m", "training"]
+    assert main(words[3:]) == 0
+    assert evaluate("grey.safetensors", "--num-samples", "20") == 0
+
+
+@pytest.mark.parametrize("command", ["train --crop 'open", 7, "train --crop"])
+def test_a_header_may_name_any_command(evaluate, save_checkpoint, folder, command, capsys):
+    """What cannot be split into words, or ends early, leaves a shorter piece of advice."""
+    save_checkpoint(folder / "model.safetensors")
+    generator, header = evaluate_cli.load_generator(folder / "model.safetensors")
+    header = dataclasses.replace(header, training={"command": command})
+    save_generator(folder / "model.safetensors", generator, header)
+    assert evaluate("model.safetensors") == 2
+    assert "--data folder:Photos --resolution 64 --channels 3" in capsys.readouterr().err
 
 
 def test_a_reference_of_another_resolution_is_refused(evaluate, models, make_reference, capsys):
