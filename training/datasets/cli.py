@@ -47,10 +47,7 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         help="cut this square out of every image: left,top,right,bottom in pixels "
         "(default: the centred square)",
     )
-    group.add_argument(
-        "--data-root", type=Path, help="where mnist, fashion-mnist, cifar10 and celeba lie"
-    )
-    group.add_argument("--cache-dir", type=Path, help="where decoded images are kept")
+    add_place_arguments(group)
     group.add_argument(
         "--max-images", type=int, help="use only the first so many images (avatars: draw so many)"
     )
@@ -63,6 +60,18 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="LABEL:VALUE=NAME,...",
         help="what to call the values of a label, such as gender:0=male,1=female; once per label",
+    )
+
+
+def add_place_arguments(parser: "argparse._ActionsContainer") -> None:
+    """Add the options that say where images lie, and where what is made of them is kept."""
+    parser.add_argument(
+        "--data-root", type=Path, help="where mnist, fashion-mnist, cifar10 and celeba lie"
+    )
+    parser.add_argument(
+        "--cache-dir",
+        type=Path,
+        help="where decoded images, and references and readers made of them, are kept",
     )
 
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from training.checkpoint import SUFFIX, load_generator, load_header
 from training.cli import EXIT_INTERRUPTED
-from training.datasets.cli import parse_crop
+from training.datasets.cli import add_place_arguments, parse_crop
 from training.devices import select_device
 from training.errors import MetricError
 from training.latents import check_seed
@@ -101,6 +101,7 @@ def add_evaluate_parser(subparsers: Subparsers) -> None:
         "--crop", type=parse_crop, metavar="L,T,R,B",
         help="of a data set measured: cut this square out of every image (the centred square)",
     )  # fmt: skip
+    add_place_arguments(parser)
     parser.add_argument(
         "--batch-size", type=parse_count, default=64, help="images per batch (%(default)s)"
     )

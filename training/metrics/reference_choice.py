@@ -23,7 +23,7 @@ def choose_reference(path: Path, args: argparse.Namespace) -> ReferenceStatistic
     """
     header = load_header(path)
     if args.reference is None:
-        reference = _find_own(path, header, args.extractor)
+        reference = _find_own(path, header, args.extractor, args.cache_dir)
     elif is_dataset_name(args.reference):
         reference = _measure_dataset(header, args)
     else:
@@ -40,18 +40,26 @@ def is_dataset_name(text: str) -> bool:
 
 def _measure_dataset(header: CheckpointHeader, args: argparse.Namespace) -> ReferenceStatistics:
     options = DatasetOptions(
-        resolution=header.model.img_resolution, channels=header.model.img_channels, crop=args.crop
+        resolution=header.model.img_resolution,
+        channels=header.model.img_channels,
+        crop=args.crop,
+        data_root=args.data_root,
+        cache_dir=args.cache_dir,
     )
     return get_reference(
         load_dataset(args.reference, options),
         args.extractor,
+        args.cache_dir,
         weights=args.extractor_weights,
         device=select_device(args.device),
     )
 
 
-def _find_own(path: Path, header: CheckpointHeader, extractor: str) -> ReferenceStatistics:
-    folders = [REFERENCE_FOLDER, path.parent / "references", get_cache_dir() / "references"]
+def _find_own(
+    path: Path, header: CheckpointHeader, extractor: str, cache_dir: Path | None
+) -> ReferenceStatistics:
+    caches = get_cache_dir(cache_dir) / "references"
+    folders = [REFERENCE_FOLDER, path.parent / "references", caches]
     folders = list(dict.fromkeys(folders))
     reference = find_reference(header.dataset, extractor, folders)
     if reference is None:

@@ -19,7 +19,7 @@ from training.latents import sample_latents
 from training.metrics import evaluate_cli
 from training.metrics.frechet import compute_frechet_distance, compute_statistics
 from training.metrics.kid import compute_kid
-from training.metrics.reference import load_reference, save_reference
+from training.metrics.reference import get_reference, load_reference, save_reference
 from training.models import ModelConfig, build_generator
 
 METRICS = ["kid", "precision", "recall", "density", "coverage"]
@@ -244,6 +244,34 @@ def test_a_folder_as_reference_can_be_cropped(evaluate, save_checkpoint, folder,
 def test_a_folder_that_is_not_there_is_refused(evaluate, models, capsys):
     assert evaluate(models[0], "--reference", "folder:Nowhere") == 2
     assert "Nowhere" in capsys.readouterr().err
+
+
+def test_what_is_in_another_cache_is_found(
+    evaluate, save_checkpoint, tiny_extractor, photos, folder, capsys
+):
+    """As a training with --cache-dir leaves it; the usual cache has none of it."""
+    save_checkpoint(folder / "model.safetensors")
+    get_reference(photos, "tiny", folder / "mine", progress=False)
+    capsys.readouterr()
+    options = ("--num-samples", "20", "--metrics", "none")
+    assert evaluate("model.safetensors", *options) == 2
+    assert evaluate("model.safetensors", *options, "--cache-dir", "mine") == 0
+    assert "real features" not in capsys.readouterr().err
+
+
+def test_a_data_set_is_measured_where_it_lies_and_kept_where_it_is_to_be(
+    evaluate, save_checkpoint, folder
+):
+    """--data-root and --cache-dir reach a data set that --reference names."""
+    save_checkpoint(folder / "model.safetensors")
+    (folder / "root" / "celeba").mkdir(parents=True)
+    (folder / "Photos").rename(folder / "root" / "celeba" / "img_align_celeba")
+    places = ("--data-root", "root", "--cache-dir", "mine")
+    options = ("--reference", "celeba", "--num-samples", "20", "--metrics", "none")
+    assert evaluate("model.safetensors", *options, *places) == 0
+    assert len(list((folder / "mine" / "references").iterdir())) == 1
+    assert list((folder / "mine" / "datasets").glob("celeba-64-*.npy"))
+    assert not (folder / "cache" / "latent-explorer" / "references").exists()
 
 
 def test_without_a_reference_the_command_that_makes_it_is_named(
