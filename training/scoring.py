@@ -34,7 +34,7 @@ from training.metrics.reader_files import (
     save_reader,
 )
 from training.metrics.reference import ReferenceStatistics, get_reference
-from training.metrics.reference_files import find_reference
+from training.metrics.reference_search import find_reference
 from training.metrics.sampling import MakeLabelled, make_labelled_images, make_seeded_images
 from training.metrics.score import Score
 from training.processes import ALONE, Processes
@@ -86,7 +86,10 @@ class TrainingScorer:
         """Return what real images look like to the extractor; computing it may take minutes."""
         key = self._config.extractor
         return find_reference(
-            self._dataset.describe(), key, [self._checkpoints / REFERENCE_FOLDER]
+            self._dataset.describe(),
+            key,
+            [self._checkpoints / REFERENCE_FOLDER],
+            self.extractor.weights,
         ) or get_reference(
             self._dataset,
             key,

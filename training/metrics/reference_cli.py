@@ -13,14 +13,14 @@ from training.metrics.cli_arguments import (
     add_extractor_arguments,
     parse_count,
 )
-from training.metrics.extractors import EXTRACTORS
+from training.metrics.extractors import EXTRACTORS, identify_weights
 from training.metrics.reference import (
     MAX_IMAGES,
     ReferenceStatistics,
     get_reference,
     save_reference,
 )
-from training.metrics.reference_files import choose_reference_path
+from training.metrics.reference_search import choose_reference_path
 from training.metrics.registry import METRICS
 
 EXAMPLES = """examples:
@@ -60,9 +60,10 @@ def run_reference(args: argparse.Namespace) -> int:
     if args.output is not None:  # before minutes are spent
         check_output(args.output)
     dataset = load_dataset(args.data, get_dataset_options(args))
+    weights = identify_weights(args.extractor, args.extractor_weights)
     num_images = min(len(dataset), args.reference_images)
     path = args.output or choose_reference_path(
-        REFERENCE_FOLDER, dataset.describe(), args.extractor, num_images
+        REFERENCE_FOLDER, dataset.describe(), args.extractor, num_images, weights
     )
     check_output(path)
     reference = get_reference(

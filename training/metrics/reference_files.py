@@ -8,7 +8,6 @@ measured, since they were evenly spaced.
 
 import itertools
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from safetensors.numpy import save as serialize
 
 from training.cores import on_one_blas_thread
 from training.errors import MetricError
-from training.files import explain_write_errors, slugify, write_bytes
+from training.files import explain_write_errors, write_bytes
 from training.metrics.frechet import FeatureStatistics, FloatArray
 from training.metrics.modes import ModeClassifier
 from training.metrics.noise_floor import NoiseFloor, interpolate_noise_floor
@@ -37,6 +36,7 @@ from training.metrics.reference_parts import (
 FORMAT_VERSION = 3
 READABLE_VERSIONS = (1, 2, 3)
 METADATA_KEY = "latent_explorer_reference"
+WEIGHTS_KEY = "extractor_weights"  # of `details`, where they are not the usual ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,8 @@ class ReferenceStatistics:
 
     `noise_floor` has (N, score) pairs of growing N: what N real images score against the others,
     reduced to a reference of all `statistics.num_samples` images. `details` says how many of the
-    data set's images were used, and how they were chosen. `real` keeps features of some of the
+    data set's images were used, how they were chosen, and which weights of one's own the extractor
+    had, if any. `real` keeps features of some of the
     images (None in files of format version 1), and `modes` a classifier for each label column.
     """
 
@@ -61,6 +62,12 @@ class ReferenceStatistics:
     def name(self) -> str:
         """Return the data set's name."""
         return str(self.dataset.get("name", "unknown"))
+
+    @property
+    def weights(self) -> str | None:
+        """Return which weights of one's own the extractor had; None for the usual ones."""
+        found = self.details.get(WEIGHTS_KEY)
+        return None if found is None else str(found)
 
     @property
     def title(self) -> str:
@@ -132,92 +139,13 @@ def load_reference(path: Path) -> ReferenceStatistics:
     return reference
 
 
-def find_reference(
-    dataset: dict[str, Any], extractor_key: str, folders: Sequence[Path]
-) -> ReferenceStatistics | None:
-    """Find the statistics of a data set (as `ImageDataset.describe` gives it) in some folders.
-
-    Fingerprint, resolution and extractor must match. Statistics whose labels are not the data set's
-    are taken only where no folder has others. The first folder with a match decides, and in it the
-    statistics of the most images. Files that are not readable references are passed over; None if
-    nothing matches.
-    """
-    others: list[tuple[int, Path]] = []
-    for folder in folders:
-        found, mislabelled = _list_matches(folder, dataset, extractor_key)
-        if found:
-            return load_reference(max(found)[1])
-        others = others or mislabelled
-    return load_reference(max(others)[1]) if others else None
-
-
-def _list_matches(
-    folder: Path, dataset: dict[str, Any], extractor_key: str
-) -> tuple[list[tuple[int, Path]], list[tuple[int, Path]]]:
-    """List a folder's statistics (images, path) of a data set: with its labels, and with others."""
-    found: list[tuple[int, Path]] = []
-    mislabelled: list[tuple[int, Path]] = []
-    for path in sorted(folder.glob("*.safetensors")):
-        facts = _read_facts(path)
-        if matches(facts.get("dataset"), facts.get("extractor"), dataset, extractor_key):
-            places = found if _has_labels_of(facts["dataset"], dataset) else mislabelled
-            places.append((_count_samples(facts), path))
-    return found, mislabelled
-
-
-def choose_reference_path(
-    folder: Path, dataset: dict[str, Any], extractor_key: str, num_images: int
-) -> Path:
-    """Choose the path of new statistics, of so many images: data set, resolution and extractor.
-
-    Where that name is of other images, a hash of these follows. Raises MetricError where a file
-    has statistics of more of the images.
-    """
-    name = f"{slugify(str(dataset['name']))}-{dataset['resolution']}-{extractor_key}"
-    path = folder / f"{name}.safetensors"
-    if path.exists() and not _is_of(path, dataset, extractor_key):
-        path = folder / f"{name}-{str(dataset['fingerprint'])[:8]}.safetensors"
-    num_there = _count_samples(_read_facts(path)) if path.exists() else 0
-    if num_there > num_images:
-        raise MetricError(
-            f"Reference: {path} is of {num_there:,} of these images and is not replaced by one of "
-            f"{num_images:,}; name another file with --output, or that one to replace it."
-        )
-    return path
-
-
-def _is_of(path: Path, dataset: dict[str, Any], extractor_key: str) -> bool:
-    facts = _read_facts(path)
-    return matches(facts.get("dataset"), facts.get("extractor"), dataset, extractor_key)
-
-
-def _read_facts(path: Path) -> dict[str, Any]:
-    """Read what a reference's file says of itself; {} if it is none."""
+def read_reference_facts(path: Path) -> dict[str, Any]:
+    """Read what a reference's file says of itself, without its numbers; {} if it is none."""
     try:
         with safe_open(path, framework="numpy") as file:
             return _parse_facts(path, file.metadata())
     except (OSError, SafetensorError, MetricError):
         return {}
-
-
-def _count_samples(facts: dict[str, Any]) -> int:
-    num_samples = facts.get("num_samples")
-    return num_samples if isinstance(num_samples, int) else 0
-
-
-def matches(found: Any, found_extractor: Any, dataset: dict[str, Any], extractor_key: str) -> bool:
-    """Tell whether a reference's data set and extractor are the ones asked for."""
-    if not isinstance(found, dict) or found_extractor != extractor_key:
-        return False
-    return all(found.get(key) == dataset.get(key) for key in ("fingerprint", "resolution"))
-
-
-def _has_labels_of(found: dict[str, Any], dataset: dict[str, Any]) -> bool:
-    """Tell whether a reference knows all labels of a data set; files of old do not say."""
-    known, wanted = found.get("label_fingerprints"), dataset.get("label_fingerprints")
-    if not isinstance(known, dict) or not isinstance(wanted, dict):
-        return True
-    return all(known.get(name) == value for name, value in wanted.items())
 
 
 def _parse_facts(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:

