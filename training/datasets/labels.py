@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -96,7 +97,8 @@ def build_columns(
         for i, name in enumerate(table.columns)
     )
     notes = _describe_mismatch(table, row_of, known, unlabelled)
-    return columns, rows, notes + _describe_blanks(table, row_of, names)
+    notes += _describe_blanks(table, row_of, names)
+    return columns, rows, notes + _describe_near_numbers(table, columns)
 
 
 def _match_rows(table: LabelTable, known: frozenset[str]) -> dict[str, tuple[str, ...]]:
@@ -153,6 +155,31 @@ def _describe_blanks(
             images = count_things(len(blank), "image")
             notes.append(f"{images} without {column} in {table.place}: {list_names(blank)}")
     return tuple(notes)
+
+
+def _describe_near_numbers(table: LabelTable, columns: tuple[LabelColumn, ...]) -> tuple[str, ...]:
+    """Name the values that keep a column from being one of numbers, where most are some."""
+    notes = []
+    for column in columns:
+        others = find_other_than_numbers(column)
+        if 0 < 2 * len(others) < len(set(column.values) - {UNKNOWN}):
+            notes.append(
+                f"most values of {column.name} in {table.place} are numbers, so these may be "
+                f"mistakes: {list_names(others)}"
+            )
+    return tuple(notes)
+
+
+def find_other_than_numbers(column: LabelColumn) -> tuple[str, ...]:
+    """Find the values of a column that are no finite numbers; "unknown" is not counted."""
+    return tuple(v for v in column.values if v != UNKNOWN and not _is_number(v))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def sort_values(values: set[str]) -> tuple[str, ...]:

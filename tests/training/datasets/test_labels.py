@@ -84,6 +84,27 @@ def test_images_without_a_value_are_named_for_each_column(folder, load, write_so
     assert mood.endswith(": 07.png")
 
 
+@pytest.mark.parametrize(
+    ("ages", "others"),
+    [
+        (("20", "n/a", "30"), "n/a"),
+        (("20", "", "n/a"), None),  # as many numbers as others
+        (("20", "", "30"), None),
+        (("a", "b", "30"), None),
+    ],
+)
+def test_values_that_are_no_numbers_among_numbers_are_named(load, ages, others):
+    """Where most values are numbers, those that are not may be typos."""
+    lines = [f"{name}.png,{age}" for name, age in zip("abc", ages, strict=True)]
+    notes = [note for note in load("file,age\n" + "\n".join(lines)).notes if "mistakes" in note]
+    if others is None:
+        assert notes == []
+    else:
+        (note,) = notes
+        assert note.startswith("most values of age in labels.csv in ")
+        assert note.endswith(f"mistakes: {others}")
+
+
 def test_lines_of_images_left_out_by_max_images_are_no_mistake(load):
     dataset = load("file,age\na.png,1\nb.png,2\nc.png,3\n", max_images=1)
     assert dataset.notes == ()
