@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -182,11 +183,11 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def sort_values(values: set[str]) -> tuple[str, ...]:
-    """Sort label values: by number if all are numbers, else as text; "unknown" comes last."""
+def sort_values(values: Set[str]) -> tuple[str, ...]:
+    """Sort label values: by number if all are finite, else as text; "unknown" comes last."""
     known = values - {UNKNOWN}
-    try:
+    if all(map(_is_number, known)):  # "nan" would have no place of its own
         ordered = sorted(known, key=lambda text: (float(text), text))
-    except ValueError:
+    else:
         ordered = sorted(known)
     return (*ordered, *sorted(values & {UNKNOWN}))

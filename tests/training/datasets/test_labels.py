@@ -3,6 +3,7 @@
 import pytest
 
 from training.datasets import LabelColumn, load_dataset
+from training.datasets.labels import sort_values
 from training.errors import DatasetError
 
 
@@ -35,6 +36,16 @@ def test_numbers_are_sorted_as_numbers_and_texts_as_texts(load):
     assert dataset.labels.tolist() == [[1, 0], [0, 1], [0, 1]]
     assert dataset.labels.dtype == "int64"
     assert dataset.notes == ()
+
+
+@pytest.mark.parametrize("other", ["nan", "NaN", "inf"])
+def test_values_that_are_not_finite_are_sorted_as_texts(other):
+    """In whatever order they come: sets of texts have another in each process."""
+    values = [*map(str, range(20)), other, "unknown"]
+    expected = (*sorted(values[:-1]), "unknown")
+    for shift in range(len(values)):
+        turned = dict.fromkeys([*values[shift:], *values[:shift]])
+        assert sort_values(turned.keys()) == expected
 
 
 @pytest.mark.parametrize("prefix", ["", "./images/", "images\\"])
