@@ -5,13 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from training.datasets.cache import encode_labels
-from training.datasets.folder import (
-    FileEntry,
-    close_zip,
-    decode_files,
-    list_files,
-    select_images,
-)
+from training.datasets.folder import decode_files
+from training.datasets.listing import FileEntry, close_zip, list_files
 from training.datasets.notes import describe_failures
 from training.datasets.torchvision_sets import get_data_root, shorten
 from training.datasets.types import DatasetOptions, ImageDataset, LabelColumn
@@ -89,7 +84,7 @@ def choose_place(places: list[Path]) -> tuple[Path, list[FileEntry], "AttributeT
     """
     found = []
     for path in places:
-        files, attributes = select_images(list_files(path)), find_attributes(path)
+        files, attributes = list_files(path).images, find_attributes(path)
         table = None if attributes is None else read_attributes(attributes)
         if files and len(files) >= (len(table.rows) if table else 0):
             return path, files, table

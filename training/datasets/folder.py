@@ -1,33 +1,31 @@
 """Read a folder or a .zip of images, with labels from a CSV file if there is one."""
 
-import hashlib
-import os
 import struct
 import sys
 import zipfile
 import zlib
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from training.datasets.cache import CachedImages, encode_labels, load_or_decode
 from training.datasets.decode import decode_image
-from training.datasets.labels import LABELS_FILE, LabelTable, build_columns, parse_labels
+from training.datasets.labels import LabelTable, build_columns, parse_labels
+from training.datasets.listing import (
+    FileEntry,
+    Listing,
+    close_zip,
+    get_identity,
+    list_files,
+    read_bytes,
+)
 from training.datasets.notes import describe_failures
 from training.datasets.pool import Chunk
 from training.datasets.types import DatasetOptions, ImageDataset, LabelColumn
 from training.errors import DatasetError
 
-IMAGE_SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".gif", ".bmp", ".dib"),
-        *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".tga"),
-    )
-)
 DEFAULT_TERMS = "not stated; ask where the images come from"
 # What Pillow and zipfile raise for damaged data.
 UNDECODABLE = (
@@ -45,15 +43,6 @@ UNDECODABLE = (
     struct.error,
     zlib.error,
 )
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """Name one file: posix path inside of the folder or zip, size in bytes, time of change."""
-
-    name: str
-    size: int
-    modified: str
 
 
 @dataclass(frozen=True)
@@ -104,35 +93,31 @@ def load_folder(argument: str, options: DatasetOptions, progress: bool) -> Image
     labels.csv cannot be used.
     """
     path = Path(argument).expanduser()
-    entries = list_files(path)
-    images = select_images(entries)
-    if not images:
+    listing = list_files(path)
+    if not listing.images:
+        found = "; ".join(listing.describe_others()) or "there is no file"
         raise DatasetError(
             f"No image was found in {path}: expected files such as .jpg, .png or .webp, in the "
-            f"folder itself or in folders below it; found {len(entries)} other files."
+            f"folder itself or in folders below it ({found})."
         )
     try:
-        return _load_images(path, entries, images[: options.max_images], options, progress)
+        return _load_images(path, listing, options, progress)
     finally:
         close_zip()
 
 
 def _load_images(
-    path: Path,
-    entries: list[FileEntry],
-    images: list[FileEntry],
-    options: DatasetOptions,
-    progress: bool,
+    path: Path, listing: Listing, options: DatasetOptions, progress: bool
 ) -> ImageDataset:
-    table = load_labels(path, entries)
+    table, images = load_labels(path, listing), listing.images[: options.max_images]
     place = path.absolute()  # "." has no name
     cached = decode_files(path, images, place.stem, options, progress)
-    notes = describe_failures(cached.failures)
+    notes = listing.describe_others() + describe_failures(cached.failures)
     columns: tuple[LabelColumn, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
     if table is not None:
         names = tuple(images[i].name for i in cached.indices)
-        known = frozenset(entry.name for entry in entries)
+        known = frozenset(file.name for file in listing.files)
         columns, rows, label_notes = build_columns(table, names, known)
         notes += label_notes
     for note in notes if progress else ():
@@ -158,120 +143,14 @@ def decode_files(
     return load_or_decode(slug, get_identity(path, files), decoder, options, progress)
 
 
-def select_images(entries: list[FileEntry]) -> list[FileEntry]:
-    """Keep the files that are images by their suffix."""
-    return [e for e in entries if PurePosixPath(e.name).suffix.lower() in IMAGE_SUFFIXES]
-
-
 def find_folder(_options: DatasetOptions) -> str:
     """Say what to give; whether a folder is here depends on its path."""
     return "give a path"
 
 
-def list_files(path: Path) -> list[FileEntry]:
-    """List the files of a folder or zip, sorted by name, without hidden ones.
-
-    Raises DatasetError if the path is missing, is another kind of file, or is a damaged zip.
-    """
-    if not path.exists():
-        raise DatasetError(
-            f"{path} is not there: give the path of a folder or a .zip of images, "
-            "such as folder:~/pictures or folder:faces.zip."
-        )
-    if path.is_dir():
-        entries = _list_folder(path)
-    elif zipfile.is_zipfile(path):
-        entries = _list_zip(path)
-    else:
-        raise DatasetError(
-            f"{path} is neither a folder nor a readable .zip file: give a folder of images, or "
-            "pack them as .zip; a download that broke off has to be repeated."
-        )
-    return sorted(entries, key=lambda entry: entry.name)
-
-
-def _list_folder(path: Path) -> list[FileEntry]:
-    entries = []
-    for folder, folders, files in os.walk(path):
-        folders[:] = [name for name in folders if _is_visible(name)]
-        for name in filter(_is_visible, files):
-            file = Path(folder) / name
-            if file.is_file():
-                stat = file.stat()
-                relative = file.relative_to(path).as_posix()
-                entries.append(FileEntry(relative, stat.st_size, str(stat.st_mtime_ns)))
-    return entries
-
-
-def _list_zip(path: Path) -> list[FileEntry]:
-    try:
-        infos = _open_zip(path).infolist()
-    except (zipfile.BadZipFile, OSError, NotImplementedError) as error:
-        raise DatasetError(f"{path} cannot be read as .zip ({error}): get it again.") from error
-    names = {info.filename: info for info in infos if not info.is_dir()}
-    return [
-        FileEntry(name, info.file_size, str(info.date_time))
-        for name, info in names.items()
-        if all(map(_is_visible, PurePosixPath(name).parts))
-    ]
-
-
-def _is_visible(name: str) -> bool:
-    return not name.startswith(".") and name != "__MACOSX"
-
-
-# Kept open: listing a large zip takes longer than decoding an image. Size and time tell apart
-# a file that was replaced.
-@lru_cache(maxsize=2)
-def _open_zip_version(path: Path, size: int, modified: int) -> zipfile.ZipFile:
-    return zipfile.ZipFile(path)
-
-
-def _open_zip(path: Path) -> zipfile.ZipFile:
-    stat = path.stat()
-    return _open_zip_version(path, stat.st_size, stat.st_mtime_ns)
-
-
-def close_zip() -> None:
-    """Close the zip files that this process keeps open between reads."""
-    _open_zip_version.cache_clear()
-
-
-def read_bytes(path: Path, name: str) -> bytes:
-    """Read one file of a folder or zip.
-
-    Raises DatasetError where the disk or network fails, and zipfile's errors for a damaged member.
-    """
-    try:
-        if path.is_dir():
-            return (path / name).read_bytes()
-        return _open_zip(path).read(name)
-    except OSError as error:
-        if error.errno is None:  # a decompressor's word for damaged data
-            raise
-        raise DatasetError(
-            f"{name} in {path} cannot be read ({error.strerror}): see to the disk, network or "
-            "permissions, or take the file out, and run the command again; nothing was cached."
-        ) from error
-
-
-def get_identity(path: Path, entries: list[FileEntry]) -> dict[str, Any]:
-    """Return what changes when the images do: path, size and time of each file or of the zip."""
-    digest = hashlib.blake2b(digest_size=16)
-    for entry in entries:
-        line = f"{entry.name}\0{entry.size}\0{entry.modified}\n"
-        digest.update(line.encode("utf-8", "surrogateescape"))
-    identity: dict[str, Any] = {"path": str(path.resolve()), "files": digest.hexdigest()}
-    if path.is_file():
-        stat = path.stat()
-        identity["zip"] = [stat.st_size, stat.st_mtime_ns]
-    return identity
-
-
-def load_labels(path: Path, entries: list[FileEntry]) -> LabelTable | None:
+def load_labels(path: Path, listing: Listing) -> LabelTable | None:
     """Read labels.csv nearest to the top, or return None if there is none."""
-    names = [e.name for e in entries if PurePosixPath(e.name).name.lower() == LABELS_FILE]
-    if not names:
+    if not listing.tables:
         return None
-    name = min(names, key=lambda name: (name.count("/"), name))
+    name = listing.tables[0]
     return parse_labels(read_bytes(path, name), name, str(path))

@@ -120,7 +120,49 @@ def test_hidden_and_other_files_are_left_out(folder, make_options, write_solid):
     for path in (folder, zip_folder(folder)):
         dataset = load_dataset(f"folder:{path}", make_options(), progress=False)
         assert get_greys(dataset) == [10, 20, 30, 40]
-        assert dataset.notes == ()
+        assert dataset.notes == ("passed over 1 file, no images by their suffix: .txt (1)",)
+
+
+def test_what_is_passed_over_is_counted_by_suffix(folder, make_options, capsys):
+    """Photos of a format that is not read, and files without a suffix, hidden ones aside."""
+    for name in ("a/1.HEIC", "2.heic", "IMG_3", ".DS_Store"):
+        (folder / name).write_bytes(b"?")
+    expected = "passed over 3 files, no images by their suffix: .heic (2), none (1)"
+    dataset = load_dataset(f"folder:{folder}", make_options())
+    assert dataset.notes == (expected,)
+    assert f"pictures: {expected}" in capsys.readouterr().err
+
+
+def test_links_to_files_are_followed_and_others_named(folder, make_options, tmp_path):
+    (folder / "g.png").symlink_to(folder / "b.png")
+    (folder / "h.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "more").symlink_to(folder / "c")
+    dataset = load_dataset(f"folder:{folder}", make_options(), progress=False)
+    assert get_greys(dataset) == [10, 20, 30, 40, 20]
+    assert dataset.notes == ("did not follow 2 links, since only those to files are: h.png, more",)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "faces").symlink_to(folder)
+    with pytest.raises(DatasetError, match=r"No image .*did not follow 1 link, .*: faces\)"):
+        load_dataset(f"folder:{tmp_path / 'links'}", make_options(), progress=False)
+
+
+def test_of_several_tables_of_labels_the_one_nearest_to_the_top_is_read(folder, make_options):
+    for place in ("", "a/", "c/d/"):
+        (folder / f"{place}labels.csv").write_text(f"file,kind\nb.png,{place}x\n")
+    dataset = load_dataset(f"folder:{folder}", make_options(), progress=False)
+    assert dataset.label_columns[0].values == ("x", "unknown")
+    assert "took labels from labels.csv, not from a/labels.csv, c/d/labels.csv" in dataset.notes
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(folder, make_options, monkeypatch):
+    """Its path is longer than any that may be opened; who lacks a permission is told the same."""
+    with monkeypatch.context() as place:
+        place.chdir(folder)
+        for _ in range(20):
+            Path("d" * 250).mkdir()
+            place.chdir("d" * 250)
+    with pytest.raises(DatasetError, match=r"d cannot be read \(File name too long\), so some"):
+        load_dataset(f"folder:{folder}", make_options(), progress=False)
 
 
 def test_max_images_keeps_the_first_by_name(folder, make_options):
