@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 MAX_NAMED = 10
+MAX_REASONS = 3
 
 
 def list_names(names: Sequence[str]) -> str:
@@ -17,8 +18,9 @@ def count_things(count: int, thing: str) -> str:
 
 
 def describe_failures(failures: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """Name the files that were skipped in one sentence; nothing if there are none."""
+    """Name the files that were skipped in one sentence, and for the first ones say why."""
     if not failures:
         return ()
-    named = list_names([name for name, _ in failures])
+    reasons = [f"{name} ({reason})" for name, reason in failures[:MAX_REASONS]]
+    named = list_names(reasons + [name for name, _ in failures[MAX_REASONS:]])
     return (f"skipped {count_things(len(failures), 'file')} that cannot be decoded: {named}",)

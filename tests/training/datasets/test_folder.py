@@ -91,7 +91,12 @@ def test_undecodable_files_are_skipped_counted_and_named(folder, make_options, c
     (folder / "a.jpg").write_bytes(b"no picture")
     (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.webp").touch()
-    expected = "skipped 3 files that cannot be decoded: a.jpg, cut.png, empty.webp"
+    (folder / "text.tga").write_bytes(b"no picture")
+    unknown = "not an image of a known format"
+    expected = (
+        f"skipped 4 files that cannot be decoded: a.jpg ({unknown}), cut.png ({unknown}), "
+        f"empty.webp ({unknown}), text.tga"
+    )
     dataset = load_dataset(f"folder:{folder}", make_options())
     assert dataset.notes == (expected,)
     assert f"pictures: {expected}" in capsys.readouterr().err
@@ -109,7 +114,7 @@ def test_damaged_member_of_a_zip_is_skipped(folder, make_options):
     path.write_bytes(data.replace(b"IDAT", b"IDAX", 1))
     dataset = load_dataset(f"folder:{path}", make_options(), progress=False)
     assert get_greys(dataset) == [40]
-    assert dataset.notes == ("skipped 1 file that cannot be decoded: b.png",)
+    assert dataset.notes[0].startswith("skipped 1 file that cannot be decoded: b.png (")
 
 
 def test_hidden_and_other_files_are_left_out(folder, make_options, write_solid):

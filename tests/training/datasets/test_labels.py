@@ -60,7 +60,9 @@ def test_labels_follow_the_images_that_are_left(load, folder):
     dataset = load("file,age\na.png,1\nb.png,2\nc.png,3\n")
     assert dataset.labels.tolist() == [[0], [1]]
     assert dataset.label_columns[0].values == ("1", "3")
-    assert dataset.notes == ("skipped 1 file that cannot be decoded: images/b.png",)
+    assert dataset.notes == (
+        "skipped 1 file that cannot be decoded: images/b.png (not an image of a known format)",
+    )
 
 
 def test_lines_of_missing_files_are_counted_and_named(load):
