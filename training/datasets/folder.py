@@ -12,7 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from training.datasets.cache import CachedImages, encode_labels, load_or_decode
 from training.datasets.decode import decode_image
-from training.datasets.labels import LabelTable, build_columns, parse_labels
+from training.datasets.labels import build_columns, parse_labels
 from training.datasets.listing import (
     FileEntry,
     Listing,
@@ -89,8 +89,8 @@ class FolderDecoder:
 def load_folder(argument: str, options: DatasetOptions, progress: bool) -> ImageDataset:
     """Load the images below a folder or inside of a .zip, sorted by name.
 
-    Raises DatasetError if the path is missing, holds no usable image, a crop does not fit, or
-    labels.csv cannot be used.
+    A labels.csv that cannot be used is noted, and refused by who wants labels. Raises DatasetError
+    if the path is missing, holds no usable image, or a crop does not fit.
     """
     path = Path(argument).expanduser()
     listing = list_files(path)
@@ -109,17 +109,12 @@ def load_folder(argument: str, options: DatasetOptions, progress: bool) -> Image
 def _load_images(
     path: Path, listing: Listing, options: DatasetOptions, progress: bool
 ) -> ImageDataset:
-    table, images = load_labels(path, listing), listing.images[: options.max_images]
+    images = listing.images[: options.max_images]
     place = path.absolute()  # "." has no name
     cached = decode_files(path, images, place.stem, options, progress)
     notes = listing.describe_others() + describe_failures(cached.failures)
-    columns: tuple[LabelColumn, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    if table is not None:
-        names = tuple(images[i].name for i in cached.indices)
-        known = frozenset(file.name for file in listing.files)
-        columns, rows, label_notes = build_columns(table, names, known)
-        notes += label_notes
+    labels = load_labels(path, listing, [images[i].name for i in cached.indices])
+    notes += (labels.problem,) if labels.problem else labels.notes
     for note in notes if progress else ():
         print(f"{place.name}: {note}", file=sys.stderr)
     return ImageDataset(
@@ -128,9 +123,10 @@ def _load_images(
         terms=options.terms or DEFAULT_TERMS,
         images=cached.images,
         fingerprint=cached.fingerprint,
-        labels=encode_labels(rows, columns) if columns else None,
-        label_columns=columns,
+        labels=encode_labels(labels.rows, labels.columns) if labels.columns else None,
+        label_columns=labels.columns,
         notes=notes,
+        label_problem=labels.problem,
     )
 
 
@@ -148,9 +144,28 @@ def find_folder(_options: DatasetOptions) -> str:
     return "give a path"
 
 
-def load_labels(path: Path, listing: Listing) -> LabelTable | None:
-    """Read labels.csv nearest to the top, or return None if there is none."""
+@dataclass(frozen=True)
+class FolderLabels:
+    """Hold columns and rows of labels and notes on them, or what keeps them from being used."""
+
+    columns: tuple[LabelColumn, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def load_labels(path: Path, listing: Listing, names: list[str]) -> FolderLabels:
+    """Read the labels of the named images from the labels.csv nearest to the top, if there is one.
+
+    Raises DatasetError if it is there and cannot be read.
+    """
     if not listing.tables:
-        return None
+        return FolderLabels()
     name = listing.tables[0]
-    return parse_labels(read_bytes(path, name), name, str(path))
+    data = read_bytes(path, name)
+    try:
+        table = parse_labels(data, name, str(path))
+        known = frozenset(file.name for file in listing.files)
+        return FolderLabels(*build_columns(table, tuple(names), known))
+    except DatasetError as error:  # of images whose labels nobody may want
+        return FolderLabels(problem=str(error))

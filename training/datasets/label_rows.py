@@ -31,8 +31,11 @@ def read_label_rows(dataset: ImageDataset, choice: str = "") -> LabelRows:
     """Read the labels of a data set that are chosen, such as "gender,age:number"; "" is all.
 
     A kind, class or number, is found out by itself where it is not given. Raises DatasetError
-    for names or kinds that are not there, and where images have no value.
+    for names or kinds that are not there, where images have no value, and for labels that cannot
+    be used.
     """
+    if dataset.label_problem:
+        raise DatasetError(dataset.label_problem)
     if dataset.labels is None or not dataset.label_columns:
         raise DatasetError(
             f"{dataset.name} has no labels: choose a data set that has some (a folder needs a "

@@ -166,7 +166,8 @@ def _update_labels(
     device: torch.device | str,
 ) -> ReferenceStatistics:
     """Return a reference of the same images with classifiers of the labels they have by now."""
-    if reference.dataset.get("label_fingerprints", {}) == dataset.fingerprint_labels():
+    is_same = reference.dataset.get("label_fingerprints", {}) == dataset.fingerprint_labels()
+    if is_same or dataset.label_problem:  # which may be mended before the next time
         return _name_modes(reference, dataset)
     modes: tuple[ModeClassifier, ...] = ()
     if dataset.labels is not None and reference.real is not None:

@@ -1,9 +1,13 @@
 """labels.csv beside the images."""
 
+import re
+
 import pytest
 
 from training.datasets import LabelColumn, load_dataset
+from training.datasets.label_rows import read_label_rows
 from training.datasets.labels import sort_values
+from training.datasets.value_names import name_values
 from training.errors import DatasetError
 
 
@@ -137,7 +141,13 @@ def test_lines_of_images_left_out_by_max_images_are_no_mistake(load):
         (b"file,age\na.png,\xff\xfe\n", "UTF-8"),
     ],
 )
-def test_unusable_tables_are_refused(load, text, message):
-    with pytest.raises(DatasetError, match=message) as caught:
-        load(text)
-    assert "labels.csv" in str(caught.value)
+def test_unusable_tables_are_noted_and_refused_where_labels_are_wanted(load, text, message):
+    """Who wants no labels gets the images, as from a folder with a table of something else."""
+    dataset = load(text)
+    assert (len(dataset), dataset.labels, dataset.label_columns) == (3, None, ())
+    (note,) = dataset.notes
+    assert re.search(message, note)
+    assert "labels.csv" in note
+    for use in (read_label_rows, lambda found: name_values(found, [("age", "1", "one")])):
+        with pytest.raises(DatasetError, match=f"^{re.escape(note)}$"):
+            use(dataset)

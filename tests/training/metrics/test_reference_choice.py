@@ -136,6 +136,17 @@ def test_labels_that_came_later_get_their_classifiers(tiny_extractor, make_datas
     assert get_reference(plain, "tiny", tmp_path, progress=False).modes == ()
 
 
+def test_labels_that_cannot_be_read_for_once_leave_the_reference_as_it_is(
+    tiny_extractor, make_dataset, tmp_path
+):
+    labelled = make_labelled(make_dataset(200))
+    before = get_reference(labelled, "tiny", tmp_path, progress=False)
+    problem = dataclasses.replace(labelled, labels=None, label_columns=(), label_problem="a typo")
+    found = get_reference(problem, "tiny", tmp_path, progress=False)
+    assert found.dataset == before.dataset
+    assert [mode.values for mode in found.modes] == [("dark", "bright")]
+
+
 def test_other_labels_are_learned_and_not_called_by_position(
     tiny_extractor, make_dataset, tmp_path
 ):
