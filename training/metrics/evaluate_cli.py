@@ -34,6 +34,7 @@ from training.metrics.evaluation import (
 )
 from training.metrics.extractors import Extractor, load_extractor
 from training.metrics.frechet_estimator import check_enough
+from training.metrics.reference import MAX_IMAGES
 from training.metrics.reference_choice import choose_reference
 from training.metrics.reference_files import ReferenceStatistics
 from training.metrics.sampling import make_features, make_seeded_images
@@ -50,6 +51,12 @@ EXAMPLES = """examples:
   python -m training evaluate checkpoints/*.safetensors --num-samples 10000 --json > scores.json
   python -m training evaluate checkpoints/*celeba* --metrics kid,recall --chart scores.svg
   python -m training evaluate --protocol thesis
+"""
+
+NOTES = f"""
+A reference holds at most {MAX_IMAGES:,} images. infinite N is without the bias of few samples, and
+keeps that of the reference. Published FIDs mostly compare 50,000 samples with all images: make the
+reference with `reference --data DATA --reference-images N`, then give --num-samples 50000.
 """
 
 Result = TypeVar("Result", Evaluation, RepeatedScore)
@@ -71,7 +78,7 @@ def add_evaluate_parser(subparsers: Subparsers) -> None:
         help="score checkpoints",
         description="Score the samples of checkpoints against real images; lower is better. Also"
         " measured are KID, precision, recall, density, coverage and the Inception Score.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES + NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(

@@ -248,6 +248,19 @@ def test_a_folder_that_is_not_there_is_refused(evaluate, models, capsys):
     assert "Nowhere" in capsys.readouterr().err
 
 
+def test_the_help_says_what_a_published_score_needs(evaluate, make_reference, folder, capsys):
+    """A reference of all images; the option named makes one beyond the usual limit."""
+    with pytest.raises(SystemExit, match="0"):
+        evaluate("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "A reference holds at most 10,000 images." in text
+    assert "`reference --data DATA --reference-images N`" in text
+    assert make_reference("--reference-images", "30", "--output", "limited.safetensors") == 0
+    assert make_reference("--reference-images", "60000", "--output", "all.safetensors") == 0
+    counts = [load_reference(folder / f"{name}.safetensors") for name in ("limited", "all")]
+    assert [one.statistics.num_samples for one in counts] == [30, 40]
+
+
 def test_what_is_in_another_cache_is_found(
     evaluate, save_checkpoint, tiny_extractor, photos, folder, capsys
 ):
