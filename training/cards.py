@@ -105,7 +105,7 @@ def load_scores(path: Path, is_required: bool) -> dict[str, dict[str, Any]]:
     if not path.is_file() and not is_required:
         return {}
     try:
-        rows = {str(row["name"]): row for row in json.loads(path.read_text(encoding="utf-8"))}
+        rows = {str(row["name"]): row for row in json.loads(path.read_bytes())}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path} holds no scores ({type(error).__name__}): expected what "

@@ -75,6 +75,15 @@ def test_cards_and_table_say_what_headers_and_scores_say(folder):
     assert "| generator | 1,788 parameters |" in card
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_scores_are_read_as_any_shell_writes_them(folder, encoding):
+    """Windows PowerShell 5.1 redirects in UTF-16, with a mark of the byte order."""
+    row = {**SCORE, "name": "two", "score": 90.0}
+    (folder / "scores.json").write_text(json.dumps([row]), encoding=encoding)
+    assert main(["cards", "--checkpoints", str(folder)]) == 0
+    assert "| score | FD-EfficientNet-Lite0 90.0 of" in (folder / "two.md").read_text("utf-8")
+
+
 def test_a_card_names_the_techniques(folder):
     config = ModelConfig("dcgan", 8, 2, 3, 32, critic_norm="spectral", has_minibatch_stddev=True)
     options = {"loss": "hinge", "critic_norm": "spectral", "has_minibatch_stddev": True}

@@ -20,6 +20,7 @@ from training.metrics.cli_arguments import (
     REFERENCE_FOLDER,
     Subparsers,
     add_extractor_arguments,
+    expand_patterns,
     parse_count,
 )
 from training.metrics.evaluation import (
@@ -236,7 +237,7 @@ def _choose_counts(args: argparse.Namespace) -> tuple[int, int]:
 
 def _choose_checkpoints(args: argparse.Namespace) -> list[Path]:
     """Return the checkpoints given, or all shipped ones; every header and weight is readable."""
-    paths: list[Path] = args.checkpoints
+    paths = expand_patterns(args.checkpoints)
     if not paths and args.protocol:
         paths = sorted(CHECKPOINT_FOLDER.glob(f"*{SUFFIX}"))
     if not paths:

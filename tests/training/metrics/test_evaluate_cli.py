@@ -84,6 +84,23 @@ def test_tables_have_one_row_per_model(evaluate, models, capsys):
     assert [line.split()[1] for line in scores[1:]] == [f"{row['score']:.2f}" for row in values]
 
 
+def test_patterns_that_the_shell_left_are_expanded(evaluate, models, folder, capsys):
+    """As cmd and PowerShell do; a file whose name looks like a pattern is itself."""
+    options = ("--num-samples", "20", "--metrics", "none", "--json")
+    (folder / "checkpoints" / "first.safetensors").rename(
+        folder / "checkpoints" / "[s].safetensors"
+    )
+    for pattern, names in (
+        ("checkpoints/s*.safetensors", ["second"]),
+        ("checkpoints/*.safetensors", ["[s]", "second"]),
+        ("checkpoints/[s].safetensors", ["[s]"]),
+    ):
+        assert evaluate(pattern, *options) == 0
+        assert [row["name"] for row in json.loads(capsys.readouterr().out)] == names
+    assert evaluate("checkpoints/none*", *options) == 2
+    assert "No file matches checkpoints/none*" in capsys.readouterr().err
+
+
 def test_an_extrapolated_noise_floor_is_marked(evaluate, models, capsys):
     for num_samples, mark in (("20", ""), ("500", "~")):
         assert evaluate(models[0], "--num-samples", num_samples, "--metrics", "none") == 0

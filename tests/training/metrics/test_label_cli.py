@@ -244,6 +244,9 @@ def test_models_of_the_same_name_are_told_apart(run, workplace, capsys):
         found = json.loads(capsys.readouterr().out)
         assert [one.pop("model") for one in found] == [str(path), str(other)]
         assert found[0] == found[1]
+    pattern = str(workplace / "checkpoints" / "m*.safetensors")
+    assert run("fidelity", pattern, "--num-samples", "8", "--json") == 0
+    assert [one["model"] for one in json.loads(capsys.readouterr().out)] == ["model"]
 
 
 def test_a_reader_of_other_images_is_refused(run, photos, workplace, capsys):
