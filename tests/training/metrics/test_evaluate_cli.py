@@ -101,6 +101,20 @@ def test_patterns_that_the_shell_left_are_expanded(evaluate, models, folder, cap
     assert "No file matches checkpoints/none*" in capsys.readouterr().err
 
 
+def test_models_of_the_same_name_are_told_apart(evaluate, models, folder, capsys):
+    """By their paths; the third has its name for itself."""
+    other = folder / "checkpoints" / "old" / "first.safetensors"
+    other.parent.mkdir()
+    other.write_bytes((folder / models[0]).read_bytes())
+    paths = [models[0], "checkpoints/old/first.safetensors", models[1]]
+    assert evaluate(*paths, "--num-samples", "20", "--metrics", "none", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == [*paths[:2], "second"]
+    assert rows[0]["score"] == rows[1]["score"]
+    assert evaluate(*paths[:2], "--protocol", "thesis", "--json") == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == paths[:2]
+
+
 def test_an_extrapolated_noise_floor_is_marked(evaluate, models, capsys):
     for num_samples, mark in (("20", ""), ("500", "~")):
         assert evaluate(models[0], "--num-samples", num_samples, "--metrics", "none") == 0
