@@ -35,8 +35,9 @@ class EfficientNetLite0Features(nn.Module):
     """Compute the 1280 pooled features of uint8 images (B, 3, H, W) at 224 x 224 pixels.
 
     The resize is bilinear, antialiased where it reduces (enlarging has nothing to alias). Pixels
-    are scaled to [-1, 1]. Everything is float32: bfloat16 would be 1.4 times as fast on a CPU that
-    has it, but moves scores by 2 to 4 %.
+    are scaled to [-1, 1]. Everything is in float32: bfloat16 would be 1.4 times as fast on a CPU
+    that has it, but moves scores by 2 to 4 %. NVIDIA GPUs from Ampere on multiply in TF32 inside
+    convolutions, PyTorch's default; see `tune_device`.
     """
 
     def __init__(self, trunk: EfficientNetLite0) -> None:
