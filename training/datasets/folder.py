@@ -119,7 +119,7 @@ def _load_images(
         print(f"{place.name}: {note}", file=sys.stderr)
     return ImageDataset(
         name=f"folder:{place.name}",
-        title=options.title or place.stem,
+        title=options.title or (place.name if place.is_dir() else place.stem),
         terms=options.terms or DEFAULT_TERMS,
         images=cached.images,
         fingerprint=cached.fingerprint,

@@ -1,6 +1,7 @@
 """Folders and zips of images."""
 
 import io
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -68,6 +69,23 @@ def test_the_current_folder_has_a_name_too(folder, make_options, monkeypatch):
     monkeypatch.chdir(folder)
     dataset = load_dataset("folder:.", make_options(), progress=False)
     assert (dataset.name, dataset.title) == ("folder:pictures", "pictures")
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"), [("faces_2.0", "faces-2"), ("faces_2.0.zip", "faces-2.0")]
+)
+def test_a_title_is_without_the_suffix_of_a_file_only(
+    tmp_path, write_solid, make_options, name, slug
+):
+    """What follows the last dot of a folder's name is part of it; caches keep their names."""
+    folder = tmp_path / "faces_2.0"
+    write_solid(folder / "a.png", 10)
+    if name.endswith(".zip"):
+        zip_folder(folder).rename(tmp_path / name)
+    dataset = load_dataset(f"folder:{tmp_path / name}", make_options(), progress=False)
+    assert (dataset.title, dataset.name) == ("faces_2.0", f"folder:{name}")
+    (pixels,) = (tmp_path / "cache" / "datasets").glob("*.npy")
+    assert re.fullmatch(rf"{re.escape(slug)}-8-[0-9a-f]{{16}}\.npy", pixels.name)
 
 
 def test_zip_gives_the_same_bits_as_the_folder(folder, make_options):
