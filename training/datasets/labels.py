@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import unicodedata
 from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -83,7 +84,7 @@ def build_columns(
     image ("unknown" where the table has none) and notes about what does not match. Raises
     DatasetError if the table names none of the images.
     """
-    row_of = _match_rows(table, known)
+    row_of, missing = _match_rows(table, known)
     unknown = (UNKNOWN,) * len(table.columns)
     rows = tuple(row_of.get(name, unknown) for name in names)
     unlabelled = [name for name in names if name not in row_of]
@@ -97,42 +98,48 @@ def build_columns(
         LabelColumn(name, sort_values({row[i] for row in rows}))
         for i, name in enumerate(table.columns)
     )
-    notes = _describe_mismatch(table, row_of, known, unlabelled)
+    notes = _describe_mismatch(table, missing, unlabelled)
     notes += _describe_blanks(table, row_of, names)
     return columns, rows, notes + _describe_near_numbers(table, columns)
 
 
-def _match_rows(table: LabelTable, known: frozenset[str]) -> dict[str, tuple[str, ...]]:
-    """Map names of files to rows: by path from the table's folder, else from the top, else by
-    bare name where only one file has it."""
+def _match_rows(
+    table: LabelTable, known: frozenset[str]
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Map names of files to rows, and list the table's names of which there is no file.
+
+    By path from the table's folder, else from the top, else by bare name where only one file has
+    it; letters count as the same however they are composed, as macOS splits é into e and an accent.
+    """
+    by_path: dict[str, str] = {}
     by_base: dict[str, list[str]] = {}
-    for name in known:
-        by_base.setdefault(PurePosixPath(name).name, []).append(name)
+    for name in sorted(known):
+        by_path.setdefault(_compose(name), name)
+        by_base.setdefault(PurePosixPath(_compose(name)).name, []).append(name)
     matched: dict[str, tuple[str, ...]] = {}
+    missing = []
     for file, row in table.rows.items():
-        same_base = by_base.get(file, [])
-        if table.folder + file in known:
-            matched[table.folder + file] = row
-        elif file in known:
-            matched[file] = row
+        same_base = by_base.get(_compose(file), [])
+        paths = (table.folder + file, file)
+        found = [path for path in paths if path in known]
+        found += [by_path[_compose(path)] for path in paths if _compose(path) in by_path]
+        if found:
+            matched[found[0]] = row
         elif len(same_base) == 1:
             matched.setdefault(same_base[0], row)
-    return matched
+        else:
+            missing.append(file)
+    return matched, missing
+
+
+def _compose(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _describe_mismatch(
-    table: LabelTable,
-    row_of: dict[str, tuple[str, ...]],
-    known: frozenset[str],
-    unlabelled: list[str],
+    table: LabelTable, missing: list[str], unlabelled: list[str]
 ) -> tuple[str, ...]:
     notes = []
-    bases = {PurePosixPath(name).name for name in row_of}
-    missing = [
-        file
-        for file in table.rows
-        if table.folder + file not in known and file not in known and file not in bases
-    ]
     if missing:
         files = count_things(len(missing), "file")
         notes.append(f"{table.place} names {files} not there: {list_names(missing)}")

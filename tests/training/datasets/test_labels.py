@@ -1,6 +1,7 @@
 """labels.csv beside the images."""
 
 import re
+import unicodedata
 
 import pytest
 
@@ -57,6 +58,20 @@ def test_files_may_be_named_by_path_or_bare(load, prefix):
     dataset = load("\ufefffile,age\r\n" + "".join(f"{prefix}{n}.png,{n}\r\n" for n in "cab"))
     assert dataset.labels.tolist() == [[0], [1], [2]]
     assert dataset.label_columns[0].values == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_letters_match_however_they_are_composed(load, folder, write_solid, form):
+    """A folder copied from macOS has accents apart, which a table written elsewhere has not."""
+    for place, grey in (("images/é.png", 90), ("é.png", 91)):
+        write_solid(folder / unicodedata.normalize(form, place), grey)
+    other = "NFD" if form == "NFC" else "NFC"
+    lines = "a.png,1\nb.png,2\nc.png,3\nimages/é.png,4\né.png,5\n"
+    dataset = load("file,age\n" + unicodedata.normalize(other, lines))
+    ages = [int(dataset.label_columns[0].values[index]) for index in dataset.labels[:, 0]]
+    greys = dataset.images[:, 0, 0, 0].tolist()
+    assert dict(zip(greys, ages, strict=True)) == {0: 1, 10: 2, 20: 3, 90: 4, 91: 5}
+    assert dataset.notes == ()
 
 
 def test_labels_follow_the_images_that_are_left(load, folder):
