@@ -66,11 +66,11 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
 def add_place_arguments(parser: "argparse._ActionsContainer") -> None:
     """Add the options that say where images lie, and where what is made of them is kept."""
     parser.add_argument(
-        "--data-root", type=Path, help="where mnist, fashion-mnist, cifar10 and celeba lie"
+        "--data-root", type=parse_folder, help="where mnist, fashion-mnist, cifar10 and celeba lie"
     )
     parser.add_argument(
         "--cache-dir",
-        type=Path,
+        type=parse_folder,
         help="where decoded images, and references and readers made of them, are kept",
     )
 
@@ -88,6 +88,16 @@ def get_dataset_options(args: argparse.Namespace) -> DatasetOptions:
         terms=args.terms,
         value_names=tuple(name for names in args.value_names for name in names),
     )
+
+
+def parse_folder(text: str) -> Path:
+    """Parse a folder; a shell leaves the ~ of --cache-dir=~/x to programs."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} begins with ~, and there is no such home folder"
+        ) from None
 
 
 def parse_crop(text: str) -> tuple[int, int, int, int]:

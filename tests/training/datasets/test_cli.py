@@ -93,6 +93,19 @@ def test_arguments_become_options():
     )
 
 
+def test_the_home_folder_may_be_short(monkeypatch, tmp_path, capsys):
+    """A shell expands ~ after a space, and not after an equals sign."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    parser = argparse.ArgumentParser()
+    add_dataset_arguments(parser)
+    args = parser.parse_args(["--cache-dir=~/x", "--data-root=~"])
+    assert (args.cache_dir, args.data_root) == (tmp_path / "x", tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["--cache-dir=~nobody-has-this-name/x"])
+    assert "no such home folder" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

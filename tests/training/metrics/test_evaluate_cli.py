@@ -94,6 +94,7 @@ def test_patterns_that_the_shell_left_are_expanded(evaluate, models, folder, cap
         ("checkpoints/s*.safetensors", ["second"]),
         ("checkpoints/*.safetensors", ["[s]", "second"]),
         ("checkpoints/[s].safetensors", ["[s]"]),
+        (str(folder / "checkpoints" / "?eco*"), ["second"]),
     ):
         assert evaluate(pattern, *options) == 0
         assert [row["name"] for row in json.loads(capsys.readouterr().out)] == names
