@@ -203,6 +203,16 @@ def test_a_chart_of_scores_is_written(evaluate, models, folder, capsys):
     assert "<svg" in (folder / "charts" / "scores.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("chart", ["taken.svg", "Photos/00.png/scores.svg"])
+def test_a_chart_that_cannot_be_written_is_refused_before_the_first_image(
+    evaluate, models, folder, chart, capsys
+):
+    """A folder, or a place below a file: one sentence, and no progress before it."""
+    (folder / "taken.svg").mkdir()
+    assert evaluate(*models, "--num-samples", "20", "--chart", chart) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_an_interrupted_evaluation_keeps_what_is_done(
     evaluate, models, tiny_extractor, monkeypatch, folder, capsys
 ):
