@@ -9,7 +9,8 @@ from training.cards import add_cards_parser
 from training.cli import run_command
 from training.datasets.cli import add_datasets_parser
 from training.metrics.evaluate_cli import add_evaluate_parser
-from training.metrics.label_cli import add_fidelity_parser, add_reader_parser
+from training.metrics.label_cli import add_fidelity_parser
+from training.metrics.reader_cli import add_reader_parser
 from training.metrics.reference_cli import add_reference_parser
 from training.train_cli import add_train_parser
 

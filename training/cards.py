@@ -9,10 +9,11 @@ from typing import Any, TypeAlias
 from training.checkpoint import SUFFIX, CheckpointHeader, load_header
 from training.config import TrainConfig
 from training.errors import CheckpointError
-from training.files import write_text
+from training.files import explain_write_errors, write_text
 from training.label_summary import LabelSummary, summarize_labels
 from training.models import build_generator, get_model_spec
 from training.models.summary import count_parameters
+from training.numbers import read_number
 from training.techniques import describe_techniques
 
 TABLE_BEGIN, TABLE_END = "<!-- models:begin -->", "<!-- models:end -->"
@@ -57,34 +58,91 @@ def run_cards(args: argparse.Namespace) -> int:
     headers = {path.stem: load_header(path) for path in sorted(folder.glob(f"*{SUFFIX}"))}
     if not headers:
         raise CheckpointError(f"There is no checkpoint in {folder}: train a model first.")
-    scores = load_scores(args.scores or folder / "scores.json", is_required=bool(args.scores))
-    for name, header in headers.items():
-        path = folder / f"{name}.md"
-        write_text(path, format_card(name, header, scores.get(name) or header.best_score))
+    known = load_scores(args.scores or folder / "scores.json", is_required=bool(args.scores))
+    scores = {name: known.get(name) or _get_own_score(header) for name, header in headers.items()}
+    texts = {
+        folder / f"{name}.md": format_card(name, header, scores[name])
+        for name, header in headers.items()
+    }
+    # A page without a place for the table is found out before any file is written.
+    texts |= {
+        page: _fill_page(page, folder, headers, scores)
+        for page in args.pages or [folder / "README.md"]
+    }
+    for path, text in texts.items():
+        with explain_write_errors(path):
+            write_text(path, text)
         print(f"Written: {path}")
-    for page in args.pages or [folder / "README.md"]:
-        is_inside = page.resolve().parent == folder.resolve()
-        links = "" if is_inside else f"{folder.name}/"
-        rows = [
-            describe_row(name, f"{links}{name}.md", header, scores.get(name) or header.best_score)
-            for name, header in headers.items()
-        ]
-        write_text(page, replace_table(page, format_table(rows, ALL_FACTS if is_inside else FACTS)))
-        print(f"Written: {page}")
     return 0
 
 
+def _get_own_score(header: CheckpointHeader) -> dict[str, Any] | None:
+    """Return a checkpoint's best score in training; None if it has none, or not a whole one."""
+    found = header.best_score
+    return None if found is None or find_missing(found) else found
+
+
+def _fill_page(
+    page: Path,
+    folder: Path,
+    headers: dict[str, CheckpointHeader],
+    scores: dict[str, dict[str, Any] | None],
+) -> str:
+    is_inside = page.resolve().parent == folder.resolve()
+    links = "" if is_inside else f"{folder.name}/"
+    rows = [
+        describe_row(name, f"{links}{name}.md", header, scores[name])
+        for name, header in headers.items()
+    ]
+    return replace_table(page, format_table(rows, ALL_FACTS if is_inside else FACTS))
+
+
 def load_scores(path: Path, is_required: bool) -> dict[str, dict[str, Any]]:
-    """Read the rows of ``evaluate --json``, by model; none if an optional file is missing."""
+    """Read the rows of ``evaluate --json``, by model; none if an optional file is missing.
+
+    Raises CheckpointError where the file, or what a row says, is something else.
+    """
     if not path.is_file() and not is_required:
         return {}
     try:
-        return {row["name"]: row for row in json.loads(path.read_text(encoding="utf-8"))}
+        rows = {str(row["name"]): row for row in json.loads(path.read_bytes())}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
             f"{path} holds no scores ({type(error).__name__}): expected what "
             "`python -m training evaluate ... --json` prints."
         ) from error
+    for name, row in rows.items():
+        missing = find_missing(row)
+        if missing:
+            raise CheckpointError(
+                f"{path} has no usable {missing} of {name}: expected what "
+                "`python -m training evaluate ... --json` prints."
+            )
+    return rows
+
+
+def find_missing(score: dict[str, Any]) -> str:
+    """Name a fact that a score lacks or misstates; "" if it can be shown."""
+    numbers = ("score", "num_samples", "noise_floor")
+    missing = [key for key in numbers if read_number(score.get(key)) is None]
+    missing += [key for key in ("score_name", "reference") if not isinstance(score.get(key), str)]
+    for key in ("interval", "infinite_n_interval"):
+        pair = score.get(key) or (0, 0)
+        is_pair = isinstance(pair, (list, tuple)) and len(pair) == 2
+        if not is_pair or any(read_number(end) is None for end in pair):
+            missing.append(key)
+    if "infinite_n" in score and read_number(score["infinite_n"]) is None:
+        missing.append("infinite_n")
+    return missing[0] if missing else ""
+
+
+def tell(facts: dict[str, Any], key: str, form: str = "") -> str:
+    """Write a fact of a header; "unknown" where it is missing or of another type."""
+    value = facts.get(key)
+    try:
+        return "unknown" if value is None else format(value, form)
+    except (TypeError, ValueError):
+        return "unknown"
 
 
 def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | None) -> str:
@@ -97,18 +155,19 @@ def format_card(name: str, header: CheckpointHeader, score: dict[str, Any] | Non
          f"{header.model.img_resolution}"),
         ("generator", f"{count_parameters(build_generator(header.model)):,} parameters"),
         ("techniques", list_techniques(header) or "as published"),
-        ("data", f"{dataset['title']}, {dataset['num_images']:,} images, "
-         f"fingerprint `{dataset['fingerprint']}`"),
-        ("terms", dataset["terms"]),
-        ("images seen", f"{training['images_seen']:,} ({training['steps']:,} generator steps)"),
+        ("data", f"{tell(dataset, 'title')}, {tell(dataset, 'num_images', ',')} images, "
+         f"fingerprint `{tell(dataset, 'fingerprint')}`"),
+        ("terms", tell(dataset, "terms")),
+        ("images seen", f"{tell(training, 'images_seen', ',')} "
+         f"({tell(training, 'steps', ',')} generator steps)"),
         ("hours", format_hours(training)),
-        ("device", f"{training['device']}, {training['precision']}"),
+        ("device", f"{tell(training, 'device')}, {tell(training, 'precision')}"),
         ("score", describe_score(score)),
         *describe_metrics(score or {}),
         *describe_labels(header),
     ]  # fmt: skip
     table = "\n".join(f"| {key} | {escape_cell(value)} |" for key, value in rows)
-    command = training["command"]
+    command = tell(training, "command")
     return f"# {name}\n\n| | |\n|---|---|\n{table}\n\n```bash\n{command}\n```\n"
 
 
@@ -146,16 +205,16 @@ def describe_row(
     """Describe one checkpoint by ALL_FACTS, as Markdown."""
     return {
         "model": f"[{name}]({link})",
-        "data": str(header.dataset["title"]),
+        "data": tell(header.dataset, "title"),
         "score": f"{format_value(score)} {score['score_name']}" if score else "none",
         "samples": f"{score['num_samples']:,}" if score else "",
         "infinite N": format_value(score, "infinite_n") if score else "",
         "noise floor": format_floor(score) if score else "",
-        "terms": str(header.dataset["terms"]),
-        "images seen": f"{header.training['images_seen']:,}",
+        "terms": tell(header.dataset, "terms"),
+        "images seen": tell(header.training, "images_seen", ","),
         "hours": format_hours(header.training),
-        "device": str(header.training["device"]),
-        "command": f"`{header.training['command']}`",
+        "device": tell(header.training, "device"),
+        "command": f"`{tell(header.training, 'command')}`",
     }
 
 
@@ -181,7 +240,8 @@ def replace_table(page: Path, table: str) -> str:
 
 def format_hours(training: dict[str, Any]) -> str:
     """Return the hours of training, e.g. "0.58"."""
-    return f"{training['seconds'] / 3600:.2f}"
+    seconds = read_number(training.get("seconds"))
+    return "unknown" if seconds is None else f"{seconds / 3600:.2f}"
 
 
 def format_floor(score: dict[str, Any]) -> str:
@@ -220,9 +280,15 @@ def describe_metrics(score: dict[str, Any]) -> list[tuple[str, str]]:
     for value in score.values():
         if not isinstance(value, dict) or "title" not in value:
             continue
-        error, real = value.get("standard_error"), value.get("real")
-        text = f"{value['value']:z.4f}" + ("" if error is None else f" ± {error:z.4f}")
-        rows.append((value["title"], text if real is None else f"{text}; real images {real:z.4f}"))
+        found, error, real = (
+            read_number(value.get(k)) for k in ("value", "standard_error", "real")
+        )
+        if found is None:
+            continue
+        text = f"{found:z.4f}" + ("" if error is None else f" ± {error:z.4f}")
+        rows.append(
+            (str(value["title"]), text if real is None else f"{text}; real images {real:z.4f}")
+        )
     return rows
 
 

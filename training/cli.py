@@ -1,11 +1,11 @@
 """Running a command line: expected failures become one sentence on stderr and status 2."""
 
 import argparse
-import errno
 import sys
 from collections.abc import Sequence
 
 from training.errors import ProjectError
+from training.files import FULL_DISK
 
 EXIT_ERROR = 2
 EXIT_INTERRUPTED = 130
@@ -29,9 +29,9 @@ def run_command(
         print("Interrupted.", file=sys.stderr)
         return EXIT_INTERRUPTED
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in FULL_DISK:
             raise
-        return _report(f"No space left on the disk: {error}. Free some and go on.")
+        return _report(f"{FULL_DISK[error.errno]}: {error}. Free some and go on.")
     return status
 
 

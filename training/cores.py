@@ -10,7 +10,10 @@ R = TypeVar("R")
 
 
 def count_usable_cores() -> int:
-    """Count the cores that this process may use, which in a container can be fewer than exist."""
+    """Count the cores that this process may run on, which can be fewer than there are.
+
+    A limit on its share of their time, as containers have them, is not known here.
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -88,7 +88,8 @@ def tune_device(device: torch.device) -> None:
 
     On a CPU freed memory is kept. A CUDA device becomes the current one, uses TF32, which keeps 10
     bits of a factor's mantissa (bfloat16: 7), and searches for the fastest convolutions, which pays
-    where shapes stay the same.
+    where shapes stay the same. TF32 is a switch of the whole process, so scores that are taken
+    beside a training use it too; in convolutions it is PyTorch's default without this.
     """
     if device.type == "cpu":
         keep_freed_memory()

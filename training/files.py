@@ -86,6 +86,13 @@ def check_writable(folder: Path) -> None:
             pass
 
 
+def check_output(path: Path) -> None:
+    """Raise ProjectError if a file to be written is a folder, or its own folder lets none be."""
+    if path.is_dir():
+        raise ProjectError(f"{path} is a folder: name the file in it that is to be written.")
+    check_writable(path.parent)
+
+
 @contextlib.contextmanager
 def explain_full_disk(path: Path) -> Iterator[None]:
     """Raise ProjectError where a disk, a quota or a limit has no room for ``path``."""
@@ -109,8 +116,9 @@ def explain_write_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in UNWRITABLE:
             raise
+        found = error.filename2 or error.filename or path  # of a renaming, the name it was to have
         raise ProjectError(
-            f"{error.filename or path} cannot be written ({error.strerror}): make it writable or "
+            f"{found} cannot be written ({error.strerror}): make it writable or "
             "choose another folder; what was there is untouched."
         ) from error
 

@@ -14,6 +14,7 @@ from torch import nn
 from training.config import TrainConfig
 from training.datasets import ImageDataset
 from training.datasets.label_rows import LabelRows
+from training.files import check_output
 from training.free_memory import advise_out_of_memory
 from training.labels import LabelLayout
 from training.metrics.estimator import ScoreEstimator
@@ -33,7 +34,7 @@ from training.metrics.reader_files import (
     save_reader,
 )
 from training.metrics.reference import ReferenceStatistics, get_reference
-from training.metrics.reference_files import find_reference
+from training.metrics.reference_search import find_reference
 from training.metrics.sampling import MakeLabelled, make_labelled_images, make_seeded_images
 from training.metrics.score import Score
 from training.processes import ALONE, Processes
@@ -85,7 +86,10 @@ class TrainingScorer:
         """Return what real images look like to the extractor; computing it may take minutes."""
         key = self._config.extractor
         return find_reference(
-            self._dataset.describe(), key, [self._checkpoints / REFERENCE_FOLDER]
+            self._dataset.describe(),
+            key,
+            [self._checkpoints / REFERENCE_FOLDER],
+            self.extractor.weights,
         ) or get_reference(
             self._dataset,
             key,
@@ -103,6 +107,7 @@ class TrainingScorer:
         if path is None:
             cache = list_reader_folders(self._checkpoints, self._cache_dir)[-1]
             path = choose_reader_path(cache, dataset, layout)
+            check_output(path)
             print(
                 f"Nobody can read {', '.join(layout.names)} yet: training a reader on "
                 f"{NUM_IMAGES_READ:,} real images, once. It stays in {path}.",

@@ -75,6 +75,15 @@ def test_cards_and_table_say_what_headers_and_scores_say(folder):
     assert "| generator | 1,788 parameters |" in card
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_scores_are_read_as_any_shell_writes_them(folder, encoding):
+    """Windows PowerShell 5.1 redirects in UTF-16, with a mark of the byte order."""
+    row = {**SCORE, "name": "two", "score": 90.0}
+    (folder / "scores.json").write_text(json.dumps([row]), encoding=encoding)
+    assert main(["cards", "--checkpoints", str(folder)]) == 0
+    assert "| score | FD-EfficientNet-Lite0 90.0 of" in (folder / "two.md").read_text("utf-8")
+
+
 def test_a_card_names_the_techniques(folder):
     config = ModelConfig("dcgan", 8, 2, 3, 32, critic_norm="spectral", has_minibatch_stddev=True)
     options = {"loss": "hinge", "critic_norm": "spectral", "has_minibatch_stddev": True}
@@ -135,6 +144,52 @@ def test_what_is_missing_is_named(folder, tmp_path, capsys):
     assert "has no place for the table" in capsys.readouterr().err
     assert main(["cards", "--checkpoints", str(folder), "--scores", "absent.json"]) == 2
     assert "absent.json holds no scores" in capsys.readouterr().err
+
+
+def test_a_header_that_says_little_gives_a_card_that_says_so(folder):
+    """Without data, training or a whole score, as of a generator that was brought along."""
+    config = ModelConfig("dcgan", z_dim=8, width=2, img_resolution=32)
+    for name, score in (("three", []), ("four", [{"score": 3.0}])):
+        header = CheckpointHeader(config, {}, {}, score)
+        save_generator(folder / f"{name}.safetensors", build_generator(config), header)
+    assert main(["cards", "--checkpoints", str(folder)]) == 0
+    card = (folder / "four.md").read_text(encoding="utf-8")
+    assert "| data | unknown, unknown images, fingerprint `unknown` |" in card
+    assert "| images seen | unknown (unknown generator steps) |" in card
+    assert "| score | none |" in card
+    rows = {
+        cells[0]: cells[1:]
+        for cells in map(read_cells, (folder / "README.md").read_text("utf-8").splitlines())
+    }
+    expected = ["unknown", "none", "", "", "", *["unknown"] * 4, "`unknown`"]
+    assert rows["[three](three.md)"] == rows["[four](four.md)"] == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"score_name": None}, "score_name"),
+        ({"score": "low"}, "score"),
+        ({"num_samples": float("nan")}, "num_samples"),
+        ({"interval": [1.0]}, "interval"),
+        ({"infinite_n": []}, "infinite_n"),
+    ],
+)
+def test_scores_that_cannot_be_shown_are_named(folder, change, missing, capsys):
+    (folder / "scores.json").write_text(json.dumps([SCORE | {"name": "two"} | change]), "utf-8")
+    assert main(["cards", "--checkpoints", str(folder)]) == 2
+    assert f"scores.json has no usable {missing} of two" in capsys.readouterr().err
+    assert not (folder / "one.md").exists()
+
+
+def test_a_page_without_a_place_is_said_before_anything_is_written(folder, capsys):
+    page = folder.parent / "page.md"
+    page.write_text("no place", encoding="utf-8")
+    pages = ("--pages", str(folder / "README.md"), str(page))
+    assert main(["cards", "--checkpoints", str(folder), *pages]) == 2
+    assert "page.md has no place for the table" in capsys.readouterr().err
+    assert not list(folder.glob("*[!E].md"))
+    assert "old" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,10 @@ def test_an_interruption_has_its_own_status(capsys):
     assert capsys.readouterr().err == "Interrupted.\n"
 
 
-def test_a_full_disk_is_explained(capsys):
-    full = OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_explained(capsys, number):
+    """A full quota is one, too."""
+    full = OSError(number, "No space left on device")
     assert run_command(raise_(full), []) == 2
     assert "Free some and go on" in capsys.readouterr().err
 

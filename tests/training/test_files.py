@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from training.errors import ProjectError
-from training.files import get_cache_dir, write_atomically, write_text
+from training.files import check_output, get_cache_dir, write_atomically, write_text
 
 
 def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -41,6 +41,19 @@ def test_other_errors_of_the_system_keep_their_kind(tmp_path):
     (tmp_path / "a.txt").mkdir()
     with pytest.raises(OSError, match="directory"):
         write_text(tmp_path / "a.txt", "text")
+
+
+def test_what_cannot_be_written_to_is_told_apart_from_what_can(tmp_path):
+    """A folder is no file to write, and below a file there is no room for another."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    with pytest.raises(ProjectError, match="folder is a folder: name the file in it"):
+        check_output(tmp_path / "folder")
+    with pytest.raises(ProjectError, match="file cannot be written"):
+        check_output(tmp_path / "file" / "a.txt")
+    for path in (tmp_path / "file", tmp_path / "new" / "a.txt"):
+        check_output(path)
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 def test_cache_folder_follows_xdg(tmp_path, monkeypatch):

@@ -5,12 +5,13 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from training import scoring
 from training.cards import format_card
 from training.checkpoint import load_generator
 from training.config import TrainConfig
 from training.datasets import DatasetOptions, ImageDataset, LabelColumn
 from training.datasets.label_rows import read_label_rows
-from training.errors import DatasetError
+from training.errors import DatasetError, ProjectError
 from training.history import read_history, select_scores
 from training.metrics.label_fidelity import measure_fidelity
 from training.metrics.label_reader import train_reader
@@ -33,6 +34,21 @@ def toy():
     left[labels[:, 0] == 0] += 100
     right[labels[:, 0] == 1] += 100
     return ImageDataset("toy", "Toy", "CC0", images, "toy", labels, COLUMNS)
+
+
+def test_a_cache_that_cannot_keep_the_reader_is_said_before_it_is_trained(
+    tmp_path, toy, monkeypatch, capsys
+):
+    """A file in the place of the cache's folder; learning even a few images would show progress."""
+    monkeypatch.setattr(scoring, "NUM_IMAGES_READ", 256)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "readers").touch()
+    config = TrainConfig("label_gan", toy.name, "toy").resolve()
+    places = (torch.device("cpu"), tmp_path / "checkpoints", tmp_path / "cache")
+    scorer = scoring.TrainingScorer(config, toy, *places, labels=read_label_rows(toy))
+    with pytest.raises(ProjectError, match="readers cannot be written"):
+        _ = scorer.reader
+    assert capsys.readouterr().err == ""
 
 
 def build_trainer(tmp_path, dataset, **options):

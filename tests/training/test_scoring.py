@@ -1,13 +1,17 @@
 """Scoring while a training runs: a stop waits for one batch of images at most."""
 
+import hashlib
 import os
 import signal
 
+import pytest
 import torch
 from torch import nn
 
 from training.history import read_history
 from training.metrics.extractors import EXTRACTORS, Extractor, ExtractorSpec
+from training.metrics.reference import compute_reference, save_reference
+from training.scoring import TrainingScorer
 
 
 class SignallingNetwork(nn.Module):
@@ -33,6 +37,24 @@ def register(monkeypatch, network):
 
     monkeypatch.setitem(EXTRACTORS, "signalling", ExtractorSpec("signalling", "FD", 48, load))
     return "signalling"
+
+
+@pytest.mark.parametrize("is_own", [False, True])
+def test_a_stored_reference_is_taken_for_its_own_weights_only(
+    build_trainer, tiny_extractor, tmp_path, is_own
+):
+    """Beside the checkpoints lies one of the usual weights, of 40 of the 48 images."""
+    (tmp_path / "weights.pth").write_bytes(b"other")
+    options = {"extractor_weights": str(tmp_path / "weights.pth")} if is_own else {}
+    trainer = build_trainer(score_every=2, extractor="tiny", **options)
+    stored = compute_reference(trainer.dataset, "tiny", progress=False, max_images=40)
+    save_reference(tmp_path / "checkpoints" / "references" / "any.safetensors", stored)
+    config = trainer.config
+    places = (torch.device("cpu"), tmp_path / "checkpoints", tmp_path / "cache")
+    found = TrainingScorer(config, trainer.dataset, *places).reference
+    expected = hashlib.sha256(b"other").hexdigest()[:16] if is_own else None
+    assert found.weights == expected
+    assert found.statistics.num_samples == (48 if is_own else 40)
 
 
 def test_a_stop_during_a_score_waits_for_one_batch_of_images(build_trainer, monkeypatch):

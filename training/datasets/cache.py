@@ -5,8 +5,9 @@ import io
 import json
 import math
 import re
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ FORMAT_VERSION = 1
 HASH_BYTES = 8
 HASH_BLOCK_BYTES = 2**24
 LEFTOVER_SECONDS = 24 * 3600
+# Hashing more takes longer than anyone waits without a word, at some 0.7 GB/s.
+MIN_SHOWN_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,19 @@ def hash_text(text: str) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=8).hexdigest()
 
 
-def compute_fingerprint(images: NDArray[np.uint8]) -> str:
-    """Hash pixels and shape, uint8 (N, C, H, W), to 16 hexadecimal digits."""
+def compute_fingerprint(
+    images: NDArray[np.uint8], on_block: Callable[[int], object] = lambda _size: None
+) -> str:
+    """Hash pixels and shape, uint8 (N, C, H, W), to 16 hexadecimal digits.
+
+    ``on_block`` hears the size in bytes of each piece that is done.
+    """
     digest = hashlib.blake2b(digest_size=HASH_BYTES)
     rows = max(1, HASH_BLOCK_BYTES // max(1, images[:1].nbytes))
     for start in range(0, len(images), rows):
-        digest.update(np.ascontiguousarray(images[start : start + rows]).data)
+        block = np.ascontiguousarray(images[start : start + rows])
+        digest.update(block.data)
+        on_block(block.nbytes)
     digest.update(str(tuple(images.shape)).encode())
     return digest.hexdigest()
 
@@ -84,15 +94,18 @@ def load_or_decode(
 ) -> CachedImages:
     """Read a data set from the cache, or decode it and write the cache.
 
-    A cache that is damaged in any byte is decoded again. Raises DatasetError if no item is usable.
+    A cache that is damaged in any byte is decoded again. Raises DatasetError if no item is usable,
+    and before the first one where the disk has no room for all.
     """
     key = compute_key(identity, options)
     path = get_cache_path(slug, key, options)
-    cached = read_cache(path, key)
+    cached = read_cache(path, key, slug if progress else None)
     if cached is not None:
         return cached
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(path.parent)
+        _check_space(path.parent, decoder, slug)
         path.with_suffix(".json").unlink(missing_ok=True)
         parts = _decode_to_file(path, decoder, progress, num_workers, slug)
         sidecar = {"key": key, **parts}
@@ -109,8 +122,24 @@ def load_or_decode(
     return _build_cached(images, parts)
 
 
-def read_cache(path: Path, key: str) -> CachedImages | None:
-    """Read a cache, or return None if it is absent, of another key, or damaged."""
+def _check_space(folder: Path, decoder: Decoder, title: str) -> None:
+    needed, free = (
+        decoder.num_items * math.prod(decoder.image_shape),
+        shutil.disk_usage(folder).free,
+    )
+    if needed > free:
+        raise DatasetError(
+            f"{title} takes {needed / 1e9:,.1f} GB in {folder}, where {free / 1e9:,.1f} GB are "
+            "free: remove copies there that are no longer used, or choose another folder with "
+            "--cache-dir."
+        )
+
+
+def read_cache(path: Path, key: str, title: str | None = None) -> CachedImages | None:
+    """Read a cache, or return None if it is absent, of another key, or damaged.
+
+    With a ``title`` a bar on stderr shows how far a large one is checked.
+    """
     try:
         sidecar = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
         checksum = sidecar.pop("checksum")
@@ -119,9 +148,15 @@ def read_cache(path: Path, key: str) -> CachedImages | None:
         images = map_images(path, sidecar["shape"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if images is None or compute_fingerprint(images) != sidecar["fingerprint"]:
+    if images is None:
         return None
-    return _build_cached(images, sidecar)
+    is_shown = title is not None and images.nbytes >= MIN_SHOWN_BYTES
+    with tqdm(
+        total=images.nbytes, desc=f"Checking {title}", unit="B", unit_scale=True,
+        disable=not is_shown,
+    ) as bar:  # fmt: skip
+        is_whole = compute_fingerprint(images, bar.update) == sidecar["fingerprint"]
+    return None if not is_whole else _build_cached(images, sidecar)
 
 
 def map_images(path: Path, shape: list[int]) -> NDArray[np.uint8] | None:
@@ -151,16 +186,6 @@ def encode_labels(
     for row, values in enumerate(texts):
         labels[row] = [position[value] for position, value in zip(positions, values, strict=True)]
     return labels
-
-
-def describe_failures(failures: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """Name the files that were skipped in one sentence; nothing if there are none."""
-    if not failures:
-        return ()
-    named = ", ".join(name for name, _ in failures[:10])
-    more = f" and {len(failures) - 10} more" if len(failures) > 10 else ""
-    files = "1 file" if len(failures) == 1 else f"{len(failures)} files"
-    return (f"skipped {files} that cannot be decoded: {named}{more}",)
 
 
 def _build_cached(images: NDArray[np.uint8], parts: dict[str, Any]) -> CachedImages:

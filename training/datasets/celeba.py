@@ -1,10 +1,13 @@
 """Read CelebA, the aligned faces, from its folder or .zip, with its 40 attributes."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from training.datasets.cache import describe_failures, encode_labels
-from training.datasets.folder import close_zip, decode_files, list_files, select_images
+from training.datasets.cache import encode_labels
+from training.datasets.folder import decode_files
+from training.datasets.listing import FileEntry, close_zip, list_files
+from training.datasets.notes import describe_failures
 from training.datasets.torchvision_sets import get_data_root, shorten
 from training.datasets.types import DatasetOptions, ImageDataset, LabelColumn
 from training.errors import DatasetError
@@ -21,28 +24,31 @@ def load_celeba(_argument: str, options: DatasetOptions, progress: bool) -> Imag
 
     Raises DatasetError if it cannot be downloaded or its files are damaged.
     """
-    path = find_images(options)
-    if path is None:
+    if not list_places(options):
         download_celeba(options)
-        path = find_images(options)
-    if path is None:
+    places = list_places(options)
+    if not places:
         raise DatasetError(f"CelebA was not found after the download. {_tell_where(options)}")
     try:
-        files = select_images(list_files(path))[: options.max_images]
+        path, files, table = choose_place(places)
         if not files:
             raise DatasetError(f"{path} holds no image. {_tell_where(options)}")
-        cached = decode_files(path, files, "celeba", options, progress)
+        cached = decode_files(path, files[: options.max_images], "celeba", options, progress)
     finally:
         close_zip()
     notes = describe_failures(cached.failures)
     columns: tuple[LabelColumn, ...] = ()
     rows: list[tuple[str, ...]] = []
-    attributes = find_attributes(path)
-    if attributes is None:
+    if table is None:
         notes += (f"no labels: {ATTRIBUTE_FILES[0]} is not beside {path}",)
     else:
         names = [PurePosixPath(files[i].name).name for i in cached.indices]
-        columns, rows = read_attributes(attributes, names)
+        columns, rows = table.columns, table.pick(names)
+        if len(files) < len(table.rows):
+            notes += (
+                f"{path} has {len(files):,} of the {len(table.rows):,} images that "
+                f"{table.path.name} names: unpack them again, or put {IMAGE_PLACES[1]} beside it",
+            )
     for note in notes if progress else ():
         print(f"celeba: {note}", file=sys.stderr)
     return ImageDataset(
@@ -59,15 +65,31 @@ def load_celeba(_argument: str, options: DatasetOptions, progress: bool) -> Imag
 
 def find_celeba(options: DatasetOptions) -> str:
     """Say whether CelebA is found or to be downloaded."""
-    path = find_images(options)
-    return f"found in {path}" if path is not None else "needs download"
+    places = list_places(options)
+    return f"found in {places[0]}" if places else "needs download"
 
 
-def find_images(options: DatasetOptions) -> Path | None:
-    """Return the folder or .zip of the aligned images, or None."""
+def list_places(options: DatasetOptions) -> list[Path]:
+    """List the folders and .zip files of the aligned images that are there."""
     root = get_data_root(options)
     candidates = [base / place for base in (root / "celeba", root) for place in IMAGE_PLACES]
-    return next((path for path in candidates if path.exists()), None)
+    return [path for path in candidates if path.exists()]
+
+
+def choose_place(places: list[Path]) -> tuple[Path, list[FileEntry], "AttributeTable | None"]:
+    """Choose the first place with an image for each line of its attributes, else the fullest.
+
+    A folder that was unpacked in part is there as a whole one would be. Returns the images, by
+    name, and the attributes as well; raises DatasetError if a place or table cannot be read.
+    """
+    found = []
+    for path in places:
+        files, attributes = list_files(path).images, find_attributes(path)
+        table = None if attributes is None else read_attributes(attributes)
+        if files and len(files) >= (len(table.rows) if table else 0):
+            return path, files, table
+        found.append((path, files, table))
+    return max(found, key=lambda place: len(place[1]))
 
 
 def find_attributes(images: Path) -> Path | None:
@@ -76,13 +98,26 @@ def find_attributes(images: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def read_attributes(
-    path: Path, names: list[str]
-) -> tuple[tuple[LabelColumn, ...], list[tuple[str, ...]]]:
-    """Read the attributes of the named images: columns of "no" and "yes", a row for each image.
+@dataclass(frozen=True)
+class AttributeTable:
+    """Hold a file of attributes: columns of "no" and "yes", and a row of these for each image."""
 
-    Reads the original table (a count, the names, then a line for each image) and the same with
-    commas. Raises DatasetError if it cannot be read or misses an image.
+    path: Path
+    columns: tuple[LabelColumn, ...]
+    rows: dict[str, tuple[str, ...]]
+
+    def pick(self, names: list[str]) -> list[tuple[str, ...]]:
+        """Return the rows of the named images; raises DatasetError if one is missing."""
+        missing = next((name for name in names if name not in self.rows), None)
+        if missing is not None:
+            raise _describe_damage(self.path, f"it lacks {missing}")
+        return [self.rows[name] for name in names]
+
+
+def read_attributes(path: Path) -> AttributeTable:
+    """Read the original table (a count, the names, a line for each image), or it with commas.
+
+    Raises DatasetError if it cannot be read.
     """
     try:
         lines = [line.replace(",", " ").split() for line in path.read_text("utf-8").splitlines()]
@@ -94,15 +129,18 @@ def read_attributes(
             for line in lines[header + 1 :]
             if line
         }
-        chosen = [rows[name] for name in names]
-        if any(len(row) != len(attributes) for row in chosen):
+        if any(len(row) != len(attributes) for row in rows.values()):
             raise ValueError(f"{len(attributes)} attributes are named, a line has others")
     except (OSError, ValueError, KeyError, StopIteration) as error:
-        raise DatasetError(
-            f"{path} cannot be used ({type(error).__name__}: {shorten(error)}): expected one line "
-            "for each image, its name and then 1 or -1 for each attribute; get the file again."
-        ) from error
-    return tuple(LabelColumn(name, VALUES) for name in attributes), chosen
+        raise _describe_damage(path, f"{type(error).__name__}: {shorten(error)}") from error
+    return AttributeTable(path, tuple(LabelColumn(name, VALUES) for name in attributes), rows)
+
+
+def _describe_damage(path: Path, what: str) -> DatasetError:
+    return DatasetError(
+        f"{path} cannot be used ({what}): expected one line for each image, its name and then 1 or "
+        "-1 for each attribute; get the file again."
+    )
 
 
 def download_celeba(options: DatasetOptions) -> None:

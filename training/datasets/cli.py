@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from training.datasets.labels import UNKNOWN
 from training.datasets.registry import DATASETS, load_dataset
 from training.datasets.types import (
     MAX_RESOLUTION,
@@ -46,10 +47,7 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         help="cut this square out of every image: left,top,right,bottom in pixels "
         "(default: the centred square)",
     )
-    group.add_argument(
-        "--data-root", type=Path, help="where mnist, fashion-mnist, cifar10 and celeba lie"
-    )
-    group.add_argument("--cache-dir", type=Path, help="where decoded images are kept")
+    add_place_arguments(group)
     group.add_argument(
         "--max-images", type=int, help="use only the first so many images (avatars: draw so many)"
     )
@@ -62,6 +60,18 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="LABEL:VALUE=NAME,...",
         help="what to call the values of a label, such as gender:0=male,1=female; once per label",
+    )
+
+
+def add_place_arguments(parser: "argparse._ActionsContainer") -> None:
+    """Add the options that say where images lie, and where what is made of them is kept."""
+    parser.add_argument(
+        "--data-root", type=parse_folder, help="where mnist, fashion-mnist, cifar10 and celeba lie"
+    )
+    parser.add_argument(
+        "--cache-dir",
+        type=parse_folder,
+        help="where decoded images, and references and readers made of them, are kept",
     )
 
 
@@ -78,6 +88,16 @@ def get_dataset_options(args: argparse.Namespace) -> DatasetOptions:
         terms=args.terms,
         value_names=tuple(name for names in args.value_names for name in names),
     )
+
+
+def parse_folder(text: str) -> Path:
+    """Parse a folder; a shell leaves the ~ of --cache-dir=~/x to programs."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} begins with ~, and there is no such home folder"
+        ) from None
 
 
 def parse_crop(text: str) -> tuple[int, int, int, int]:
@@ -150,8 +170,17 @@ def format_dataset(dataset: ImageDataset) -> str:
         ("fingerprint", dataset.fingerprint),
     ]
     for column in dataset.label_columns:
-        shown = ", ".join(column.values[:MAX_SHOWN_VALUES])
-        more = ", ..." if len(column.values) > MAX_SHOWN_VALUES else ""
-        facts.append(("label", f"{column.name}, {len(column.values)} values: {shown}{more}"))
+        shown = _list_values(column.values)
+        facts.append(("label", f"{column.name}, {len(column.values)} values: {shown}"))
     facts += [("note", note) for note in dataset.notes]
     return format_table([(f"{name}:", text) for name, text in facts])
+
+
+def _list_values(values: tuple[str, ...]) -> str:
+    """List the first values, and whether any image has none."""
+    shown = values[:MAX_SHOWN_VALUES]
+    if len(values) > MAX_SHOWN_VALUES:
+        shown += ("...",)
+    if UNKNOWN in values[MAX_SHOWN_VALUES:]:
+        shown += (UNKNOWN,)
+    return ", ".join(shown)

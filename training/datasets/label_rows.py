@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.datasets.labels import UNKNOWN
+from training.datasets.labels import UNKNOWN, find_other_than_numbers
 from training.datasets.types import ImageDataset, LabelColumn
 from training.errors import DatasetError
 from training.labels import ClassLabel, Label, LabelLayout, NumberLabel
@@ -31,8 +31,11 @@ def read_label_rows(dataset: ImageDataset, choice: str = "") -> LabelRows:
     """Read the labels of a data set that are chosen, such as "gender,age:number"; "" is all.
 
     A kind, class or number, is found out by itself where it is not given. Raises DatasetError
-    for names or kinds that are not there, and where images have no value.
+    for names or kinds that are not there, where images have no value, and for labels that cannot
+    be used.
     """
+    if dataset.label_problem:
+        raise DatasetError(dataset.label_problem)
     if dataset.labels is None or not dataset.label_columns:
         raise DatasetError(
             f"{dataset.name} has no labels: choose a data set that has some (a folder needs a "
@@ -96,14 +99,8 @@ def _check_spelling(dataset: ImageDataset, column: LabelColumn) -> None:
 
 
 def _find_kind(column: LabelColumn) -> str:
-    return "number" if len(column.values) > MAX_NUMBER_CLASSES and _are_numbers(column) else "class"
-
-
-def _are_numbers(column: LabelColumn) -> bool:
-    try:
-        return all(np.isfinite(float(value)) for value in column.values)
-    except ValueError:
-        return False
+    has_many = len(column.values) > MAX_NUMBER_CLASSES
+    return "number" if has_many and not find_other_than_numbers(column) else "class"
 
 
 def _read_class(
@@ -124,10 +121,11 @@ def _read_class(
 def _read_number(
     dataset: ImageDataset, column: LabelColumn, found: NDArray[np.int64]
 ) -> tuple[Label, NDArray[np.float32]]:
-    if not _are_numbers(column):
+    others = find_other_than_numbers(column)
+    if others:
         raise DatasetError(
-            f"--labels calls {column.name} a number, and {dataset.name} has values such as "
-            f"{column.values[0]!r}: leave :number out."
+            f"--labels calls {column.name} a number, and {dataset.name} has the value "
+            f"{others[0]!r}: correct it or leave :number out."
         )
     values = np.array([float(value) for value in column.values], dtype=np.float32)[found]
     quantiles = np.quantile(values, np.linspace(0, 1, NUM_QUANTILES))

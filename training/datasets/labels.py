@@ -2,9 +2,13 @@
 
 import csv
 import io
+import math
+import unicodedata
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from training.datasets.notes import count_things, list_names
 from training.datasets.types import LabelColumn
 from training.errors import DatasetError
 
@@ -80,11 +84,11 @@ def build_columns(
     image ("unknown" where the table has none) and notes about what does not match. Raises
     DatasetError if the table names none of the images.
     """
-    row_of = _match_rows(table, known)
+    row_of, missing = _match_rows(table, known)
     unknown = (UNKNOWN,) * len(table.columns)
     rows = tuple(row_of.get(name, unknown) for name in names)
-    num_matched = sum(name in row_of for name in names)
-    if num_matched == 0:
+    unlabelled = [name for name in names if name not in row_of]
+    if len(unlabelled) == len(names):
         example = next(iter(table.rows), "nothing")
         raise DatasetError(
             f"{table.place} names none of the {len(names)} images: it names {example}, and the "
@@ -94,55 +98,103 @@ def build_columns(
         LabelColumn(name, sort_values({row[i] for row in rows}))
         for i, name in enumerate(table.columns)
     )
-    return columns, rows, _describe_mismatch(table, row_of, known, len(names) - num_matched)
+    notes = _describe_mismatch(table, missing, unlabelled)
+    notes += _describe_blanks(table, row_of, names)
+    return columns, rows, notes + _describe_near_numbers(table, columns)
 
 
-def _match_rows(table: LabelTable, known: frozenset[str]) -> dict[str, tuple[str, ...]]:
-    """Map names of files to rows: by path from the table's folder, else from the top, else by
-    bare name where only one file has it."""
+def _match_rows(
+    table: LabelTable, known: frozenset[str]
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Map names of files to rows, and list the table's names of which there is no file.
+
+    By path from the table's folder, else from the top, else by bare name where only one file has
+    it; letters count as the same however they are composed, as macOS splits é into e and an accent.
+    """
+    by_path: dict[str, str] = {}
     by_base: dict[str, list[str]] = {}
-    for name in known:
-        by_base.setdefault(PurePosixPath(name).name, []).append(name)
+    for name in sorted(known):
+        by_path.setdefault(_compose(name), name)
+        by_base.setdefault(PurePosixPath(_compose(name)).name, []).append(name)
     matched: dict[str, tuple[str, ...]] = {}
+    missing = []
     for file, row in table.rows.items():
-        same_base = by_base.get(file, [])
-        if table.folder + file in known:
-            matched[table.folder + file] = row
-        elif file in known:
-            matched[file] = row
+        same_base = by_base.get(_compose(file), [])
+        paths = (table.folder + file, file)
+        found = [path for path in paths if path in known]
+        found += [by_path[_compose(path)] for path in paths if _compose(path) in by_path]
+        if found:
+            matched[found[0]] = row
         elif len(same_base) == 1:
             matched.setdefault(same_base[0], row)
-    return matched
+        else:
+            missing.append(file)
+    return matched, missing
+
+
+def _compose(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
 
 
 def _describe_mismatch(
-    table: LabelTable,
-    row_of: dict[str, tuple[str, ...]],
-    known: frozenset[str],
-    num_unlabelled: int,
+    table: LabelTable, missing: list[str], unlabelled: list[str]
 ) -> tuple[str, ...]:
     notes = []
-    bases = {PurePosixPath(name).name for name in row_of}
-    missing = [
-        file
-        for file in table.rows
-        if table.folder + file not in known and file not in known and file not in bases
-    ]
     if missing:
-        more = f" and {len(missing) - 10} more" if len(missing) > 10 else ""
-        files = "1 file" if len(missing) == 1 else f"{len(missing)} files"
-        notes.append(f"{table.place} names {files} not there: {', '.join(missing[:10])}{more}")
-    if num_unlabelled:
-        images = "1 image" if num_unlabelled == 1 else f"{num_unlabelled} images"
-        notes.append(f"{images} without a line in {table.place}: labelled {UNKNOWN!r}")
+        files = count_things(len(missing), "file")
+        notes.append(f"{table.place} names {files} not there: {list_names(missing)}")
+    if unlabelled:
+        images = count_things(len(unlabelled), "image")
+        notes.append(
+            f"{images} without a line in {table.place}, labelled {UNKNOWN!r}: "
+            f"{list_names(unlabelled)}"
+        )
     return tuple(notes)
 
 
-def sort_values(values: set[str]) -> tuple[str, ...]:
-    """Sort label values: by number if all are numbers, else as text; "unknown" comes last."""
-    known = values - {UNKNOWN}
+def _describe_blanks(
+    table: LabelTable, row_of: dict[str, tuple[str, ...]], names: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Name, column by column, the images whose line in the table has no value."""
+    notes = []
+    for index, column in enumerate(table.columns):
+        blank = [name for name in names if name in row_of and row_of[name][index] == UNKNOWN]
+        if blank:
+            images = count_things(len(blank), "image")
+            notes.append(f"{images} without {column} in {table.place}: {list_names(blank)}")
+    return tuple(notes)
+
+
+def _describe_near_numbers(table: LabelTable, columns: tuple[LabelColumn, ...]) -> tuple[str, ...]:
+    """Name the values that keep a column from being one of numbers, where most are some."""
+    notes = []
+    for column in columns:
+        others = find_other_than_numbers(column)
+        if 0 < 2 * len(others) < len(set(column.values) - {UNKNOWN}):
+            notes.append(
+                f"most values of {column.name} in {table.place} are numbers, so these may be "
+                f"mistakes: {list_names(others)}"
+            )
+    return tuple(notes)
+
+
+def find_other_than_numbers(column: LabelColumn) -> tuple[str, ...]:
+    """Find the values of a column that are no finite numbers; "unknown" is not counted."""
+    return tuple(v for v in column.values if v != UNKNOWN and not _is_number(v))
+
+
+def _is_number(text: str) -> bool:
     try:
-        ordered = sorted(known, key=lambda text: (float(text), text))
+        return math.isfinite(float(text))
     except ValueError:
+        return False
+
+
+def sort_values(values: Set[str]) -> tuple[str, ...]:
+    """Sort label values: by number if all are finite, else as text; "unknown" comes last."""
+    known = values - {UNKNOWN}
+    if all(map(_is_number, known)):  # "nan" would have no place of its own
+        ordered = sorted(known, key=lambda text: (float(text), text))
+    else:
         ordered = sorted(known)
     return (*ordered, *sorted(values & {UNKNOWN}))

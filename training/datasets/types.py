@@ -82,6 +82,7 @@ class ImageDataset:
 
     images: uint8 (N, C, H, W), in memory or memory-mapped. labels: int64 (N, L) or None, column
     j holding indices into ``label_columns[j].values``. fingerprint: hash of pixels and shape.
+    label_problem: why the labels that lie beside the images cannot be used, "" if they can.
     """
 
     name: str
@@ -92,6 +93,7 @@ class ImageDataset:
     labels: NDArray[np.int64] | None = None
     label_columns: tuple[LabelColumn, ...] = ()
     notes: tuple[str, ...] = ()
+    label_problem: str = ""
 
     def __len__(self) -> int:
         """Count the images."""

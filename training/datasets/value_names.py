@@ -25,6 +25,9 @@ def name_values(dataset: ImageDataset, names: Iterable[ValueName]) -> ImageDatas
     Raises DatasetError for labels and values that it does not have, and for names that are not of
     one value alone.
     """
+    names = tuple(names)
+    if names and dataset.label_problem:
+        raise DatasetError(dataset.label_problem)
     chosen: dict[str, dict[str, str]] = {}
     for label, value, name in names:
         chosen.setdefault(label, {})[value] = name

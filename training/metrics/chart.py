@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from training.errors import MetricError
-from training.files import write_atomically
+from training.files import check_output, explain_write_errors, replace_atomically
 from training.metrics.evaluation import Evaluation, RepeatedScore
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class ChartText:
 
 
 def check_chart_path(path: Path) -> None:
-    """Raise MetricError unless a chart can be written to this file: format and matplotlib."""
+    """Raise ProjectError unless a chart can be written to this file: format, place, matplotlib."""
     if path.suffix.lower() not in SUFFIXES:
         raise MetricError(
             f"Chart: {path} cannot hold it; name a file that ends in {' or '.join(SUFFIXES)}."
@@ -73,6 +73,7 @@ def check_chart_path(path: Path) -> None:
             "Chart: the package matplotlib is not installed; run `pip install matplotlib`, or leave"
             " --chart out."
         ) from error
+    check_output(path)
 
 
 def draw_evaluations(path: Path, evaluations: Sequence[Evaluation]) -> None:
@@ -133,12 +134,8 @@ def draw_chart(path: Path, bars: Sequence[Bar], text: ChartText) -> None:
         )
         kind = path.suffix.lower().removeprefix(".")
         metadata = {"Date": None} if kind == "svg" else None
-        write_atomically(
-            path,
-            lambda temporary: figure.savefig(
-                temporary, format=kind, dpi=DOTS_PER_INCH, metadata=metadata
-            ),
-        )
+        with explain_write_errors(path), replace_atomically(path) as temporary:
+            figure.savefig(temporary, format=kind, dpi=DOTS_PER_INCH, metadata=metadata)
 
 
 def _group(bars: Sequence[Bar]) -> list[list[Bar]]:

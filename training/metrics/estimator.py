@@ -25,6 +25,7 @@ class ScoreEstimator:
                 f" {reference.extractor}, the samples would use {extractor.key}; use the same one,"
                 " or make a reference with `python -m training reference`."
             )
+        check_weights(reference, extractor.weights)
         self.reference, self.extractor = reference, extractor
         self._estimator = FrechetEstimator(reference.statistics)
 
@@ -101,3 +102,17 @@ def _check_request(num_samples: int, batch_size: int) -> None:
         raise MetricError(
             f"Score: found batches of {batch_size}, expected at least 1 sample in each."
         )
+
+
+def check_weights(reference: ReferenceStatistics, weights: str | None) -> None:
+    """Raise MetricError unless a reference was made with these weights (see `identify_weights`)."""
+    if reference.weights != weights:
+        raise MetricError(
+            f"Score: the reference of {reference.name} was made with"
+            f" {_name_weights(reference.weights)} of {reference.extractor}, the samples would use"
+            f" {_name_weights(weights)}; give the same --extractor-weights to both."
+        )
+
+
+def _name_weights(weights: str | None) -> str:
+    return "the usual weights" if weights is None else f"the weights of SHA-256 {weights}"

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from training.checkpoint import SUFFIX, load_generator, load_header
 from training.cli import EXIT_INTERRUPTED
-from training.datasets.cli import parse_crop
+from training.datasets.cli import add_place_arguments, parse_crop
 from training.devices import select_device
 from training.errors import MetricError
 from training.latents import check_seed
@@ -20,6 +20,8 @@ from training.metrics.cli_arguments import (
     REFERENCE_FOLDER,
     Subparsers,
     add_extractor_arguments,
+    expand_patterns,
+    name_model,
     parse_count,
 )
 from training.metrics.evaluation import (
@@ -34,6 +36,7 @@ from training.metrics.evaluation import (
 )
 from training.metrics.extractors import Extractor, load_extractor
 from training.metrics.frechet_estimator import check_enough
+from training.metrics.reference import MAX_IMAGES
 from training.metrics.reference_choice import choose_reference
 from training.metrics.reference_files import ReferenceStatistics
 from training.metrics.sampling import make_features, make_seeded_images
@@ -52,14 +55,21 @@ EXAMPLES = """examples:
   python -m training evaluate --protocol thesis
 """
 
+NOTES = f"""
+A reference holds at most {MAX_IMAGES:,} images. infinite N is without the bias of few samples, and
+keeps that of the reference. Published FIDs mostly compare 50,000 samples with all images: make the
+reference with `reference --data DATA --reference-images N`, then give --num-samples 50000.
+"""
+
 Result = TypeVar("Result", Evaluation, RepeatedScore)
 
 
 @dataclass(frozen=True)
 class Job:
-    """Hold a checkpoint to evaluate and the reference that fits it."""
+    """Hold a checkpoint to evaluate, what it is called, and the reference that fits it."""
 
     path: Path
+    name: str
     reference: ReferenceStatistics
     metrics: tuple[str, ...] = ()
 
@@ -71,7 +81,7 @@ def add_evaluate_parser(subparsers: Subparsers) -> None:
         help="score checkpoints",
         description="Score the samples of checkpoints against real images; lower is better. Also"
         " measured are KID, precision, recall, density, coverage and the Inception Score.",
-        epilog=EXAMPLES,
+        epilog=EXAMPLES + NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
@@ -101,6 +111,7 @@ def add_evaluate_parser(subparsers: Subparsers) -> None:
         "--crop", type=parse_crop, metavar="L,T,R,B",
         help="of a data set measured: cut this square out of every image (the centred square)",
     )  # fmt: skip
+    add_place_arguments(parser)
     parser.add_argument(
         "--batch-size", type=parse_count, default=64, help="images per batch (%(default)s)"
     )
@@ -121,12 +132,12 @@ def run_evaluate(args: argparse.Namespace) -> int:
     """
     num_sets, size = _choose_counts(args)
     # Everything that can be found missing is, before the first of many minutes is spent.
-    references = [(path, choose_reference(path, args)) for path in _choose_checkpoints(args)]
+    paths = _choose_checkpoints(args)
+    jobs = [Job(path, name_model(path, paths), choose_reference(path, args)) for path in paths]
     extractor = load_extractor(args.extractor, args.extractor_weights, select_device(args.device))
     if num_sets > 1:
-        jobs = [Job(path, reference) for path, reference in references]
         return _run_thesis(jobs, num_sets, size, extractor, args)
-    return _run_once(_plan_jobs(args.metrics, references, extractor), size, extractor, args)
+    return _run_once(_choose_metrics(args.metrics, jobs, extractor), size, extractor, args)
 
 
 def _run_once(
@@ -135,7 +146,7 @@ def _run_once(
     def evaluate(job: Job, bar: tqdm) -> Evaluation:
         features = _extract(job, size, extractor, args, bar)
         return evaluate_features(
-            job.path.stem, features, job.reference, extractor, job.metrics, bar.set_postfix_str
+            job.name, features, job.reference, extractor, job.metrics, bar.set_postfix_str
         )
 
     def show(results: list[Evaluation]) -> None:
@@ -155,7 +166,7 @@ def _run_thesis(
 ) -> int:
     def evaluate(job: Job, bar: tqdm) -> RepeatedScore:
         features = _extract(job, num_sets * size, extractor, args, bar)
-        return score_sets(job.path.stem, features, job.reference, extractor, num_sets)
+        return score_sets(job.name, features, job.reference, extractor, num_sets)
 
     def show(results: list[RepeatedScore]) -> None:
         print(format_as_json(results) if args.json else format_repeated(results))
@@ -182,7 +193,7 @@ def _run_jobs(
     results: list[Result] = []
     try:
         for job in jobs:
-            with tqdm(total=num_samples, desc=job.path.stem, unit="img") as bar:
+            with tqdm(total=num_samples, desc=job.name, unit="img") as bar:
                 results.append(evaluate(job, bar))
                 bar.set_postfix_str("")
     except KeyboardInterrupt:
@@ -228,7 +239,7 @@ def _choose_counts(args: argparse.Namespace) -> tuple[int, int]:
 
 def _choose_checkpoints(args: argparse.Namespace) -> list[Path]:
     """Return the checkpoints given, or all shipped ones; every header and weight is readable."""
-    paths: list[Path] = args.checkpoints
+    paths = expand_patterns(args.checkpoints)
     if not paths and args.protocol:
         paths = sorted(CHECKPOINT_FOLDER.glob(f"*{SUFFIX}"))
     if not paths:
@@ -243,29 +254,27 @@ def _choose_checkpoints(args: argparse.Namespace) -> list[Path]:
     return paths
 
 
-def _plan_jobs(
-    asked: str | tuple[str, ...],
-    references: Sequence[tuple[Path, ReferenceStatistics]],
-    extractor: Extractor,
+def _choose_metrics(
+    asked: str | tuple[str, ...], jobs: Sequence[Job], extractor: Extractor
 ) -> list[Job]:
     """Return the jobs with the metrics asked for; MetricError if one cannot be computed.
 
     What "all" leaves out is said on stderr.
     """
     keys = METRIC_KEYS if isinstance(asked, str) else asked
-    jobs: list[Job] = []
+    planned: list[Job] = []
     left_out: dict[str, None] = {}
-    for path, reference in references:
-        obstacles = dict(find_obstacles(keys, reference, extractor))
+    for job in jobs:
+        obstacles = dict(find_obstacles(keys, job.reference, extractor))
         left_out.update({f"{key}: {reason}": None for key, reason in obstacles.items()})
-        jobs.append(Job(path, reference, tuple(key for key in keys if key not in obstacles)))
+        planned.append(replace(job, metrics=tuple(key for key in keys if key not in obstacles)))
     if left_out and asked != ALL:
         raise MetricError(
             f"Evaluate: cannot compute {next(iter(left_out))}. Or leave it out of --metrics."
         )
     for reason in left_out:
         print(f"Left out {reason}.", file=sys.stderr)
-    return jobs
+    return planned
 
 
 def _parse_metrics(text: str) -> str | tuple[str, ...]:

@@ -77,6 +77,7 @@ class _Finding:
     power: float = 1.0
 
     def scale(self, num_samples: int) -> float:
+        """Return what it would be at another number of samples."""
         return self.value * (self.num_samples / num_samples) ** self.power
 
 

@@ -17,9 +17,12 @@ from training.devices import select_device
 from training.errors import MetricError
 from training.latents import check_seed
 from training.metrics.cli_arguments import (
+    DEFAULT_READER_FOLDER,
     REFERENCE_FOLDER,
     Subparsers,
     add_device_argument,
+    expand_patterns,
+    name_model,
     parse_count,
 )
 from training.metrics.extractors import DEFAULT_EXTRACTOR, load_extractor
@@ -31,63 +34,22 @@ from training.metrics.label_fidelity import (
     check_reader,
     measure_fidelity,
 )
-from training.metrics.label_reader import NUM_IMAGES_SEEN, check_images, train_reader
+from training.metrics.label_reader import check_images
 from training.metrics.label_sweep import NUM_STOPS, LabelSweep, measure_sweep
 from training.metrics.reader_files import (
     READER_FOLDER,
-    choose_reader_path,
     describe_reader_command,
     find_reader,
     list_reader_folders,
     load_reader,
-    save_reader,
 )
 from training.metrics.reference import find_reference, get_reference
 from training.metrics.sampling import make_labelled_images
 from training.tables import format_table
 
-DEFAULT_FOLDER = Path("checkpoints") / READER_FOLDER
 DEFAULT_NUM_SAMPLES = 2000
 
 Fidelities: TypeAlias = dict[str, tuple[LabelFidelity, ...]]
-
-
-def add_reader_parser(subparsers: Subparsers) -> None:
-    """Add `reader`, which trains the independent reader of a data set's labels."""
-    parser = subparsers.add_parser(
-        "reader",
-        help="train the independent reader of labels",
-        description="Train a network that reads the labels of real images, for `fidelity`.",
-    )
-    parser.add_argument("--data", required=True, help="data set with labels, such as avatars")
-    parser.add_argument(
-        "--labels", default="", help="labels to read, such as gender,age:number (all)"
-    )
-    parser.add_argument(
-        "--images-seen",
-        type=parse_count,
-        default=NUM_IMAGES_SEEN,
-        metavar="N",
-        help="train on so many images, again and again (%(default)s)",
-    )
-    parser.add_argument("--output", type=Path, help=f"file to write ({DEFAULT_FOLDER}/DATA-RES)")
-    add_device_argument(parser)
-    add_dataset_arguments(parser)
-    parser.set_defaults(run=run_reader)
-
-
-def run_reader(args: argparse.Namespace) -> int:
-    """Train a reader, write it, and print how well it reads real images."""
-    dataset = load_dataset(args.data, get_dataset_options(args))
-    labels = read_label_rows(dataset, args.labels)
-    reader = train_reader(dataset, labels, select_device(args.device), args.images_seen)
-    path = args.output or choose_reader_path(DEFAULT_FOLDER, dataset, labels.layout)
-    save_reader(path, reader)
-    rows = [("label", f"read off {reader.num_held_out:,} real images it did not learn from")]
-    rows += [(one.name, format_agreement(one.describe())) for one in reader.agreements]
-    print(format_table(rows))
-    print(f"Written: {path}")
-    return 0
 
 
 def add_fidelity_parser(subparsers: Subparsers) -> None:
@@ -103,7 +65,7 @@ def add_fidelity_parser(subparsers: Subparsers) -> None:
         type=Path,
         metavar="FILE",
         help=f"a reader's file (that of the images the model learned, in {READER_FOLDER}/ beside "
-        f"it, {DEFAULT_FOLDER}, or the cache)",
+        f"it, {DEFAULT_READER_FOLDER}, or the cache)",
     )
     parser.add_argument(
         "--num-samples",
@@ -140,8 +102,8 @@ def run_fidelity(args: argparse.Namespace) -> int:
     if args.sweep and args.data:
         raise MetricError("Diversity is not measured along a --sweep: leave --data out.")
     dataset = load_dataset(args.data, get_dataset_options(args)) if args.data else None
-    jobs = []
-    for path in args.checkpoints:  # all that can be missing is found before the first minute
+    jobs, paths = [], expand_patterns(args.checkpoints)
+    for path in paths:  # all that can be missing is found before the first minute
         generator, header = load_generator(path, device)
         if not len(header.model.labels):
             raise MetricError(f"{path.name} was trained without labels: there is none to read.")
@@ -157,25 +119,17 @@ def run_fidelity(args: argparse.Namespace) -> int:
         for path, generator, layout, reader, _ in tqdm(jobs, unit="model", disable=len(jobs) == 1):
             num_stops = len(layout.find(args.sweep).list_stops(NUM_STOPS))
             seeds = range(args.seed, args.seed + max(1, args.num_samples // num_stops))
-            sweeps[name_model(path, args.checkpoints)] = measure_sweep(
-                generator, args.sweep, reader, seeds
-            )
+            sweeps[name_model(path, paths)] = measure_sweep(generator, args.sweep, reader, seeds)
         print(format_sweeps_as_json(sweeps) if args.json else format_sweeps(sweeps))
         return 0
     found: Fidelities = {}
     for path, generator, layout, reader, real in tqdm(jobs, unit="model", disable=len(jobs) == 1):
         source = make_labelled_images(generator, device, args.seed)
-        found[name_model(path, args.checkpoints)] = measure_fidelity(
+        found[name_model(path, paths)] = measure_fidelity(
             source, layout, reader, args.num_samples, real=real
         )
     print(format_json(found) if args.json else format_fidelities(found))
     return 0
-
-
-def name_model(path: Path, paths: list[Path]) -> str:
-    """Return a checkpoint's name; its path where another one of those given has the same name."""
-    names = [other.stem for other in paths]
-    return path.stem if names.count(path.stem) == 1 else str(path)
 
 
 def find_real(
@@ -212,7 +166,7 @@ def locate_reader(
 ) -> Path:
     """Return the file of the reader of a checkpoint's data set; raises MetricError if none is."""
     layout = header.model.labels
-    folders = [*list_reader_folders(checkpoint.parent, cache_dir), DEFAULT_FOLDER]
+    folders = [*list_reader_folders(checkpoint.parent, cache_dir), DEFAULT_READER_FOLDER]
     found = find_reader(header.dataset, layout, folders)
     if found is None:
         command = describe_reader_command(header, folders[0])

@@ -57,11 +57,6 @@ def find_inside(
     return np.concatenate([inside.any(axis=1) for inside in _iter_inside(features, real, radii)])
 
 
-def compute_precision(features: FloatFeatures, real: FloatFeatures) -> float:
-    """Compute the precision of samples (N, d) against real features (M, d), M >= 4: 0 to 1."""
-    return float(find_inside(features, real).mean())
-
-
 def compute_recall(features: FloatFeatures, real: FloatFeatures) -> float:
     """Compute the recall of samples (N, d), N >= 4, against real features (M, d): 0 to 1.
 
@@ -81,11 +76,6 @@ def compute_densities(
     counts = [inside.sum(axis=1) for inside in _iter_inside(features, real, radii)]
     densities: NDArray[np.float64] = np.concatenate(counts) / DENSITY_COVERAGE_NEIGHBOURS
     return densities
-
-
-def compute_density(features: FloatFeatures, real: FloatFeatures) -> float:
-    """Compute the density of samples (N, d) against real features (M, d), M >= 6: 0 upwards."""
-    return float(compute_densities(features, real).mean())
 
 
 def compute_coverage(

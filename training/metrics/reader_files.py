@@ -15,8 +15,9 @@ from safetensors.torch import save as serialize
 from training.checkpoint import CheckpointHeader
 from training.datasets.types import ImageDataset
 from training.errors import ConfigError, MetricError
-from training.files import get_cache_dir, slugify, write_bytes
+from training.files import explain_write_errors, get_cache_dir, slugify, write_bytes
 from training.labels import LabelLayout
+from training.metrics.data_advice import PLACE_ADVICE, describe_data_options
 from training.metrics.label_agreement import LabelAgreement
 from training.metrics.label_reader import LabelReader, ReaderNetwork
 
@@ -31,7 +32,7 @@ READER_FOLDER = "readers"  # beside checkpoints, and in the cache
 
 
 def save_reader(path: Path, reader: LabelReader) -> None:
-    """Write a reader to one file, its weights in float16."""
+    """Write a reader to one file, its weights in float16; raises ProjectError if that fails."""
     weights = {
         name: tensor.detach().cpu().half() if tensor.is_floating_point() else tensor.cpu()
         for name, tensor in reader.network.state_dict().items()
@@ -53,7 +54,8 @@ def save_reader(path: Path, reader: LabelReader) -> None:
             for one in reader.agreements
         ],
     }
-    write_bytes(path, serialize(weights, {METADATA_KEY: json.dumps(facts)}))
+    with explain_write_errors(path):
+        write_bytes(path, serialize(weights, {METADATA_KEY: json.dumps(facts)}))
 
 
 def load_reader(path: Path, device: torch.device | str = "cpu") -> LabelReader:
@@ -153,15 +155,12 @@ def choose_reader_path(folder: Path, dataset: ImageDataset, layout: LabelLayout)
 
 def describe_reader_command(header: CheckpointHeader, folder: Path) -> str:
     """Write the command that trains the reader of a model, for messages."""
-    dataset, model = header.dataset, header.model
-    name, resolution = str(dataset.get("name", "DATA")), dataset.get("resolution")
-    labels = ",".join(f"{item['name']}:{item['kind']}" for item in model.labels.to_list())
+    name, resolution = str(header.dataset.get("name", "DATA")), header.model.img_resolution
+    labels = ",".join(f"{item['name']}:{item['kind']}" for item in header.model.labels.to_list())
     output = folder / f"{slugify(name)}-{resolution}.safetensors"
     return (
-        f"`python -m training reader --data {shlex.quote(name)} --labels {shlex.quote(labels)} "
-        f"--resolution {resolution} --channels {model.img_channels} "
-        f"--output {shlex.quote(str(output))}`, with the place of the images, --crop and "
-        "--value-names as in its training"
+        f"`python -m training reader {describe_data_options(header)} "
+        f"{shlex.join(['--labels', labels, '--output', str(output)])}`, {PLACE_ADVICE}"
     )
 
 

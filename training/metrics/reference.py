@@ -13,7 +13,7 @@ from training.errors import MetricError
 from training.files import check_writable, get_cache_dir
 from training.metrics.baselines import measure_baselines
 from training.metrics.degrade import degrade_images
-from training.metrics.extractors import Extractor, get_extractor_spec, load_extractor
+from training.metrics.extractors import Extractor, identify_weights, load_extractor
 from training.metrics.frechet import compute_statistics
 from training.metrics.modes import DegradedFeatures, ModeClassifier, train_mode_classifiers
 from training.metrics.noise_floor import measure_noise_floor
@@ -23,12 +23,12 @@ from training.metrics.real_features import (
     measure_real_features,
 )
 from training.metrics.reference_files import (
+    WEIGHTS_KEY,
     ReferenceStatistics,
-    find_reference,
     load_reference,
-    matches,
     save_reference,
 )
+from training.metrics.reference_search import find_reference, has_images_of
 from training.subset import choose_subset
 
 __all__ = [
@@ -75,6 +75,8 @@ def compute_reference(
         "num_images": len(dataset),
         "selection": "all" if len(indices) == len(dataset) else "chosen at random",
     }
+    if extractor.weights is not None:
+        details[WEIGHTS_KEY] = extractor.weights
     statistics = compute_statistics(features)
     noise_floor = measure_noise_floor(features, statistics)
     return ReferenceStatistics(
@@ -131,11 +133,11 @@ def get_reference(
     """Load a data set's reference from the cache, or compute it and keep it there.
 
     A cached file that is damaged, of something else, or of images chosen in another way is
-    replaced. The cache knows the images, not the weights: with `weights` that are not the only ones
-    an extractor may have, the reference is computed and not kept.
+    replaced. Where the images have other labels by now, their classifiers are trained again, and
+    where values have other names, renamed. The cache knows the images, not the weights: with
+    `weights` that are not an extractor's usual ones, the reference is computed and not kept.
     """
-    spec = get_extractor_spec(extractor_key)
-    if weights is not None and not spec.has_fixed_weights:
+    if identify_weights(extractor_key, weights) is not None:
         return compute_reference(dataset, extractor_key, progress, weights, device, max_images)
     folder = get_cache_dir(cache_dir) / "references"
     path = folder / f"{dataset.fingerprint[:16]}-{extractor_key}-{max_images}.safetensors"
@@ -145,21 +147,39 @@ def get_reference(
         except MetricError:
             pass  # damaged: computed again below, and the file replaced
         else:
-            facts = dataset.describe()
-            is_same = matches(reference.dataset, reference.extractor, facts, extractor_key)
-            if is_same and _is_of_chosen(reference, len(dataset), max_images):
-                named = _name_modes(reference, dataset)
-                if named is not reference:
-                    save_reference(path, named)
-                return named
+            if _is_current(reference, dataset, extractor_key, max_images):
+                current = _update_labels(reference, dataset, progress, weights, device)
+                if current is not reference:
+                    save_reference(path, current)
+                return current
     check_writable(folder)  # before minutes are spent
     reference = compute_reference(dataset, extractor_key, progress, weights, device, max_images)
     save_reference(path, reference)
     return reference
 
 
+def _update_labels(
+    reference: ReferenceStatistics,
+    dataset: ImageDataset,
+    progress: bool,
+    weights: Path | None,
+    device: torch.device | str,
+) -> ReferenceStatistics:
+    """Return a reference of the same images with classifiers of the labels they have by now."""
+    is_same = reference.dataset.get("label_fingerprints", {}) == dataset.fingerprint_labels()
+    if is_same or dataset.label_problem:  # which may be mended before the next time
+        return _name_modes(reference, dataset)
+    modes: tuple[ModeClassifier, ...] = ()
+    if dataset.labels is not None and reference.real is not None:
+        extractor = load_extractor(reference.extractor, weights, device)
+        indices = reference.real.measured_indices
+        features = extract_features(dataset, indices, extractor, progress)
+        modes = train_on_labels(features, dataset, indices, extractor, progress)
+    return replace(reference, dataset=dataset.describe(), modes=modes)
+
+
 def _name_modes(reference: ReferenceStatistics, dataset: ImageDataset) -> ReferenceStatistics:
-    """Call the values of labels as the data set calls them by now; the images are the same."""
+    """Call the values of labels as the data set calls them by now; the labels are the same."""
     names = {column.name: column.values for column in dataset.label_columns}
     modes = tuple(
         replace(mode, values=names[mode.name])
@@ -171,11 +191,15 @@ def _name_modes(reference: ReferenceStatistics, dataset: ImageDataset) -> Refere
     return reference if is_same else replace(reference, modes=modes)
 
 
-def _is_of_chosen(reference: ReferenceStatistics, num_images: int, max_images: int) -> bool:
+def _is_current(
+    reference: ReferenceStatistics, dataset: ImageDataset, extractor_key: str, max_images: int
+) -> bool:
     """Tell whether a reference measured and kept the images that `compute_reference` chooses."""
-    if reference.real is None:
+    if reference.real is None or reference.extractor != extractor_key:
         return False
-    measured = choose_subset(num_images, max_images)
+    if not has_images_of(reference.dataset, dataset.describe()):
+        return False
+    measured = choose_subset(len(dataset), max_images)
     kept = measured[choose_subset(len(measured), count_kept(len(measured)))]
     return np.array_equal(reference.real.measured_indices, measured) and np.array_equal(
         reference.real.indices, kept

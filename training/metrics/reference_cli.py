@@ -6,20 +6,21 @@ from pathlib import Path
 from training.datasets import load_dataset
 from training.datasets.cli import add_dataset_arguments, get_dataset_options
 from training.devices import select_device
-from training.files import slugify
+from training.files import check_output
 from training.metrics.cli_arguments import (
     REFERENCE_FOLDER,
     Subparsers,
     add_extractor_arguments,
     parse_count,
 )
-from training.metrics.extractors import EXTRACTORS
+from training.metrics.extractors import EXTRACTORS, identify_weights
 from training.metrics.reference import (
     MAX_IMAGES,
     ReferenceStatistics,
     get_reference,
     save_reference,
 )
+from training.metrics.reference_search import choose_reference_path
 from training.metrics.registry import METRICS
 
 EXAMPLES = """examples:
@@ -56,7 +57,15 @@ def add_reference_parser(subparsers: Subparsers) -> None:
 
 def run_reference(args: argparse.Namespace) -> int:
     """Compute and write reference statistics, and print what real images get."""
+    if args.output is not None:  # before minutes are spent
+        check_output(args.output)
     dataset = load_dataset(args.data, get_dataset_options(args))
+    weights = identify_weights(args.extractor, args.extractor_weights)
+    num_images = min(len(dataset), args.reference_images)
+    path = args.output or choose_reference_path(
+        REFERENCE_FOLDER, dataset.describe(), args.extractor, num_images, weights
+    )
+    check_output(path)
     reference = get_reference(
         dataset,
         args.extractor,
@@ -65,18 +74,10 @@ def run_reference(args: argparse.Namespace) -> int:
         device=select_device(args.device),
         max_images=args.reference_images,
     )
-    path = args.output or get_default_path(reference)
     save_reference(path, reference)
     print(format_reference(reference))
     print(f"Written: {path}")
     return 0
-
-
-def get_default_path(reference: ReferenceStatistics, folder: Path = REFERENCE_FOLDER) -> Path:
-    """Return where a reference goes: FOLDER/<data set>-<resolution>-<extractor>.safetensors."""
-    slug = slugify(reference.name)
-    name = f"{slug}-{reference.dataset['resolution']}-{reference.extractor}.safetensors"
-    return folder / name
 
 
 def format_reference(reference: ReferenceStatistics) -> str:

@@ -8,7 +8,6 @@ measured, since they were evenly spaced.
 
 import itertools
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from safetensors.numpy import save as serialize
 
 from training.cores import on_one_blas_thread
 from training.errors import MetricError
-from training.files import write_bytes
+from training.files import explain_write_errors, write_bytes
 from training.metrics.frechet import FeatureStatistics, FloatArray
 from training.metrics.modes import ModeClassifier
 from training.metrics.noise_floor import NoiseFloor, interpolate_noise_floor
@@ -37,6 +36,7 @@ from training.metrics.reference_parts import (
 FORMAT_VERSION = 3
 READABLE_VERSIONS = (1, 2, 3)
 METADATA_KEY = "latent_explorer_reference"
+WEIGHTS_KEY = "extractor_weights"  # of `details`, where they are not the usual ones
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,8 @@ class ReferenceStatistics:
 
     `noise_floor` has (N, score) pairs of growing N: what N real images score against the others,
     reduced to a reference of all `statistics.num_samples` images. `details` says how many of the
-    data set's images were used, and how they were chosen. `real` keeps features of some of the
+    data set's images were used, how they were chosen, and which weights of one's own the extractor
+    had, if any. `real` keeps features of some of the
     images (None in files of format version 1), and `modes` a classifier for each label column.
     """
 
@@ -61,6 +62,12 @@ class ReferenceStatistics:
     def name(self) -> str:
         """Return the data set's name."""
         return str(self.dataset.get("name", "unknown"))
+
+    @property
+    def weights(self) -> str | None:
+        """Return which weights of one's own the extractor had; None for the usual ones."""
+        found = self.details.get(WEIGHTS_KEY)
+        return None if found is None else str(found)
 
     @property
     def title(self) -> str:
@@ -83,7 +90,7 @@ class ReferenceStatistics:
 
 
 def save_reference(path: Path, reference: ReferenceStatistics) -> None:
-    """Write reference statistics to one file, atomically."""
+    """Write reference statistics to one file, atomically; raises ProjectError if that fails."""
     statistics = reference.statistics
     tensors = {
         "mean": np.ascontiguousarray(statistics.mean),
@@ -102,7 +109,8 @@ def save_reference(path: Path, reference: ReferenceStatistics) -> None:
         "modes": mode_facts,
     }
     metadata = {METADATA_KEY: json.dumps(facts)}
-    write_bytes(path, serialize({**tensors, **real_tensors, **mode_tensors}, metadata))
+    with explain_write_errors(path):
+        write_bytes(path, serialize({**tensors, **real_tensors, **mode_tensors}, metadata))
 
 
 def load_reference(path: Path) -> ReferenceStatistics:
@@ -131,36 +139,13 @@ def load_reference(path: Path) -> ReferenceStatistics:
     return reference
 
 
-def find_reference(
-    dataset: dict[str, Any], extractor_key: str, folders: Sequence[Path]
-) -> ReferenceStatistics | None:
-    """Find the statistics of a data set (as `ImageDataset.describe` gives it) in some folders.
-
-    Fingerprint, resolution and extractor must match. The first folder with a match decides, and in
-    it the statistics of the most images. Files that are not readable references are passed over;
-    None if nothing matches.
-    """
-    for folder in folders:
-        found: list[tuple[int, Path]] = []
-        for path in sorted(folder.glob("*.safetensors")):
-            try:
-                with safe_open(path, framework="numpy") as file:
-                    facts = _parse_facts(path, file.metadata())
-            except (OSError, SafetensorError, MetricError):
-                continue
-            if matches(facts.get("dataset"), facts.get("extractor"), dataset, extractor_key):
-                num_samples = facts.get("num_samples")
-                found.append((num_samples if isinstance(num_samples, int) else 0, path))
-        if found:
-            return load_reference(max(found)[1])
-    return None
-
-
-def matches(found: Any, found_extractor: Any, dataset: dict[str, Any], extractor_key: str) -> bool:
-    """Tell whether a reference's data set and extractor are the ones asked for."""
-    if not isinstance(found, dict) or found_extractor != extractor_key:
-        return False
-    return all(found.get(key) == dataset.get(key) for key in ("fingerprint", "resolution"))
+def read_reference_facts(path: Path) -> dict[str, Any]:
+    """Read what a reference's file says of itself, without its numbers; {} if it is none."""
+    try:
+        with safe_open(path, framework="numpy") as file:
+            return _parse_facts(path, file.metadata())
+    except (OSError, SafetensorError, MetricError):
+        return {}
 
 
 def _parse_facts(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:

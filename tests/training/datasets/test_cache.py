@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.datasets import load_dataset
-from training.datasets.cache import compute_fingerprint
+from tests.training.datasets.number_decoder import NumberDecoder
+from training.datasets import cache, load_dataset
+from training.datasets.cache import compute_fingerprint, load_or_decode
 from training.errors import DatasetError
 
 
@@ -120,6 +121,25 @@ def test_cache_that_cannot_be_written_is_an_error(folder, make_options, tmp_path
     (tmp_path / "cache" / "datasets").write_text("in the way")
     with pytest.raises(DatasetError, match=r"cannot be written.*--cache-dir"):
         load_dataset(f"folder:{folder}", make_options(), progress=False)
+
+
+def test_what_the_disk_has_no_room_for_is_not_begun(make_options, tmp_path):
+    """Two images of 3 million million million bytes are too many for any disk; none is decoded."""
+    decoder = NumberDecoder(2, (3, 10**9, 10**9), raises_at=0)
+    with pytest.raises(DatasetError, match=r"numbers takes 6,000,000,000\.0 GB in .*--cache-dir"):
+        load_or_decode("numbers", {}, decoder, make_options(), progress=False, num_workers=1)
+    assert list((tmp_path / "cache" / "datasets").iterdir()) == []
+
+
+@pytest.mark.parametrize("num_bytes", [3 * 3 * 8 * 8, 3 * 3 * 8 * 8 + 1])
+def test_checking_a_large_cache_is_shown(folder, make_options, monkeypatch, num_bytes, capsys):
+    """From a size on that a test would have to wait for; a smaller one stands in for it."""
+    monkeypatch.setattr(cache, "MIN_SHOWN_BYTES", num_bytes)
+    load_dataset(f"folder:{folder}", make_options(), progress=False)
+    for progress in (False, True):
+        load_dataset(f"folder:{folder}", make_options(), progress=progress)
+        is_shown = "Checking pictures: 100%" in capsys.readouterr().err
+        assert is_shown == (progress and num_bytes == 576)
 
 
 def test_half_written_files_are_removed_after_a_day(folder, make_options, tmp_path):

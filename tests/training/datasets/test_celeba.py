@@ -64,7 +64,44 @@ def test_labels_follow_the_faces_that_are_left(root, make_options):
     dataset = load_dataset("celeba", make_options(data_root=root), progress=False)
     assert dataset.labels is not None
     assert dataset.labels.tolist() == [[1, 0], [1, 1]]
-    assert dataset.notes == ("skipped 1 file that cannot be decoded: 000001.jpg",)
+    reason = "not an image of a known format"
+    assert dataset.notes == (f"skipped 1 file that cannot be decoded: 000001.jpg ({reason})",)
+
+
+def pack(folder):
+    """Write the .zip that the folder was unpacked from."""
+    with zipfile.ZipFile(folder / "img_align_celeba.zip", "w") as archive:
+        for path in sorted((folder / "img_align_celeba").iterdir()):
+            archive.write(path, f"img_align_celeba/{path.name}")
+
+
+@pytest.mark.parametrize("max_images", [None, 2])
+def test_a_folder_unpacked_in_part_gives_way_to_the_zip(root, make_options, max_images):
+    options = make_options(data_root=root, max_images=max_images)
+    whole = load_dataset("celeba", options, progress=False)
+    pack(root / "celeba")
+    (root / "celeba" / "img_align_celeba" / "000002.jpg").unlink()
+    dataset = load_dataset("celeba", options, progress=False)
+    assert dataset.fingerprint == whole.fingerprint
+    assert dataset.labels.tolist() == whole.labels.tolist()
+    assert dataset.notes == ()
+
+
+def test_a_whole_folder_is_taken_before_the_zip(root, make_options):
+    pack(root / "celeba")
+    for path in (root / "celeba" / "img_align_celeba").iterdir():
+        Image.new("RGB", (10, 14), (200,) * 3).save(path)
+    dataset = load_dataset("celeba", make_options(data_root=root), progress=False)
+    assert dataset.images[:, 0, 4, 4].tolist() == [200, 200, 200]
+
+
+def test_a_folder_unpacked_in_part_without_the_zip_is_noted(root, make_options, capsys):
+    (root / "celeba" / "img_align_celeba" / "000002.jpg").unlink()
+    dataset = load_dataset("celeba", make_options(data_root=root))
+    assert dataset.labels.tolist() == [[0, 1], [1, 1]]
+    (note,) = dataset.notes
+    assert "has 2 of the 3 images that list_attr_celeba.txt names" in note
+    assert note in capsys.readouterr().err
 
 
 def test_without_attributes_there_are_no_labels(root, make_options):

@@ -3,12 +3,14 @@
 import argparse
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from training.datasets import DATASETS, DatasetOptions, load_dataset
+from training.datasets import DATASETS, DatasetOptions, ImageDataset, LabelColumn, load_dataset
 from training.datasets.cli import (
     add_dataset_arguments,
     add_datasets_parser,
+    format_dataset,
     get_dataset_options,
     list_datasets,
     parse_crop,
@@ -60,6 +62,24 @@ def test_one_data_set_is_described(run):
     assert ["label:", "hair, 4 values: bun, sideComed, spiky, undercut"] in lines
 
 
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ("abcdefgh", "8 values: a, b, c, d, e, f, g, h"),
+        ("abcdefghi", "9 values: a, b, c, d, e, f, g, h, ..."),
+        ((*"abcdefgh", "unknown"), "9 values: a, b, c, d, e, f, g, h, ..., unknown"),
+        (("a", "unknown"), "2 values: a, unknown"),
+    ],
+)
+def test_that_images_have_no_value_is_always_shown(values, shown):
+    """Of many values the first eight are shown, and "unknown" though it is the last."""
+    images = np.zeros((1, 1, 8, 8), np.uint8)
+    columns = (LabelColumn("age", tuple(values)),)
+    dataset = ImageDataset("a", "A", "any", images, "f", np.zeros((1, 1), np.int64), columns)
+    lines = [line.split(maxsplit=1) for line in format_dataset(dataset).splitlines()]
+    assert ["label:", f"age, {shown}"] in lines
+
+
 def test_arguments_become_options():
     parser = argparse.ArgumentParser()
     add_dataset_arguments(parser)
@@ -71,6 +91,19 @@ def test_arguments_become_options():
     assert get_dataset_options(args) == DatasetOptions(
         32, 1, (0, 10, 89, 99), Path("d"), Path("c"), 7, "Us", "CC0"
     )
+
+
+def test_the_home_folder_may_be_short(monkeypatch, tmp_path, capsys):
+    """A shell expands ~ after a space, and not after an equals sign."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    parser = argparse.ArgumentParser()
+    add_dataset_arguments(parser)
+    args = parser.parse_args(["--cache-dir=~/x", "--data-root=~"])
+    assert (args.cache_dir, args.data_root) == (tmp_path / "x", tmp_path)
+    with pytest.raises(SystemExit, match="2"):
+        parser.parse_args(["--cache-dir=~nobody-has-this-name/x"])
+    assert "no such home folder" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Folders and zips of images."""
 
 import io
+import re
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from PIL import Image
 
 from training.datasets import ImageDataset, load_dataset
-from training.datasets.folder import DEFAULT_TERMS
+from training.datasets.folder import DEFAULT_TERMS, FolderDecoder
 from training.errors import DatasetError
 
 
@@ -69,6 +71,23 @@ def test_the_current_folder_has_a_name_too(folder, make_options, monkeypatch):
     assert (dataset.name, dataset.title) == ("folder:pictures", "pictures")
 
 
+@pytest.mark.parametrize(
+    ("name", "slug"), [("faces_2.0", "faces-2"), ("faces_2.0.zip", "faces-2.0")]
+)
+def test_a_title_is_without_the_suffix_of_a_file_only(
+    tmp_path, write_solid, make_options, name, slug
+):
+    """What follows the last dot of a folder's name is part of it; caches keep their names."""
+    folder = tmp_path / "faces_2.0"
+    write_solid(folder / "a.png", 10)
+    if name.endswith(".zip"):
+        zip_folder(folder).rename(tmp_path / name)
+    dataset = load_dataset(f"folder:{tmp_path / name}", make_options(), progress=False)
+    assert (dataset.title, dataset.name) == ("faces_2.0", f"folder:{name}")
+    (pixels,) = (tmp_path / "cache" / "datasets").glob("*.npy")
+    assert re.fullmatch(rf"{re.escape(slug)}-8-[0-9a-f]{{16}}\.npy", pixels.name)
+
+
 def test_zip_gives_the_same_bits_as_the_folder(folder, make_options):
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (31, 23, 3), dtype=np.uint8)
@@ -90,7 +109,12 @@ def test_undecodable_files_are_skipped_counted_and_named(folder, make_options, c
     (folder / "a.jpg").write_bytes(b"no picture")
     (folder / "cut.png").write_bytes(whole[: len(whole) // 2])
     (folder / "empty.webp").touch()
-    expected = "skipped 3 files that cannot be decoded: a.jpg, cut.png, empty.webp"
+    (folder / "text.tga").write_bytes(b"no picture")
+    unknown = "not an image of a known format"
+    expected = (
+        f"skipped 4 files that cannot be decoded: a.jpg ({unknown}), cut.png ({unknown}), "
+        f"empty.webp ({unknown}), text.tga"
+    )
     dataset = load_dataset(f"folder:{folder}", make_options())
     assert dataset.notes == (expected,)
     assert f"pictures: {expected}" in capsys.readouterr().err
@@ -108,7 +132,7 @@ def test_damaged_member_of_a_zip_is_skipped(folder, make_options):
     path.write_bytes(data.replace(b"IDAT", b"IDAX", 1))
     dataset = load_dataset(f"folder:{path}", make_options(), progress=False)
     assert get_greys(dataset) == [40]
-    assert dataset.notes == ("skipped 1 file that cannot be decoded: b.png",)
+    assert dataset.notes[0].startswith("skipped 1 file that cannot be decoded: b.png (")
 
 
 def test_hidden_and_other_files_are_left_out(folder, make_options, write_solid):
@@ -119,7 +143,49 @@ def test_hidden_and_other_files_are_left_out(folder, make_options, write_solid):
     for path in (folder, zip_folder(folder)):
         dataset = load_dataset(f"folder:{path}", make_options(), progress=False)
         assert get_greys(dataset) == [10, 20, 30, 40]
-        assert dataset.notes == ()
+        assert dataset.notes == ("passed over 1 file, no images by their suffix: .txt (1)",)
+
+
+def test_what_is_passed_over_is_counted_by_suffix(folder, make_options, capsys):
+    """Photos of a format that is not read, and files without a suffix, hidden ones aside."""
+    for name in ("a/1.HEIC", "2.heic", "IMG_3", ".DS_Store"):
+        (folder / name).write_bytes(b"?")
+    expected = "passed over 3 files, no images by their suffix: .heic (2), none (1)"
+    dataset = load_dataset(f"folder:{folder}", make_options())
+    assert dataset.notes == (expected,)
+    assert f"pictures: {expected}" in capsys.readouterr().err
+
+
+def test_links_to_files_are_followed_and_others_named(folder, make_options, tmp_path):
+    (folder / "g.png").symlink_to(folder / "b.png")
+    (folder / "h.png").symlink_to(tmp_path / "nowhere.png")
+    (folder / "more").symlink_to(folder / "c")
+    dataset = load_dataset(f"folder:{folder}", make_options(), progress=False)
+    assert get_greys(dataset) == [10, 20, 30, 40, 20]
+    assert dataset.notes == ("did not follow 2 links, since only those to files are: h.png, more",)
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "faces").symlink_to(folder)
+    with pytest.raises(DatasetError, match=r"No image .*did not follow 1 link, .*: faces\)"):
+        load_dataset(f"folder:{tmp_path / 'links'}", make_options(), progress=False)
+
+
+def test_of_several_tables_of_labels_the_one_nearest_to_the_top_is_read(folder, make_options):
+    for place in ("", "a/", "c/d/"):
+        (folder / f"{place}labels.csv").write_text(f"file,kind\nb.png,{place}x\n")
+    dataset = load_dataset(f"folder:{folder}", make_options(), progress=False)
+    assert dataset.label_columns[0].values == ("x", "unknown")
+    assert "took labels from labels.csv, not from a/labels.csv, c/d/labels.csv" in dataset.notes
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(folder, make_options, monkeypatch):
+    """Its path is longer than any that may be opened; who lacks a permission is told the same."""
+    with monkeypatch.context() as place:
+        place.chdir(folder)
+        for _ in range(20):
+            Path("d" * 250).mkdir()
+            place.chdir("d" * 250)
+    with pytest.raises(DatasetError, match=r"d cannot be read \(File name too long\), so some"):
+        load_dataset(f"folder:{folder}", make_options(), progress=False)
 
 
 def test_max_images_keeps_the_first_by_name(folder, make_options):
@@ -176,6 +242,23 @@ def test_only_undecodable_files_is_an_error_and_leaves_no_cache(tmp_path, make_o
     with pytest.raises(DatasetError, match=r"None of the 1 image files .*a\.jpg"):
         load_dataset(f"folder:{folder}", make_options(), progress=False)
     assert list((tmp_path / "cache" / "datasets").iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a file that Linux refuses to read")
+def test_what_cannot_be_read_is_an_error_and_leaves_no_cache(folder, make_options, tmp_path):
+    """An input/output error may pass: the image is there again once the file can be read."""
+    (folder / "b.png").unlink()
+    (folder / "b.png").symlink_to("/proc/self/mem")
+    with pytest.raises(DatasetError, match=r"^b\.png in .* cannot be read \(Input/output error\)"):
+        load_dataset(f"folder:{folder}", make_options(), progress=False)
+    assert list((tmp_path / "cache" / "datasets").iterdir()) == []
+
+
+def test_a_file_that_went_away_is_an_error(folder):
+    """It was listed, and is gone before it is read."""
+    decoder = FolderDecoder(folder, ("b.png", "gone.png"), 8, 3, None)
+    with pytest.raises(DatasetError, match=r"gone\.png in .* cannot be read"):
+        decoder.decode(range(2))
 
 
 def test_crop_outside_of_one_image_names_it(folder, make_options):

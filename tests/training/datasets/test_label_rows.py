@@ -67,12 +67,21 @@ def test_without_a_choice_all_are_learned():
     [
         ("beard", "names 'beard', which faces lacks: choose any of gender, age, one"),
         ("one", "have the same one"),
-        ("one:number", "calls one a number, and faces has values such as 'x'"),
+        ("one:number", "calls one a number, and faces has the value 'x'"),
     ],
 )
 def test_what_cannot_be_learned_is_refused(choice, reason):
     with pytest.raises(DatasetError, match=reason):
         read_label_rows(make_dataset(), choice)
+
+
+@pytest.mark.parametrize("other", ["n/a", "nan", "-inf", "2O"])
+def test_the_value_that_is_no_number_is_named(other):
+    """Not the first one of the column, which is one."""
+    columns = (LabelColumn("age", ("19", other, "20")),)
+    dataset = make_dataset(np.array([[0], [1], [2]]), columns)
+    with pytest.raises(DatasetError, match=f"has the value '{other}': correct it or leave :number"):
+        read_label_rows(dataset, "age:number")
 
 
 @pytest.mark.parametrize(

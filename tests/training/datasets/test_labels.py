@@ -1,8 +1,14 @@
 """labels.csv beside the images."""
 
+import re
+import unicodedata
+
 import pytest
 
 from training.datasets import LabelColumn, load_dataset
+from training.datasets.label_rows import read_label_rows
+from training.datasets.labels import sort_values
+from training.datasets.value_names import name_values
 from training.errors import DatasetError
 
 
@@ -37,6 +43,16 @@ def test_numbers_are_sorted_as_numbers_and_texts_as_texts(load):
     assert dataset.notes == ()
 
 
+@pytest.mark.parametrize("other", ["nan", "NaN", "inf"])
+def test_values_that_are_not_finite_are_sorted_as_texts(other):
+    """In whatever order they come: sets of texts have another in each process."""
+    values = [*map(str, range(20)), other, "unknown"]
+    expected = (*sorted(values[:-1]), "unknown")
+    for shift in range(len(values)):
+        turned = dict.fromkeys([*values[shift:], *values[:shift]])
+        assert sort_values(turned.keys()) == expected
+
+
 @pytest.mark.parametrize("prefix", ["", "./images/", "images\\"])
 def test_files_may_be_named_by_path_or_bare(load, prefix):
     dataset = load("\ufefffile,age\r\n" + "".join(f"{prefix}{n}.png,{n}\r\n" for n in "cab"))
@@ -44,12 +60,28 @@ def test_files_may_be_named_by_path_or_bare(load, prefix):
     assert dataset.label_columns[0].values == ("a", "b", "c")
 
 
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_letters_match_however_they_are_composed(load, folder, write_solid, form):
+    """A folder copied from macOS has accents apart, which a table written elsewhere has not."""
+    for place, grey in (("images/é.png", 90), ("é.png", 91)):
+        write_solid(folder / unicodedata.normalize(form, place), grey)
+    other = "NFD" if form == "NFC" else "NFC"
+    lines = "a.png,1\nb.png,2\nc.png,3\nimages/é.png,4\né.png,5\n"
+    dataset = load("file,age\n" + unicodedata.normalize(other, lines))
+    ages = [int(dataset.label_columns[0].values[index]) for index in dataset.labels[:, 0]]
+    greys = dataset.images[:, 0, 0, 0].tolist()
+    assert dict(zip(greys, ages, strict=True)) == {0: 1, 10: 2, 20: 3, 90: 4, 91: 5}
+    assert dataset.notes == ()
+
+
 def test_labels_follow_the_images_that_are_left(load, folder):
     (folder / "images" / "b.png").write_bytes(b"no picture")
     dataset = load("file,age\na.png,1\nb.png,2\nc.png,3\n")
     assert dataset.labels.tolist() == [[0], [1]]
     assert dataset.label_columns[0].values == ("1", "3")
-    assert dataset.notes == ("skipped 1 file that cannot be decoded: images/b.png",)
+    assert dataset.notes == (
+        "skipped 1 file that cannot be decoded: images/b.png (not an image of a known format)",
+    )
 
 
 def test_lines_of_missing_files_are_counted_and_named(load):
@@ -63,7 +95,46 @@ def test_images_without_a_line_are_labelled_unknown(load):
     dataset = load("file,age\na.png,7\nb.png,\n")
     assert dataset.label_columns[0].values == ("7", "unknown")
     assert dataset.labels.tolist() == [[0], [1], [1]]
-    assert "1 image without a line" in dataset.notes[0]
+    line, blank = dataset.notes
+    assert line.startswith("1 image without a line in labels.csv in ")
+    assert line.endswith("labelled 'unknown': images/c.png")
+    assert blank.startswith("1 image without age in labels.csv in ")
+    assert blank.endswith(": images/b.png")
+
+
+def test_images_without_a_value_are_named_for_each_column(folder, load, write_solid):
+    """Of 12 that lack an age ten are named, and the one without a mood by itself."""
+    for number in range(12):
+        write_solid(folder / f"{number:02}.png", number)
+    lines = [f"{number:02}.png,,{'' if number == 7 else 'glad'}" for number in range(12)]
+    lines += [f"{letter}.png,5,glad" for letter in "abc"]
+    age, mood = load("file,age,mood\n" + "\n".join(lines)).notes
+    names = ", ".join(f"{number:02}.png" for number in range(10))
+    assert age.startswith("12 images without age in labels.csv in ")
+    assert age.endswith(f": {names} and 2 more")
+    assert mood.startswith("1 image without mood in ")
+    assert mood.endswith(": 07.png")
+
+
+@pytest.mark.parametrize(
+    ("ages", "others"),
+    [
+        (("20", "n/a", "30"), "n/a"),
+        (("20", "", "n/a"), None),  # as many numbers as others
+        (("20", "", "30"), None),
+        (("a", "b", "30"), None),
+    ],
+)
+def test_values_that_are_no_numbers_among_numbers_are_named(load, ages, others):
+    """Where most values are numbers, those that are not may be typos."""
+    lines = [f"{name}.png,{age}" for name, age in zip("abc", ages, strict=True)]
+    notes = [note for note in load("file,age\n" + "\n".join(lines)).notes if "mistakes" in note]
+    if others is None:
+        assert notes == []
+    else:
+        (note,) = notes
+        assert note.startswith("most values of age in labels.csv in ")
+        assert note.endswith(f"mistakes: {others}")
 
 
 def test_lines_of_images_left_out_by_max_images_are_no_mistake(load):
@@ -85,7 +156,13 @@ def test_lines_of_images_left_out_by_max_images_are_no_mistake(load):
         (b"file,age\na.png,\xff\xfe\n", "UTF-8"),
     ],
 )
-def test_unusable_tables_are_refused(load, text, message):
-    with pytest.raises(DatasetError, match=message) as caught:
-        load(text)
-    assert "labels.csv" in str(caught.value)
+def test_unusable_tables_are_noted_and_refused_where_labels_are_wanted(load, text, message):
+    """Who wants no labels gets the images, as from a folder with a table of something else."""
+    dataset = load(text)
+    assert (len(dataset), dataset.labels, dataset.label_columns) == (3, None, ())
+    (note,) = dataset.notes
+    assert re.search(message, note)
+    assert "labels.csv" in note
+    for use in (read_label_rows, lambda found: name_values(found, [("age", "1", "one")])):
+        with pytest.raises(DatasetError, match=f"^{re.escape(note)}$"):
+            use(dataset)

@@ -106,6 +106,17 @@ def test_real_images_score_near_the_noise_floor_and_dark_ones_far_above(
     assert dark.value == pytest.approx(3.0, abs=0.3)
 
 
+def test_features_of_other_weights_are_not_compared(reference, tiny_extractor):
+    other = dataclasses.replace(tiny_extractor, weights="0123456789abcdef")
+    with pytest.raises(MetricError, match=r"the usual weights of tiny.*SHA-256 0123456789abcdef"):
+        ScoreEstimator(reference, other)
+    details = reference.details | {"extractor_weights": "0123456789abcdef"}
+    fitting = dataclasses.replace(reference, details=details)
+    assert ScoreEstimator(fitting, other).num_samples == 0
+    with pytest.raises(MetricError, match="give the same --extractor-weights to both"):
+        ScoreEstimator(fitting, tiny_extractor)
+
+
 def test_batches_are_counted(reference, tiny_extractor, get_features):
     counts: list[int] = []
     compute_score(get_features, reference, tiny_extractor, 70, 32, counts.append)

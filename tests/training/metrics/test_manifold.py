@@ -9,8 +9,6 @@ from training.errors import MetricError
 from training.metrics.manifold import (
     compute_coverage,
     compute_densities,
-    compute_density,
-    compute_precision,
     compute_recall,
     find_inside,
     find_radii,
@@ -50,7 +48,7 @@ def test_precision_by_hand():
     """The real balls reach -4..4, -2..4, 0..4, 0..8, 1..19."""
     samples = on_line(-5, -3.5, 3, 12, 20)
     assert list(find_inside(samples, REAL)) == [False, True, True, True, False]
-    assert compute_precision(samples, REAL) == pytest.approx(3 / 5)
+    assert find_inside(samples, REAL).mean() == pytest.approx(3 / 5)
 
 
 def test_recall_by_hand():
@@ -70,7 +68,7 @@ def test_density_and_coverage_by_hand():
     """
     real, samples = on_line(0, 1, 2, 3, 4, 20), on_line(-13, 30, 10, 50)
     np.testing.assert_allclose(compute_densities(samples, real), [0.8, 0.2, 1.2, 0])
-    assert compute_density(samples, real) == pytest.approx(0.55)
+    assert compute_densities(samples, real).mean() == pytest.approx(0.55)
     assert compute_coverage(samples[:1], real) == pytest.approx(4 / 6)
     assert compute_coverage(samples[1:2], real) == pytest.approx(1 / 6)
     assert compute_coverage(samples[:2], real) == pytest.approx(5 / 6)
@@ -94,7 +92,7 @@ def test_precision_and_recall_are_torch_fidelitys(samples, real):
     expected = calculate_precision_recall_full(
         torch.from_numpy(samples).double(), torch.from_numpy(real).double(), neighborhood=3
     )
-    found = compute_precision(samples, real), compute_recall(samples, real)
+    found = find_inside(samples, real).mean(), compute_recall(samples, real)
     assert found == pytest.approx(expected, abs=1e-6)
     assert 0 < min(found) <= max(found) < 1
 
@@ -103,7 +101,7 @@ def test_precision_and_recall_are_torch_fidelitys(samples, real):
 def test_density_and_coverage_are_those_of_the_authors_package(samples, real):
     """The package prdc is Naeem et al.'s own."""
     expected = prdc.compute_prdc(real.astype(float), samples.astype(float), nearest_k=5)
-    assert compute_density(samples, real) == pytest.approx(expected["density"], abs=1e-9)
+    assert compute_densities(samples, real).mean() == pytest.approx(expected["density"], abs=1e-9)
     assert compute_coverage(samples, real) == pytest.approx(expected["coverage"], abs=1e-9)
     assert expected["density"] > 0.05
     assert 0.05 < expected["coverage"] < 1
@@ -114,25 +112,25 @@ def test_perfect_samples_get_what_theory_says():
     num_real, num, runs = 100, 60, 60
     sets = [(draw(num, 2, seed=2 * i), draw(num_real, 2, seed=2 * i + 1)) for i in range(runs)]
     missed = np.prod([(num_real - 1 - t) / (num_real - 1 + num - t) for t in range(5)])
-    for function, expected in ((compute_density, 1.0), (compute_coverage, 1 - missed)):
-        values = [function(*pair) for pair in sets]
+    for function, expected in ((compute_densities, 1.0), (compute_coverage, 1 - missed)):
+        values = [np.mean(function(*pair)) for pair in sets]
         assert abs(np.mean(values) - expected) < 4 * np.std(values) / np.sqrt(runs)
 
 
 def test_a_collapsed_generator_is_precise_but_covers_nothing():
     real = draw(300)
     samples = np.repeat(real[:1], 200, axis=0)
-    assert compute_precision(samples, real) == 1
+    assert find_inside(samples, real).mean() == 1
     assert compute_recall(samples, real) <= 1 / 300
     assert compute_coverage(samples, real) < 0.1
 
 
 def test_too_few_and_unlike_features_are_refused():
     with pytest.raises(MetricError, match=r"found 3 image.*at least 4"):
-        compute_precision(draw(10), draw(3))
+        find_inside(draw(10), draw(3))
     with pytest.raises(MetricError, match=r"found 5 image.*at least 6"):
         compute_coverage(draw(10), draw(5))
     with pytest.raises(MetricError, match="one extractor"):
-        compute_precision(draw(10, dim=4), draw(10))
+        find_inside(draw(10, dim=4), draw(10))
     with pytest.raises(MetricError, match="at least one each"):
-        compute_density(draw(0), draw(10))
+        compute_densities(draw(0), draw(10))

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tests.training.metrics.references import make_labelled, rewrite, write_version_2
+from tests.training.metrics.references import block_means, make_labelled, rewrite, write_version_2
 from training.datasets import ImageDataset
 from training.datasets.types import LabelColumn
 from training.errors import MetricError
@@ -107,6 +107,81 @@ def test_a_cached_reference_of_other_images_is_replaced(
     again = get_reference(dataset, "tiny", tmp_path, False, max_images=max_images)
     assert np.array_equal(again.real.indices, current.real.indices)
     assert np.array_equal(load_reference(path).real.indices, current.real.indices)
+
+
+def relabel(dataset, *values):
+    """Call the dark images by the first value and the bright ones by the second, in sorted order.
+
+    So that names which sort otherwise turn the indices around, as those of a labels.csv do.
+    """
+    ordered = tuple(sorted(values))
+    indices = np.array([ordered.index(values[row]) for row in dataset.labels[:, 0]])[:, None]
+    columns = (LabelColumn("light", ordered),)
+    return dataclasses.replace(dataset, labels=indices, label_columns=columns)
+
+
+def test_labels_that_came_later_get_their_classifiers(tiny_extractor, make_dataset, tmp_path):
+    """The reference of images without labels learns them, and loses them as they are taken away."""
+    labelled = make_labelled(make_dataset(200))
+    plain = dataclasses.replace(labelled, labels=None, label_columns=())
+    before = get_reference(plain, "tiny", tmp_path, progress=False)
+    assert before.modes == ()
+    found = get_reference(labelled, "tiny", tmp_path, progress=False)
+    (mode,) = found.modes
+    assert (mode.values, mode.accuracy) == (("dark", "bright"), 1.0)
+    assert (mode.classify(block_means(labelled)) == labelled.labels[:, 0]).mean() > 0.99
+    assert np.array_equal(found.statistics.covariance, before.statistics.covariance)
+    (path,) = (tmp_path / "references").iterdir()
+    assert load_reference(path).dataset == labelled.describe()
+    assert get_reference(plain, "tiny", tmp_path, progress=False).modes == ()
+
+
+def test_labels_that_cannot_be_read_for_once_leave_the_reference_as_it_is(
+    tiny_extractor, make_dataset, tmp_path
+):
+    labelled = make_labelled(make_dataset(200))
+    before = get_reference(labelled, "tiny", tmp_path, progress=False)
+    problem = dataclasses.replace(labelled, labels=None, label_columns=(), label_problem="a typo")
+    found = get_reference(problem, "tiny", tmp_path, progress=False)
+    assert found.dataset == before.dataset
+    assert [mode.values for mode in found.modes] == [("dark", "bright")]
+
+
+def test_other_labels_are_learned_and_not_called_by_position(
+    tiny_extractor, make_dataset, tmp_path
+):
+    """Dark and bright become adark and zbright, which sort the other way round."""
+    dataset = make_labelled(make_dataset(200))
+    get_reference(relabel(dataset, "dark", "bright"), "tiny", tmp_path, progress=False)
+    renamed = relabel(dataset, "adark", "zbright")
+    (mode,) = get_reference(renamed, "tiny", tmp_path, progress=False).modes
+    assert mode.values == ("adark", "zbright")
+    agreement = (mode.classify(block_means(dataset)) == renamed.labels[:, 0]).mean()
+    assert agreement > 0.99
+
+
+def test_finding_prefers_the_data_sets_own_labels(tiny_extractor, make_dataset, tmp_path):
+    """Statistics of other labels, though of more images or in an earlier folder, come last."""
+    dataset = make_labelled(make_dataset(100))
+    plain = dataclasses.replace(dataset, labels=None, label_columns=())
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder, name, data, count in (
+        (folders[0], "plain", plain, 100),
+        (folders[1], "own", dataset, 60),
+        (folders[1], "plain", plain, 90),
+    ):
+        reference = compute_reference(data, "tiny", False, max_images=count)
+        save_reference(folder / f"{name}.safetensors", reference)
+
+    def find(facts, *places):
+        return find_reference(facts, "tiny", places).statistics.num_samples
+
+    assert find(dataset.describe(), *folders) == 60
+    assert find(dataset.describe(), folders[0]) == 100  # of other labels, and the only one
+    assert find(plain.describe(), *folders) == 100  # asks for no label, so all have them
+    assert find(plain.describe(), folders[1]) == 90
+    rewrite(folders[0] / "plain.safetensors", dataset=plain.describe() | {"label_fingerprints": 0})
+    assert find(dataset.describe(), *folders) == 100  # does not say, as files of old
 
 
 def test_new_names_of_values_reach_a_cached_reference(tiny_extractor, make_dataset, tmp_path):

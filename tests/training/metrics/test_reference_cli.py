@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 import torch
 
 from training.metrics.extractors import EXTRACTORS
@@ -37,6 +38,54 @@ def test_a_file_name_and_a_limit_are_taken(make_reference, folder, capsys):
     assert make_reference("--output", "mine.safetensors", "--reference-images", "8") == 0
     assert load_reference(folder / "mine.safetensors").statistics.num_samples == 8
     assert "8 of 40 images (chosen at random)" in capsys.readouterr().out
+
+
+def test_a_reference_of_other_images_is_written_beside(make_reference, folder, photos, capsys):
+    """Other pixels under the same name, as of another crop, get a name of their own."""
+    assert make_reference() == 0
+    before = (folder / DEFAULT).read_bytes()
+    for _ in range(2):  # the same again has no third name
+        assert make_reference("--max-images", "30") == 0
+    assert (folder / DEFAULT).read_bytes() == before
+    (other,) = set((folder / DEFAULT).parent.iterdir()) - {folder / DEFAULT}
+    fingerprint = load_reference(other).dataset["fingerprint"]
+    assert fingerprint != photos.fingerprint
+    assert other.name == f"folder-photos-64-tiny-{fingerprint[:8]}.safetensors"
+    assert other.name in capsys.readouterr().out
+
+
+def test_fewer_images_replace_no_reference_of_more(make_reference, folder, capsys):
+    """Unless its file is named; as many or more images replace it."""
+    assert make_reference("--reference-images", "30") == 0
+    capsys.readouterr()
+    assert make_reference("--reference-images", "29") == 2
+    error = capsys.readouterr().err
+    assert "is of 30 of these images and is not replaced by one of 29" in error
+    assert "real features" not in error  # said before minutes are spent
+    assert load_reference(folder / DEFAULT).statistics.num_samples == 30
+    assert make_reference() == 0
+    assert load_reference(folder / DEFAULT).statistics.num_samples == 40
+    assert make_reference("--reference-images", "29", "--output", DEFAULT) == 0
+    assert load_reference(folder / DEFAULT).statistics.num_samples == 29
+
+
+@pytest.mark.parametrize("output", ["Photos", "Photos/00.png/any.safetensors"])
+def test_what_cannot_be_written_is_refused_before_the_images_are_measured(
+    make_reference, folder, output, capsys
+):
+    """A folder, or a place below a file: one sentence, and no progress before it."""
+    assert make_reference("--output", output) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "Photos" in line
+    assert not (folder / "cache").exists()
+
+
+def test_what_is_no_reference_is_not_replaced(make_reference, folder):
+    """A file of something else under the usual name stays as it is."""
+    (folder / DEFAULT).parent.mkdir(parents=True)
+    (folder / DEFAULT).write_text("mine")
+    assert make_reference() == 0
+    assert (folder / DEFAULT).read_text() == "mine"
 
 
 def test_the_same_images_are_computed_once_and_others_anew(make_reference, folder, capsys):

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from tests.training.metrics.references import rewrite, write_version_2
-from training.errors import MetricError
+from training.errors import MetricError, ProjectError
 from training.metrics.reference import (
     compute_reference,
     load_reference,
@@ -23,6 +23,12 @@ def test_a_written_reference_is_read_back_exactly(reference, written):
     assert found.statistics.num_samples == 200
     for name in ("dataset", "extractor", "noise_floor", "details"):
         assert getattr(found, name) == getattr(reference, name)
+
+
+def test_a_folder_in_the_place_of_the_file_is_one_sentence(reference, tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(ProjectError, match="taken cannot be written"):
+        save_reference(tmp_path / "taken", reference)
 
 
 def test_a_file_holds_half_of_the_symmetric_matrix(written):

