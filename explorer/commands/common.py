@@ -41,7 +41,8 @@ def add_image_arguments(parser: argparse.ArgumentParser, default_size: int) -> N
         "--truncation",
         type=float,
         default=1.0,
-        help="0 (the average image) to 1 (full variety) (%(default)s)",
+        help="makes z shorter, from 1 (as drawn) to 0 (one image for all seeds): images become "
+        "more alike, and fade below about 0.7 (%(default)s)",
     )
     parser.add_argument(
         "--labels",
