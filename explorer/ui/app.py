@@ -20,6 +20,9 @@ QUEUE_SIZE = 64
 CACHE_SECONDS = 3600
 # Long jobs that wait for their turn hold a thread each: twice 16, at most (`Turns`).
 MAX_THREADS = 80
+# Gradio keeps a copy of the page's components (1.1 MB) for each page that was ever opened, 10,000
+# by default. A page whose copy is gone gets a new one.
+MAX_SESSIONS = 100
 # Whoever opens one of these is likely to need the feature extractor soon.
 SCORING_TABS = ("compare", "diagnose")
 
@@ -74,6 +77,7 @@ def get_launch_options() -> dict[str, Any]:
         "head": build_head(),
         "footer_links": ["api"],
         "max_threads": MAX_THREADS,
+        "state_session_capacity": MAX_SESSIONS,
         "run_history": False,
         "show_error": False,
         "enable_monitoring": False,

@@ -19,6 +19,7 @@ from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
 from explorer.turns import Turns
 from explorer.ui.components.label_panel import build_label_panel
+from explorer.ui.components.open_dropdown import OpenDropdown
 from explorer.ui.exports import ExportFolder
 from explorer.worker import Worker
 from training.errors import ConfigError
@@ -128,7 +129,7 @@ class Page:
             build_label_panel("Labels at A", "by seed A", render=False),
             build_label_panel("Labels at B", "as at A", render=False),
         )
-        self.morph_sweep = gr.Dropdown(
+        self.morph_sweep = OpenDropdown(
             [("None", "")],
             value="",
             label="Sweep a label",
@@ -145,7 +146,7 @@ class Page:
         fills up to ``min_models`` again.
         """
         is_several = num_models > 1
-        dropdown = gr.Dropdown(
+        dropdown = OpenDropdown(
             self.library.names,
             value=choose_models(self.library.names, None, is_several, num_models - 1),
             label="Models" if is_several else "Model",
