@@ -33,6 +33,11 @@ def parse_arguments() -> argparse.Namespace:
         help="port to listen on (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--share", action="store_true", help="make a public gradio.live link")
+    parser.add_argument(
+        "--real-images", action=argparse.BooleanOptionalAction,
+        help="show images of the training data beside diagnoses, and so send them to whoever opens "
+        "the page (default: only where no other machine can)",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     return parser.parse_args()
 
@@ -49,18 +54,21 @@ def serve(arguments: argparse.Namespace) -> None:
     from explorer.library import CheckpointLibrary
     from explorer.runs import RunLibrary
     from explorer.sampler import Sampler
+    from explorer.ui.access import may_send_real_images
     from explorer.ui.app import build_app, get_launch_options
     from training.devices import select_device
     from training.errors import ConfigError
 
     library = CheckpointLibrary(arguments.checkpoints)
     sampler = Sampler(library, select_device(arguments.device))
+    sends_real_images = may_send_real_images(arguments.real_images, arguments.host, arguments.share)
     # Services and containers are stopped by SIGTERM: end as by Ctrl-C, and leave no files behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(
         prefix="latent-explorer-", ignore_cleanup_errors=True
     ) as exports:
-        demo = build_app(library, sampler, Path(exports), RunLibrary(arguments.runs))
+        runs = RunLibrary(arguments.runs)
+        demo = build_app(library, sampler, Path(exports), runs, sends_real_images)
         try:
             demo.launch(
                 server_name=arguments.host,

@@ -28,10 +28,18 @@ SCORING_TABS = ("compare", "diagnose")
 
 
 def build_app(
-    library: CheckpointLibrary, sampler: Sampler, exports: Path, runs: RunLibrary
+    library: CheckpointLibrary,
+    sampler: Sampler,
+    exports: Path,
+    runs: RunLibrary,
+    sends_real_images: bool,
 ) -> gr.Blocks:
-    """Build the page over what it shows; files to download are left in ``exports``."""
-    return build_page(AppContext(library, sampler, exports, runs))
+    """Build the page over what it shows; files to download are left in ``exports``.
+
+    Diagnoses show real images beside samples if ``sends_real_images``.
+    """
+    context = AppContext(library, sampler, exports, runs, sends_real_images=sends_real_images)
+    return build_page(context)
 
 
 def build_page(context: AppContext) -> gr.Blocks:

@@ -11,6 +11,7 @@ import gradio as gr
 
 from explorer.diagnosis.on_disk import find_dataset_on_disk
 from explorer.diagnosis.results import DiagnosisResults
+from explorer.diagnosis.shown_images import ShownImages
 from explorer.feature_bank import FeatureBank
 from explorer.label_reading import ReaderShelf
 from explorer.library import CheckpointLibrary
@@ -43,6 +44,7 @@ class AppContext:
     Trainings are watched through ``runs``. Long jobs (scores, diagnoses) run on ``worker``, read
     samples' features from ``bank``, and scores stay in ``results``, whose files are in ``scores``
     (the cache unless given). They stand in line at ``scoring``, animations at ``exporting``.
+    Real images are shown beside diagnoses if ``sends_real_images``.
     """
 
     library: CheckpointLibrary
@@ -50,6 +52,7 @@ class AppContext:
     exports: Path
     runs: RunLibrary
     scores: Path | None = None
+    sends_real_images: bool = True
     # Calls that bypass Gradio's queue are bounded here.
     frame_slots: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(2)
@@ -62,6 +65,7 @@ class AppContext:
         self.readers = ReaderShelf(self.library)
         self.results = ScoreResults(self.scores or get_cache_dir() / "scores")
         self.diagnoses = DiagnosisResults()
+        self.shown_images = ShownImages()
         self.downloads = ExportFolder(self.exports)
         self.exporting = Turns(MAX_EXPORTS)
         self.scoring = Turns(MAX_SCORE_JOBS)
