@@ -54,7 +54,7 @@ def serve(arguments: argparse.Namespace) -> None:
     from explorer.library import CheckpointLibrary
     from explorer.runs import RunLibrary
     from explorer.sampler import Sampler
-    from explorer.ui.access import may_send_real_images
+    from explorer.ui.access import list_trusted_hosts, may_send_real_images
     from explorer.ui.app import build_app, get_launch_options
     from training.devices import select_device
     from training.errors import ConfigError
@@ -74,7 +74,7 @@ def serve(arguments: argparse.Namespace) -> None:
                 server_name=arguments.host,
                 server_port=arguments.port,
                 share=arguments.share,
-                **get_launch_options(),
+                **get_launch_options(list_trusted_hosts(arguments.host, arguments.share)),
             )
         except OSError as error:
             raise ConfigError(

@@ -1,9 +1,12 @@
 """The page as a whole: header, notice, one tab per file, public endpoints."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from explorer.library import CheckpointLibrary
 from explorer.runs import RunLibrary
@@ -77,9 +80,15 @@ def connect_load(demo: gr.Blocks, page: Page) -> None:
         page.fill_after(event)
 
 
-def get_launch_options() -> dict[str, Any]:
-    """Return what `launch` needs to show this page: looks, limits, nothing sent or kept."""
+def get_launch_options(trusted_hosts: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return what `launch` needs to show this page: looks, limits, nothing sent or kept.
+
+    Requests to a host that is not among ``trusted_hosts`` get status 400; None allows any.
+    """
+    hosts = ["*"] if trusted_hosts is None else list(trusted_hosts)
+    check_host = Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
     return {
+        "app_kwargs": {"middleware": [check_host]},
         "theme": build_theme(),
         "css_paths": STYLE_SHEETS,
         "head": build_head(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from explorer.ui.access import is_loopback, may_send_real_images
+from explorer.ui.access import is_loopback, list_trusted_hosts, may_send_real_images
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,23 @@ def test_a_choice_decides_wherever_the_page_is_served(host: str, is_shared: bool
     """--real-images and --no-real-images hold for any host."""
     assert may_send_real_images(True, host, is_shared) is True
     assert may_send_real_images(False, host, is_shared) is False
+
+
+@pytest.mark.parametrize(
+    ("host", "trusted"),
+    [
+        ("127.0.0.1", ["localhost", "127.0.0.1", "[::1]"]),
+        ("::1", ["localhost", "127.0.0.1", "[::1]"]),
+        ("[::1]", ["localhost", "127.0.0.1", "[::1]"]),
+        ("192.168.1.5", ["localhost", "127.0.0.1", "[::1]", "192.168.1.5"]),
+        ("lab.example.org", ["localhost", "127.0.0.1", "[::1]", "lab.example.org"]),
+        ("0.0.0.0", None),
+        ("::", None),
+    ],
+)
+def test_a_server_is_called_by_its_host_or_by_loopback(
+    host: str, trusted: list[str] | None
+) -> None:
+    """Names are written as in a Host header; those of a wildcard or public link are not known."""
+    assert list_trusted_hosts(host, is_shared=False) == trusted
+    assert list_trusted_hosts(host, is_shared=True) is None
