@@ -138,7 +138,7 @@ def _drain(streams: dict[str, Iterator[Diagnosis]]) -> tuple[dict[str, Diagnosis
                     waiting.remove(name)
                 else:
                     last[name] = update
-                    verdict = f" ({update.verdict.kind})" if update.verdict else ""
+                    verdict = f" ({update.verdict.title.lower()})" if update.verdict else ""
                     print(f"{name}: {update.stage}{verdict}", file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted: what is measured by now follows.", file=sys.stderr)

@@ -4,6 +4,8 @@ Each part is judged by itself first. The thresholds are few, round, and far from
 get; docs/DIAGNOSIS.md says how they do on generators of known faults.
 """
 
+from collections.abc import Sequence
+
 from explorer.diagnosis.types import (
     Copying,
     Diagnosis,
@@ -14,6 +16,7 @@ from explorer.diagnosis.types import (
     Sensitivity,
     Spread,
     Verdict,
+    VerdictKind,
 )
 
 # Fewer different images than this are a collapse. Arora, Risteski and Zhang 2018 found 10,000 to
@@ -37,6 +40,18 @@ FLAT_CHANGE = 0.05
 # Of two findings as bad as each other, the first is the verdict.
 ORDER = ("copies", "collapsed", "missing_modes", "low_spread", "unsure", "healthy")
 LEVELS: tuple[Level, ...] = ("bad", "warn", "unknown", "good")
+# A warning is no conviction: it has a title of its own.
+TITLES: dict[tuple[VerdictKind, Level], str] = {
+    ("copies", "bad"): "Copies its training data",
+    ("copies", "warn"): "May copy some images",
+    ("collapsed", "bad"): "Collapsed",
+    ("missing_modes", "bad"): "Misses modes",
+    ("missing_modes", "warn"): "Some modes are rare",
+    ("low_spread", "bad"): "Too little variety",
+    ("low_spread", "warn"): "Somewhat less varied",
+    ("unsure", "unknown"): "Cannot tell",
+    ("healthy", "good"): "Healthy",
+}
 
 
 def judge(diagnosis: Diagnosis) -> Verdict | None:
@@ -52,7 +67,7 @@ def judge(diagnosis: Diagnosis) -> Verdict | None:
             f"The reference {diagnosis.reference} has too few real images to know how alike two of"
             f" them may be: make one of at least {MIN_REAL_IMAGES}."
         )
-        return Verdict("unsure", "unknown", text)
+        return _conclude("unsure", "unknown", text)
     findings = [
         judge_duplicates(diagnosis.duplicates),
         judge_spread(diagnosis.spread),
@@ -64,13 +79,19 @@ def judge(diagnosis: Diagnosis) -> Verdict | None:
     worst = findings[0]
     if worst.level == "unknown":
         known = [f.text for f in findings if f.part == "duplicates" and f.level == "good"]
-        return Verdict("unsure", "unknown", " ".join([worst.text, *known]), tuple(findings))
+        return _conclude("unsure", "unknown", " ".join([worst.text, *known]), findings)
     if worst.level == "good":
-        return Verdict("healthy", "good", _describe_health(diagnosis), tuple(findings))
+        return _conclude("healthy", "good", _describe_health(diagnosis), findings)
     second = findings[1]
     is_as_bad = second.level == worst.level == "bad" and second.kind != worst.kind
     text = f"{worst.text} {second.text}" if is_as_bad else worst.text
-    return Verdict(worst.kind, worst.level, text, tuple(findings))
+    return _conclude(worst.kind, worst.level, text, findings)
+
+
+def _conclude(
+    kind: VerdictKind, level: Level, text: str, findings: Sequence[Finding] = ()
+) -> Verdict:
+    return Verdict(kind, level, TITLES[kind, level], text, tuple(findings))
 
 
 def judge_duplicates(found: Duplicates) -> Finding:

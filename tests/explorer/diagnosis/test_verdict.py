@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,11 @@ HEALTHY = Diagnosis(
 
 def collapse(support: float, low: float, high: float) -> Duplicates:
     return replace(DUPLICATES, num_close=500, support=support, support_interval=(low, high))
+
+
+def copy_share(low: float) -> Copying:
+    """Search all images and find at least that share of samples copied."""
+    return replace(COPYING, num_real=10_000, close_share_interval=(low, low + 0.1))
 
 
 def test_there_is_no_verdict_before_anything_is_measured() -> None:
@@ -199,6 +205,28 @@ def test_the_worst_comes_first_and_equals_are_both_said() -> None:
     assert worse is not None
     assert (worse.kind, worse.level) == ("missing_modes", "bad")
     assert "look copied" not in worse.text
+
+
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({}, "Healthy"),
+        ({"duplicates": collapse(200, 190, 210)}, "Collapsed"),
+        ({"spread": replace(SPREAD, ratio=0.59)}, "Too little variety"),
+        ({"spread": replace(SPREAD, ratio=0.79)}, "Somewhat less varied"),
+        ({"modes": (replace(HAIR, missing=("spiky",)),)}, "Misses modes"),
+        ({"modes": (replace(HAIR, rare=("spiky",)),)}, "Some modes are rare"),
+        # 0.3 less twice 0.01, of a search among all: 0.28; and 0.1 less twice 0.01: 0.08.
+        ({"copying": copy_share(0.3)}, "Copies its training data"),
+        ({"copying": copy_share(0.1)}, "May copy some images"),
+        ({"duplicates": replace(DUPLICATES, support_interval=(900.0, None))}, "Cannot tell"),
+    ],
+)
+def test_a_warning_has_another_title_than_a_conviction(change: dict[str, Any], title: str) -> None:
+    """What is only remarked on is not called by the name of the fault."""
+    verdict = judge(replace(HEALTHY, **change))
+    assert verdict is not None
+    assert verdict.title == verdict.to_dict()["title"] == title
 
 
 def test_an_unsure_verdict_still_says_what_is_known() -> None:
