@@ -58,7 +58,8 @@ def judge(diagnosis: Diagnosis) -> Verdict | None:
     """Judge what is measured so far; None while near-duplicates and spread are to come.
 
     The worst finding is the verdict. "healthy" needs every part that can be measured, and says
-    that no sign was found. Where the samples are too few for a part, the verdict is "unsure".
+    that no sign was found. Where a part cannot be told, the verdict is "unsure"; but too few
+    samples to miss a value of a label leave it to the other parts, as without labels.
     """
     if diagnosis.duplicates is None or diagnosis.spread is None:
         if not diagnosis.is_done:
@@ -76,13 +77,14 @@ def judge(diagnosis: Diagnosis) -> Verdict | None:
         *([judge_sensitivity(diagnosis.sensitivity)] if diagnosis.sensitivity else []),
     ]
     findings.sort(key=lambda finding: (LEVELS.index(finding.level), ORDER.index(finding.kind)))
-    worst = findings[0]
+    is_silent = _has_too_few_for_modes(diagnosis.modes)
+    worst = next(f for f in findings if not (is_silent and f.part == "modes"))
     if worst.level == "unknown":
         known = [f.text for f in findings if f.part == "duplicates" and f.level == "good"]
         return _conclude("unsure", "unknown", " ".join([worst.text, *known]), findings)
     if worst.level == "good":
         return _conclude("healthy", "good", _describe_health(diagnosis), findings)
-    second = findings[1]
+    second = findings[1]  # the worst is the first: warnings come before what is not known
     is_as_bad = second.level == worst.level == "bad" and second.kind != worst.kind
     text = f"{worst.text} {second.text}" if is_as_bad else worst.text
     return _conclude(worst.kind, worst.level, text, findings)
@@ -176,16 +178,21 @@ def judge_modes(modes: tuple[ModeShares, ...], spread: Spread) -> Finding:
             return Finding("modes", "missing_modes", "bad", f"As good as missing: {seen}.")
         text = f"Less than half as frequent as in real images: {seen}."
         return Finding("modes", "missing_modes", "warn", text)
-    total = modes[0].num_samples
-    if total < MIN_FOR_MODES:
+    if _has_too_few_for_modes(modes):
         text = (
-            f"There are not enough samples: {total:,} cannot tell which values of the labels are"
-            " missing. Take more."
+            f"There are not enough samples: {modes[0].num_samples:,} cannot tell which values of"
+            f" the labels are missing. Take at least {MIN_FOR_MODES}."
         )
         return Finding("modes", "unsure", "unknown", text)
     count = len(modes)
     text = f"No known value of {'the label' if count == 1 else f'the {count} labels'} is missing."
     return Finding("modes", "healthy", "good", text)
+
+
+def _has_too_few_for_modes(modes: tuple[ModeShares, ...]) -> bool:
+    """Say whether nothing seems to be missing, but of samples too few to miss it."""
+    is_amiss = any(mode.missing or mode.rare for mode in modes)
+    return bool(modes) and not is_amiss and modes[0].num_samples < MIN_FOR_MODES
 
 
 def judge_copying(found: Copying) -> Finding:
@@ -240,13 +247,16 @@ def _describe_health(diagnosis: Diagnosis) -> str:
     assert diagnosis.spread is not None
     low = diagnosis.duplicates.support_interval[0]
     searched = diagnosis.copying is not None and diagnosis.copying.reason is None
-    absent = ["collapse", *(["missing values"] if diagnosis.modes else [])]
+    has_few = _has_too_few_for_modes(diagnosis.modes)
+    absent = ["collapse", *(["missing values"] if diagnosis.modes and not has_few else [])]
     absent += ["copying"] if searched else []
     text = (
         f"No sign of {_join(absent, 'or')} in {diagnosis.num_samples:,} samples: at least"
         f" {format_count(low)} different images, {diagnosis.spread.ratio:.2f} times as far apart as"
         " real ones."
     )
+    if has_few:
+        text += f" Whether values of labels are missing takes {MIN_FOR_MODES} samples to tell."
     precision = find_metric(diagnosis.spread, "precision")
     if precision is not None and precision < POOR_PRECISION:
         text += (
