@@ -206,9 +206,18 @@ def test_of_two_scores_of_as_many_samples_the_newer_stays() -> None:
 def test_scores_of_different_data_are_told_apart(other: str, is_told: bool) -> None:
     first = ScoreRow("one", (make_score(64),), num_done=64)
     second = ScoreRow("two", (make_score(64, reference=other),), num_done=64)
-    status = describe_scoring(Board((first, second), 128))[2]["status"]
-    assert status.startswith("64 of 128 samples of each model.")
-    assert ("different data" in status) == is_told
+    board = describe_scoring(Board((first, second), 128))[2]
+    assert board["status"] == "64 of 128 samples of each model."
+    assert ("different data" in board["note"]) == is_told
+
+
+def test_the_board_says_what_its_scores_are_of() -> None:
+    """Seeds and truncation of the sheets do not change the scores, which say theirs."""
+    scored = Board((ScoreRow("one", (make_score(64),), num_done=64),), 1024)
+    board = describe_scoring(scored)[2]
+    assert board["note"] == "Scores are of seeds 0 to 1,023 at truncation 1."
+    assert stop_scoring(board)[2]["note"] == board["note"]
+    assert describe_scoring(Board((ScoreRow("one"),), 1024))[2]["note"] == ""
 
 
 @pytest.mark.parametrize(
