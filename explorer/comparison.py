@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from explorer.feature_bank import FeatureBank
+from explorer.library import REFERENCES_FOLDER
 from explorer.model_scoring import ComparisonUpdate, ModelScoring
 from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
@@ -73,7 +74,7 @@ def get_reference_for(
         data = header.dataset.get("name", "unknown")
         raise MetricError(
             f"{name} learned {data} at {resolution} px, and there are no {extractor_key} "
-            f"statistics of these images in {library.get_references_folder()}: make them with "
+            f"statistics of these images in {library.shown / REFERENCES_FOLDER}: make them with "
             f"`python -m training reference --data {data} --resolution {resolution} --extractor "
             f"{extractor_key}`."
         )

@@ -101,12 +101,12 @@ def locate_model(recipe: Recipe, library: CheckpointLibrary) -> Recipe:
         found = library.get_fingerprint(recipe.model)
         raise RecipeError(
             f"The recipe was made with another version of {recipe.model}: its checkpoint had hash "
-            f"{recipe.checkpoint}, the one in {library.folder} has {found}. Put the original file "
+            f"{recipe.checkpoint}, the one in {library.shown} has {found}. Put the original file "
             "there."
         )
     raise RecipeError(
         f"The recipe needs model {recipe.model} (hash {recipe.checkpoint}), which is not in "
-        f"{library.folder}: copy its checkpoint there."
+        f"{library.shown}: copy its checkpoint there."
     )
 
 

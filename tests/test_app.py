@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import pytest
 from gradio_client import Client  # type: ignore[import-untyped]
+from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
 from tests.explorer.ui.live_app import save_small_checkpoint
 
@@ -24,7 +26,9 @@ def run_app(repository: Path, *flags: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def start_app(repository: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+def start_app(
+    repository: Path, folder: Path, *flags: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Serve a small model by app.py on a free port until the block ends.
 
     The process leaves its temporary files in ``folder``/temporary.
@@ -33,7 +37,8 @@ def start_app(repository: Path, folder: Path) -> Iterator[tuple[subprocess.Popen
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
     save_small_checkpoint(folder, "one", "dcgan", 16)
-    command = [sys.executable, "app.py", "--port", str(port), "--checkpoints", str(folder)]
+    places = ("--port", str(port), "--checkpoints", str(folder))
+    command = [sys.executable, "app.py", *places, *flags]
     temporary = folder / "temporary"
     temporary.mkdir()
     app = subprocess.Popen(
@@ -84,6 +89,18 @@ def test_only_this_machines_names_are_answered(repository: Path, tmp_path: Path)
             for path in ("", "config", "gradio_api/info"):
                 address = f"http://127.0.0.1:{port}/{path}"
                 assert httpx.get(address, headers={"Host": host}, timeout=60).status_code == 400
+
+
+def test_where_others_see_the_page_it_names_no_folders(repository: Path, tmp_path: Path) -> None:
+    """On all addresses any name is answered, and errors tell the last part of a path alone."""
+    with start_app(repository, tmp_path, "--host", "0.0.0.0") as (_, port):
+        forged = {"Host": "lab.example.org"}
+        assert httpx.get(f"http://127.0.0.1:{port}/", headers=forged, timeout=60).status_code == 200
+        client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=False)
+        with pytest.raises(AppError) as refused:
+            client.predict("nobody", api_name="/sample")
+        assert f"There is no model 'nobody' in {tmp_path.name}: " in str(refused.value)
+        assert str(tmp_path) not in str(refused.value)
 
 
 def test_sigterm_ends_the_app_and_leaves_no_files(repository: Path, tmp_path: Path) -> None:

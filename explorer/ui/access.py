@@ -1,6 +1,7 @@
 """Who can reach the page, and what follows from it."""
 
 import ipaddress
+from pathlib import Path
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")  # as browsers write them
 
@@ -13,9 +14,25 @@ def is_loopback(host: str) -> bool:
     return address is not None and address.is_loopback
 
 
-def may_send_real_images(choice: bool | None, host: str, is_shared: bool) -> bool:
+def is_private(host: str, is_shared: bool) -> bool:
+    """Say whether the page can be seen from this machine alone."""
+    return is_loopback(host) and not is_shared
+
+
+def may_send_real_images(choice: bool | None, is_private: bool) -> bool:
     """Say whether real images may leave the server: as chosen, else if nobody else can get them."""
-    return is_loopback(host) and not is_shared if choice is None else choice
+    return is_private if choice is None else choice
+
+
+def name_folder(folder: Path, is_private: bool) -> Path:
+    """Name a folder on the page: as seen from the current one if it is below, else in full.
+
+    Where others see the page they get the last part alone.
+    """
+    whole, here = folder.resolve(), Path.cwd()
+    if whole.is_relative_to(here):
+        return whole.relative_to(here)
+    return whole if is_private else Path(whole.name)
 
 
 def list_trusted_hosts(host: str, is_shared: bool) -> list[str] | None:

@@ -1,6 +1,5 @@
 """Models: trainings as they go, and a card for every checkpoint file, readable or damaged."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -67,10 +66,7 @@ def describe_folder(context: AppContext) -> str:
     entries = context.library.entries
     damaged = sum(entry.header is None for entry in entries)
     count = f"{len(entries)} checkpoint{'s' if len(entries) != 1 else ''}"
-    folder = context.library.folder
-    if folder.is_relative_to(Path.cwd()):
-        folder = folder.relative_to(Path.cwd())
-    return f"{count} in {folder}" + (f", {damaged} damaged" if damaged else "")
+    return f"{count} in {context.library.shown}" + (f", {damaged} damaged" if damaged else "")
 
 
 def describe_change(
@@ -112,6 +108,7 @@ def build_layer_describer(context: AppContext) -> Any:
     def describe_layers(name: str) -> dict[str, Any]:
         from training.models.summary import count_model_parameters, summarize_model
 
+        context.library.get_stamp(str(name))  # says so where the file has gone
         header = load_fitting_header(context.library.get(str(name)).path)
         check_card(context, str(name), header)
         count = count_model_parameters(header.model)

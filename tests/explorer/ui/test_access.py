@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from explorer.ui.access import is_loopback, list_trusted_hosts, may_send_real_images
+from explorer.library import CheckpointLibrary
+from explorer.runs import RunLibrary
+from explorer.ui.access import (
+    is_loopback,
+    is_private,
+    list_trusted_hosts,
+    may_send_real_images,
+    name_folder,
+)
+from training.errors import CheckpointError, ProjectError
 
 
 @pytest.mark.parametrize(
@@ -24,18 +35,18 @@ from explorer.ui.access import is_loopback, list_trusted_hosts, may_send_real_im
     ],
 )
 def test_only_loopback_addresses_are_out_of_reach(host: str, is_local: bool) -> None:
-    """By themselves real images are sent where no other machine reaches the page."""
+    """No other machine reaches these, unless there is a public link."""
     assert is_loopback(host) is is_local
-    assert may_send_real_images(None, host, is_shared=False) is is_local
-    assert may_send_real_images(None, host, is_shared=True) is False
+    assert is_private(host, is_shared=False) is is_local
+    assert is_private(host, is_shared=True) is False
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
-@pytest.mark.parametrize("is_shared", [True, False])
-def test_a_choice_decides_wherever_the_page_is_served(host: str, is_shared: bool) -> None:
-    """--real-images and --no-real-images hold for any host."""
-    assert may_send_real_images(True, host, is_shared) is True
-    assert may_send_real_images(False, host, is_shared) is False
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_a_choice_decides_whoever_can_see_the_page(is_alone: bool) -> None:
+    """--real-images and --no-real-images hold anywhere; without them it is who can see them."""
+    assert may_send_real_images(True, is_alone) is True
+    assert may_send_real_images(False, is_alone) is False
+    assert may_send_real_images(None, is_alone) is is_alone
 
 
 @pytest.mark.parametrize(
@@ -56,3 +67,24 @@ def test_a_server_is_called_by_its_host_or_by_loopback(
     """Names are written as in a Host header; those of a wildcard or public link are not known."""
     assert list_trusted_hosts(host, is_shared=False) == trusted
     assert list_trusted_hosts(host, is_shared=True) is None
+
+
+def test_folders_are_named_without_what_is_above_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below the current folder as seen from there, elsewhere by the last part if others look."""
+    monkeypatch.chdir(tmp_path)
+    elsewhere = tmp_path.parent / "private" / "models"
+    for is_alone in (True, False):
+        assert name_folder(tmp_path / "models" / "new", is_alone) == Path("models/new")
+        assert name_folder(Path("models"), is_alone) == Path("models")
+    assert name_folder(elsewhere, is_private=True) == elsewhere
+    assert name_folder(elsewhere, is_private=False) == Path("models")
+    library = CheckpointLibrary(tmp_path / "models", Path("models"))
+    assert str(library.message).startswith("There is no checkpoint folder models: ")
+    with pytest.raises(CheckpointError) as refused:
+        library.get("nobody")
+    assert str(tmp_path) not in str(refused.value)
+    runs = RunLibrary(tmp_path / "runs", Path("runs"))
+    with pytest.raises(ProjectError, match="There is no run 'nobody' in runs;"):
+        runs.read_grid("nobody", 1)

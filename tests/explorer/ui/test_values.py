@@ -211,6 +211,15 @@ def test_scores_of_different_data_are_told_apart(other: str, is_told: bool) -> N
     assert ("different data" in board["note"]) == is_told
 
 
+def test_the_card_of_an_older_checkpoint_shows_no_folders() -> None:
+    """Its header holds the command as it was typed; the page shows the last part of each place."""
+    typed = "python -m training train --data folder:/home/alice/clients/photos --cache-dir /var/x"
+    header = CheckpointHeader(CONFIG, {}, {"command": typed}, [])
+    card = describe_card(CheckpointEntry("old", Path("old"), header))
+    assert "python -m training train --data folder:photos --cache-dir x" in json.dumps(card)
+    assert "alice" not in json.dumps(card)
+
+
 def test_the_board_says_what_its_scores_are_of() -> None:
     """Seeds and truncation of the sheets do not change the scores, which say theirs."""
     scored = Board((ScoreRow("one", (make_score(64),), num_done=64),), 1024)
