@@ -33,6 +33,11 @@ def parse_arguments() -> argparse.Namespace:
         help="port to listen on (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument("--share", action="store_true", help="make a public gradio.live link")
+    parser.add_argument(
+        "--real-images", action=argparse.BooleanOptionalAction,
+        help="show images of the training data beside diagnoses, and so send them to whoever opens "
+        "the page (default: only where no other machine can)",
+    )  # fmt: skip
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:1 or mps")
     return parser.parse_args()
 
@@ -49,24 +54,34 @@ def serve(arguments: argparse.Namespace) -> None:
     from explorer.library import CheckpointLibrary
     from explorer.runs import RunLibrary
     from explorer.sampler import Sampler
+    from explorer.ui.access import (
+        is_private,
+        list_trusted_hosts,
+        may_send_real_images,
+        name_folder,
+    )
     from explorer.ui.app import build_app, get_launch_options
     from training.devices import select_device
     from training.errors import ConfigError
 
-    library = CheckpointLibrary(arguments.checkpoints)
+    is_alone = is_private(arguments.host, arguments.share)
+    shown = name_folder(arguments.checkpoints, is_alone)
+    library = CheckpointLibrary(arguments.checkpoints, shown)
     sampler = Sampler(library, select_device(arguments.device))
+    sends_real_images = may_send_real_images(arguments.real_images, is_alone)
     # Services and containers are stopped by SIGTERM: end as by Ctrl-C, and leave no files behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(
         prefix="latent-explorer-", ignore_cleanup_errors=True
     ) as exports:
-        demo = build_app(library, sampler, Path(exports), RunLibrary(arguments.runs))
+        runs = RunLibrary(arguments.runs, name_folder(arguments.runs, is_alone))
+        demo = build_app(library, sampler, Path(exports), runs, sends_real_images)
         try:
             demo.launch(
                 server_name=arguments.host,
                 server_port=arguments.port,
                 share=arguments.share,
-                **get_launch_options(),
+                **get_launch_options(list_trusted_hosts(arguments.host, arguments.share)),
             )
         except OSError as error:
             raise ConfigError(

@@ -4,16 +4,19 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from explorer.feature_bank import FeatureBank
+from explorer.library import REFERENCES_FOLDER
 from explorer.model_scoring import ComparisonUpdate, ModelScoring
 from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
 from training.errors import MetricError
 from training.latents import check_seed
+from training.metrics.data_advice import PLACE_ADVICE, describe_data_options
 from training.metrics.extractors import DEFAULT_EXTRACTOR, Extractor
 from training.metrics.frechet_estimator import MIN_SAMPLES
 from training.metrics.reference import ReferenceStatistics
 
 MAX_SAMPLES = 50_000
+DIFFERENT_DATA = "The models learned different data: only scores with one reference compare."
 
 
 def stream_comparison(
@@ -70,11 +73,11 @@ def get_reference_for(
     found = reference or library.find_reference(entry, extractor_key)
     if found is None:
         data = header.dataset.get("name", "unknown")
+        command = f"{describe_data_options(header)} --extractor {extractor_key}"
         raise MetricError(
             f"{name} learned {data} at {resolution} px, and there are no {extractor_key} "
-            f"statistics of these images in {library.get_references_folder()}: make them with "
-            f"`python -m training reference --data {data} --resolution {resolution} --extractor "
-            f"{extractor_key}`."
+            f"statistics of these images in {library.shown / REFERENCES_FOLDER}: make them with "
+            f"`python -m training reference {command}`, {PLACE_ADVICE}."
         )
     if found.dataset.get("resolution") != resolution:
         raise MetricError(

@@ -52,7 +52,7 @@ class ReaderShelf:
             raise ConfigError(f"{model} was trained without labels: there is none to read.")
         from training.metrics.reader_files import READER_FOLDER, describe_reader_command
 
-        command = describe_reader_command(header, self._library.folder / READER_FOLDER)
+        command = describe_reader_command(header, self._library.shown / READER_FOLDER)
         raise ConfigError(
             f"No reader of {header.dataset.get('title', 'these images')} is here: train one with "
             f"{command}."

@@ -1,4 +1,4 @@
-"""Latents: from seeds, between two of them, and closer to the mean."""
+"""Latents: from seeds, between two of them, and shortened."""
 
 import re
 from collections.abc import Callable
@@ -71,10 +71,13 @@ INTERPOLATIONS: dict[str, Callable[[Tensor, Tensor, float | Tensor], Tensor]] = 
 
 
 def truncate_latents(latents: Tensor, truncation: float) -> Tensor:
-    """Scale latents toward their mean, 0: 1 keeps them, 0 gives the average image.
+    """Shorten latents to that share of their length: 1 keeps them, 0 makes all of them equal.
 
-    Less than 1 trades variety for typicality (the truncation trick of Brock et al. 2019, by
-    scaling as in Karras et al. 2019). Raises ConfigError outside [0, 1].
+    Below 1 images become more alike, and below about 0.7 they fade: in training z is about
+    sqrt(z_dim) long, so generators have hardly seen shorter ones, and G(0) is one image for all
+    seeds, but not the average one. Only the name is that of the truncation trick: Brock et al.
+    2019 draw large components anew, and Karras et al. 2019 scale in W. Raises ConfigError outside
+    [0, 1].
     """
     return latents * check_truncation(truncation)
 
@@ -83,8 +86,8 @@ def check_truncation(truncation: float) -> float:
     """Return the truncation if it is in [0, 1], else raise ConfigError."""
     if not 0 <= truncation <= 1:
         raise ConfigError(
-            f"Truncation {truncation} is out of range: choose a number from 0 (average) to 1 (as "
-            "drawn)."
+            f"Truncation {truncation} is out of range: choose a number from 0 (one image for all "
+            "seeds) to 1 (z as drawn)."
         )
     return float(truncation)
 

@@ -56,11 +56,13 @@ class CheckpointLibrary:
     """List and load the ``*.safetensors`` files directly inside a folder.
 
     Hidden files (which temporary ones are) and folders are skipped. A damaged file becomes an
-    entry with an error instead of an exception. Safe to use from several threads.
+    entry with an error instead of an exception. Safe to use from several threads. Messages call
+    the folder ``shown``, unless given as it is.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shown: Path | None = None) -> None:
         self.folder = Path(folder)
+        self.shown = self.folder if shown is None else shown
         self._lock = threading.Lock()
         self._entries: dict[str, tuple[FileStamp, CheckpointEntry]] = {}
         self._fingerprints: dict[Path, tuple[FileStamp, str]] = {}
@@ -113,10 +115,10 @@ class CheckpointLibrary:
             return None
         advice = "train one with `python -m training train` or name another folder"
         if not self.folder.is_dir():
-            return f"There is no checkpoint folder {self.folder}: {advice}."
+            return f"There is no checkpoint folder {self.shown}: {advice}."
         if self.entries:
-            return f"None of the checkpoints in {self.folder} is readable: {advice}."
-        return f"There are no {SUFFIX} files in {self.folder}: {advice}."
+            return f"None of the checkpoints in {self.shown} is readable: {advice}."
+        return f"There are no {SUFFIX} files in {self.shown}: {advice}."
 
     def get(self, name: str) -> CheckpointEntry:
         """Return a readable entry; raises CheckpointError if it is unknown or damaged."""
@@ -124,7 +126,7 @@ class CheckpointLibrary:
         if entry is None:
             known = ", ".join(self.names)
             hint = f"choose one of {known}." if known else (self.message or "")
-            raise CheckpointError(f"There is no model {name!r} in {self.folder}: {hint}")
+            raise CheckpointError(f"There is no model {name!r} in {self.shown}: {hint}")
         if entry.header is None:
             raise CheckpointError(entry.error or f"{entry.path.name} cannot be read.")
         return entry
@@ -140,7 +142,7 @@ class CheckpointLibrary:
             return _read_stamp(path)
         except OSError as error:
             raise CheckpointError(
-                f"{path.name} has gone from {self.folder}: put it back or choose another model."
+                f"{path.name} has gone from {self.shown}: put it back or choose another model."
             ) from error
 
     def get_fingerprint(self, name: str) -> str:

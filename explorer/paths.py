@@ -34,6 +34,8 @@ def follow_path(stops: Tensor, t: Tensor, length: float = 1.0, method: str = "sl
         raise ConfigError(
             f"A morph joins two or more latents, of shape (K, z_dim), found {tuple(stops.shape)}."
         )
+    if not ((t >= 0) & (t <= length)).all():  # not a number is neither
+        raise ConfigError(f"Positions on a way must be in [0, {length:g}].")
     # Multiplied before it is divided: a frame on a stop is then exactly there.
     place = t.double() * (len(stops) - 1) / length  # (T,), 0 to K - 1
     first = place.floor().clamp(0, len(stops) - 2).long()

@@ -1,4 +1,4 @@
-"""The recipe inside every image and animation: all that is needed to make it again, exactly."""
+"""The recipe inside saved samples, sheets and morphs: all that makes them again, exactly."""
 
 import json
 import sys

@@ -15,15 +15,17 @@ from explorer.sampler import Sampler
 from explorer.weights import MAKE_AGAIN, check_weights
 from training.errors import ConfigError
 
-MAX_PIXELS = 600 * 512 * 512  # of all images together: 472 MB in colour
+MAX_PIXELS = 600 * 512 * 512  # of images that are held together: 472 MB in colour
 
 
 def render_recipe(recipe: Recipe, sampler: Sampler) -> np.ndarray:
     """Make the images of a recipe, uint8 (N, H, W, C).
 
     N is 1 for a sample or a grid, else the number of frames. The model is taken by name; use
-    `replay_recipe` for a recipe read from a file.
+    `replay_recipe` for a recipe read from a file. Raises ConfigError if they would take too much
+    memory.
     """
+    check_pixels(count_images(recipe), get_edge(recipe, sampler))
     return arrange_images(recipe, np.concatenate(list(iter_images(recipe, sampler))))
 
 
@@ -39,8 +41,8 @@ def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
     Raises CheckpointError unless the model has the weights that the recipe names: all chunks are of
     these, whatever becomes of the file meanwhile.
     """
-    resolution = sampler.get_header(recipe.model).model.img_resolution
-    check_pixels(count_images(recipe), recipe.size or resolution)
+    if recipe.kind != "interpolation":  # whose frames are written as they come
+        check_pixels(count_images(recipe), get_edge(recipe, sampler))
     latents = sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
     if recipe.kind == "interpolation":
         latents = build_path(latents, recipe.num_frames, recipe.method, recipe.is_ping_pong)
@@ -99,13 +101,18 @@ def locate_model(recipe: Recipe, library: CheckpointLibrary) -> Recipe:
         found = library.get_fingerprint(recipe.model)
         raise RecipeError(
             f"The recipe was made with another version of {recipe.model}: its checkpoint had hash "
-            f"{recipe.checkpoint}, the one in {library.folder} has {found}. Put the original file "
+            f"{recipe.checkpoint}, the one in {library.shown} has {found}. Put the original file "
             "there."
         )
     raise RecipeError(
         f"The recipe needs model {recipe.model} (hash {recipe.checkpoint}), which is not in "
-        f"{library.folder}: copy its checkpoint there."
+        f"{library.shown}: copy its checkpoint there."
     )
+
+
+def get_edge(recipe: Recipe, sampler: Sampler) -> int:
+    """Return the edge of a recipe's images in pixels."""
+    return recipe.size or sampler.get_header(recipe.model).model.img_resolution
 
 
 def check_pixels(count: int, size: int) -> None:

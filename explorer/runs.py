@@ -86,11 +86,13 @@ class RunLibrary:
 
     A run is a folder with options or metrics. Hidden ones are left out, and symbolic links are not
     followed, since they may lead anywhere. Names and steps are only ever looked up in what was
-    listed. Safe to use from several threads.
+    listed. Safe to use from several threads. Messages call the folder ``shown``, unless given as it
+    is.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shown: Path | None = None) -> None:
         self.folder = Path(folder)
+        self.shown = self.folder if shown is None else shown
         self._lock = threading.Lock()
         self._runs: dict[str, _Run] = {}
 
@@ -155,7 +157,7 @@ class RunLibrary:
             return {}
         except OSError as error:
             raise ProjectError(
-                f"The folder of runs {self.folder} cannot be read ({error.strerror}): make it "
+                f"The folder of runs {self.shown} cannot be read ({error.strerror}): make it "
                 "readable, or name another one with --runs."
             ) from error
         return {path.name: path for path in paths if is_run(path)}
@@ -165,7 +167,7 @@ class RunLibrary:
         if name not in paths:
             known = ", ".join(paths) or "none so far"
             raise ProjectError(
-                f"There is no run {name!r} in {self.folder}; the runs there are: {known}."
+                f"There is no run {name!r} in {self.shown}; the runs there are: {known}."
             )
         return paths[name]
 

@@ -7,9 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+import pytest
 from gradio_client import Client  # type: ignore[import-untyped]
+from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
 from tests.explorer.ui.live_app import save_small_checkpoint
 
@@ -18,6 +23,35 @@ def run_app(repository: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     """Run app.py, which is to fail, and return its status and what it said."""
     command = [sys.executable, "app.py", *flags]
     return subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=120)
+
+
+@contextmanager
+def start_app(
+    repository: Path, folder: Path, *flags: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Serve a small model by app.py on a free port until the block ends.
+
+    The process leaves its temporary files in ``folder``/temporary.
+    """
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+    save_small_checkpoint(folder, "one", "dcgan", 16)
+    places = ("--port", str(port), "--checkpoints", str(folder))
+    command = [sys.executable, "app.py", *places, *flags]
+    temporary = folder / "temporary"
+    temporary.mkdir()
+    app = subprocess.Popen(
+        command, cwd=repository, env={**os.environ, "TMPDIR": str(temporary)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert app.stdout is not None
+        assert any(str(port) in line for line in app.stdout)  # its address: it is there
+        yield app, port
+    finally:
+        app.kill()
+        app.communicate()
 
 
 def test_a_device_that_is_not_there_is_named(repository: Path) -> None:
@@ -44,21 +78,34 @@ def test_a_port_that_is_taken_is_named(repository: Path) -> None:
     assert "Choose another --port" in done.stderr
 
 
+def test_only_this_machines_names_are_answered(repository: Path, tmp_path: Path) -> None:
+    """A site whose name leads to this machine (DNS rebinding) gets 400, honest requests 200."""
+    with start_app(repository, tmp_path) as (_, port):
+        for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"):
+            page = httpx.get(f"http://127.0.0.1:{port}/", headers={"Host": host}, timeout=60)
+            assert page.status_code == 200, host
+            assert "Latent Explorer" in page.text
+        for host in ("evil.example", f"localhost.evil.example:{port}", f"192.168.1.5:{port}"):
+            for path in ("", "config", "gradio_api/info"):
+                address = f"http://127.0.0.1:{port}/{path}"
+                assert httpx.get(address, headers={"Host": host}, timeout=60).status_code == 400
+
+
+def test_where_others_see_the_page_it_names_no_folders(repository: Path, tmp_path: Path) -> None:
+    """On all addresses any name is answered, and errors tell the last part of a path alone."""
+    with start_app(repository, tmp_path, "--host", "0.0.0.0") as (_, port):
+        forged = {"Host": "lab.example.org"}
+        assert httpx.get(f"http://127.0.0.1:{port}/", headers=forged, timeout=60).status_code == 200
+        client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=False)
+        with pytest.raises(AppError) as refused:
+            client.predict("nobody", api_name="/sample")
+        assert f"There is no model 'nobody' in {tmp_path.name}: " in str(refused.value)
+        assert str(tmp_path) not in str(refused.value)
+
+
 def test_sigterm_ends_the_app_and_leaves_no_files(repository: Path, tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        port = other.getsockname()[1]
-    save_small_checkpoint(tmp_path, "one", "dcgan", 16)
-    command = [sys.executable, "app.py", "--port", str(port), "--checkpoints", str(tmp_path)]
     temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    app = subprocess.Popen(
-        command, cwd=repository, env={**os.environ, "TMPDIR": str(temporary)}, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert app.stdout is not None
-        assert any(str(port) in line for line in app.stdout)  # its address: it is there
+    with start_app(repository, tmp_path) as (app, port):
         client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=False)
         client.predict("one", 1, 2, 3, 25, 64, "lanczos", False, api_name="/export_gif")
         client.submit("one", 1, 2, 600, 25, 512, "lanczos", False, api_name="/export_gif")
@@ -67,6 +114,3 @@ def test_sigterm_ends_the_app_and_leaves_no_files(repository: Path, tmp_path: Pa
         _, errors = app.communicate(timeout=120)
         assert app.returncode == 0, errors
         assert list(temporary.glob("latent-explorer-*")) == []
-    finally:
-        app.kill()
-        app.wait()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from training.errors import CheckpointError, ConfigError
 from training.files import write_bytes
 from training.models import ModelConfig, build_generator, check_model_config
+from training.models.outline import build_outlines
 from training.numbers import read_number
 
 FORMAT_VERSION = 1
@@ -84,6 +85,16 @@ def load_header(path: Path) -> CheckpointHeader:
         return _parse_header(path, (file.metadata() or {}).get(METADATA_KEY))
 
 
+def load_fitting_header(path: Path) -> CheckpointHeader:
+    """Read the header of a checkpoint whose weights have its names and shapes, unread.
+
+    Raises CheckpointError as `load_generator` does. Where it does not, a network of the header is
+    no larger than the file.
+    """
+    with _open_safetensors(path) as file:
+        return _read_fitting_header(path, file)
+
+
 def load_generator(
     path: Path, device: torch.device | str = "cpu"
 ) -> tuple[nn.Module, CheckpointHeader]:
@@ -93,16 +104,13 @@ def load_generator(
     any difference raises CheckpointError with what was found and what was expected.
     """
     with _open_safetensors(path) as file:
-        header = _parse_header(path, (file.metadata() or {}).get(METADATA_KEY))
-        with _explain_unknown_model(path), torch.random.fork_rng(devices=[]):
+        header = _read_fitting_header(path, file)
+        with torch.random.fork_rng(devices=[]):
             generator = build_generator(header.model)
-        expected = generator.state_dict()
-        # Names and shapes are in the file's index: check them before a byte of weights is read.
-        _check_names(path, set(file.keys()), set(expected))
-        state = {}
-        for name, tensor in expected.items():
-            _check_shape(path, name, tuple(file.get_slice(name).get_shape()), tuple(tensor.shape))
-            state[name] = _check_values(path, name, file.get_tensor(name), tensor)
+        state = {
+            name: _check_values(path, name, file.get_tensor(name), tensor)
+            for name, tensor in generator.state_dict().items()
+        }
     generator.load_state_dict(state)
     return generator.eval().requires_grad_(False).to(device), header
 
@@ -119,6 +127,18 @@ def hash_weights(path: Path) -> str:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
             digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def _read_fitting_header(path: Path, file: Any) -> CheckpointHeader:
+    """Read the header and check names and shapes in the file's index, before memory is taken."""
+    header = _parse_header(path, (file.metadata() or {}).get(METADATA_KEY))
+    # A few bytes of header can describe gigabytes of network.
+    with _explain_unknown_model(path), build_outlines():
+        expected = build_generator(header.model).state_dict()
+    _check_names(path, set(file.keys()), set(expected))
+    for name, tensor in expected.items():
+        _check_shape(path, name, tuple(file.get_slice(name).get_shape()), tuple(tensor.shape))
+    return header
 
 
 def _open_safetensors(path: Path) -> Any:

@@ -20,6 +20,7 @@ from training.files import check_writable, explain_write_errors, remove_leftover
 from training.health import check_state
 from training.history import Row, read_history, select_scores
 from training.metrics.score import Score
+from training.place_names import shorten_place
 from training.progress import Progress
 from training.runs import RunFolder
 from training.state import TrainingState
@@ -144,8 +145,12 @@ class TrainingKeeper:
     def _save_checkpoint(
         self, path: Path, progress: Progress, generator: nn.Module, scores: list[Row]
     ) -> None:
+        options = self._config.to_dict()
+        for name in ("data", "extractor_weights"):  # a checkpoint may be given to anyone
+            if options[name] is not None:
+                options[name] = shorten_place(str(options[name]))
         training = {
-            **self._config.to_dict(),
+            **options,
             **progress.describe(),
             "steps": progress.step,
             **self._facts,

@@ -26,6 +26,7 @@ from training.keeping import TrainingKeeper, WatchingKeeper
 from training.labels import NO_LABELS
 from training.memory import measure_memory
 from training.models import get_model_spec
+from training.place_names import shorten_command
 from training.processes import ALONE, Processes, check_shares
 from training.progress import Progress, find_due, is_due
 from training.projector import Embedding
@@ -96,7 +97,8 @@ class Trainer:
             )
         self._state = TrainingState(self.engine, self.batches)
         self.precision = "bf16" if self.has_autocast else "fp32"
-        facts = {"device": self.device_name, "precision": self.precision, "command": run.command}
+        command = shorten_command(run.command)
+        facts = {"device": self.device_name, "precision": self.precision, "command": command}
         facts |= {"run_id": run.run_id} if run.run_id else {}
         build_keeper = TrainingKeeper if processes.is_main else WatchingKeeper
         self._keeper = build_keeper(

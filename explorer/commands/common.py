@@ -15,7 +15,7 @@ from explorer.replay import arrange_images, count_images, iter_images
 from explorer.sampler import Sampler
 from training.devices import select_device
 from training.errors import ConfigError
-from training.files import check_writable, explain_write_errors
+from training.files import check_output, explain_write_errors
 from training.metrics.extractors import DEFAULT_EXTRACTOR, EXTRACTORS
 
 Subparsers = argparse._SubParsersAction
@@ -41,7 +41,8 @@ def add_image_arguments(parser: argparse.ArgumentParser, default_size: int) -> N
         "--truncation",
         type=float,
         default=1.0,
-        help="0 (the average image) to 1 (full variety) (%(default)s)",
+        help="makes z shorter, from 1 (as drawn) to 0 (one image for all seeds): images become "
+        "more alike, and fade below about 0.7 (%(default)s)",
     )
     parser.add_argument(
         "--labels",
@@ -113,10 +114,3 @@ def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
             text = f"{image.shape[1]} x {image.shape[0]} pixels"
     print(f"Written: {path}, {text}")
     return 0
-
-
-def check_output(path: Path) -> None:
-    """Raise ProjectError, before anything is computed, if a file could not be written later."""
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder: name a file as --output.")
-    check_writable(path.parent)

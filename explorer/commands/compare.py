@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping
 
 from explorer.commands.common import (
     Subparsers,
@@ -9,9 +10,10 @@ from explorer.commands.common import (
     add_scoring_arguments,
     build_sampler,
 )
-from explorer.comparison import MAX_SAMPLES, MIN_SAMPLES, stream_comparison
+from explorer.comparison import DIFFERENT_DATA, MAX_SAMPLES, MIN_SAMPLES, stream_comparison
 from explorer.feature_bank import FeatureBank
 from training.metrics.reference import load_reference
+from training.metrics.score import Score
 from training.metrics.tables import format_scores
 
 
@@ -37,13 +39,13 @@ def add_compare_parser(subparsers: Subparsers) -> None:
 
 
 def run_compare(args: argparse.Namespace) -> int:
-    """Print the scores of models, best first, and the scores so far on stderr."""
+    """Print the scores of models by reference, best first, and the scores so far on stderr."""
     sampler = build_sampler(args)
     reference = load_reference(args.reference) if args.reference else None
     updates = stream_comparison(
         FeatureBank(sampler), args.models, args.extractor, args.num_samples, args.seed, reference
     )
-    scores = []
+    scores: dict[str, Score] = {}
     for update in updates:
         score = update.score
         print(
@@ -52,6 +54,22 @@ def run_compare(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         if update.is_last:
-            scores.append((update.model, score))
-    print(format_scores(sorted(scores, key=lambda row: row[1].value)))
+            scores[update.model] = score
+    # Statistics are of one resolution, which titles do not tell.
+    references = {
+        name: (scores[name].reference, sampler.get_header(name).model.img_resolution)
+        for name in dict.fromkeys(args.models)
+    }
+    order = sort_by_reference(scores, references)
+    print(format_scores([(name, scores[name]) for name in order]))
+    if len(set(references.values())) > 1:
+        print(f"\n{DIFFERENT_DATA}")
     return 0
+
+
+def sort_by_reference(
+    scores: Mapping[str, Score], references: Mapping[str, tuple[str, int]]
+) -> list[str]:
+    """Sort names by reference, in the order in which these are first named, then by score."""
+    groups = list(dict.fromkeys(references.values()))
+    return sorted(references, key=lambda name: (groups.index(references[name]), scores[name].value))

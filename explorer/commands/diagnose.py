@@ -24,7 +24,8 @@ from explorer.label_reading import ReaderShelf
 from explorer.sampler import Sampler
 from training.cli import EXIT_INTERRUPTED
 from training.datasets import load_dataset
-from training.datasets.types import DatasetOptions, ImageDataset
+from training.datasets.cli import add_source_arguments, get_source_options
+from training.datasets.types import ImageDataset
 from training.errors import ConfigError
 from training.files import check_writable, explain_write_errors
 from training.metrics.reference import load_reference
@@ -56,6 +57,7 @@ def add_diagnose_parser(subparsers: Subparsers) -> None:
         help="data set to search for copies, such as avatars or folder:PATH (the decoded one of "
         "the images that the model learned, where it is on this machine)",
     )
+    add_source_arguments(parser.add_argument_group("data set of --data, as it was learned"))
     parser.add_argument("--json", action="store_true", help="print a JSON list, not a table")
     parser.add_argument(
         "--images",
@@ -80,7 +82,7 @@ def run_diagnose(args: argparse.Namespace) -> int:
         check_writable(args.images)  # before minutes are spent
     sampler = build_sampler(args)
     bank = FeatureBank(sampler)
-    datasets = {name: find_dataset(sampler, name, args.data) for name in names}
+    datasets = {name: find_dataset(sampler, name, args) for name in names}
     streams = {name: start_stream(bank, name, datasets[name], args) for name in names}
     last, is_whole = _drain(streams)
     if args.json:
@@ -96,15 +98,16 @@ def run_diagnose(args: argparse.Namespace) -> int:
     return 0 if is_whole else EXIT_INTERRUPTED
 
 
-def find_dataset(sampler: Sampler, name: str, data: str | None) -> ImageDataset | None:
+def find_dataset(sampler: Sampler, name: str, args: argparse.Namespace) -> ImageDataset | None:
     """Return the data set named, else the one that the model learned if it is on this machine."""
     header = sampler.get_header(name)
-    if data is None:
-        return find_dataset_on_disk(header.dataset)
-    options = DatasetOptions(
-        resolution=header.model.img_resolution, channels=header.model.img_channels
-    )
-    return load_dataset(data, options)
+    model = header.model
+    options = get_source_options(args, model.img_resolution, model.img_channels)
+    if args.data is not None:
+        return load_dataset(args.data, options)
+    if options.crop or options.data_root or options.max_images:
+        raise ConfigError("--crop, --data-root and --max-images are of the set that --data names.")
+    return find_dataset_on_disk(header.dataset, options.cache_dir)
 
 
 def start_stream(
@@ -138,7 +141,7 @@ def _drain(streams: dict[str, Iterator[Diagnosis]]) -> tuple[dict[str, Diagnosis
                     waiting.remove(name)
                 else:
                     last[name] = update
-                    verdict = f" ({update.verdict.kind})" if update.verdict else ""
+                    verdict = f" ({update.verdict.title.lower()})" if update.verdict else ""
                     print(f"{name}: {update.stage}{verdict}", file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted: what is measured by now follows.", file=sys.stderr)

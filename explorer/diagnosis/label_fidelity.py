@@ -44,7 +44,7 @@ def explain_labels(sampler: Sampler | None, model: str, reader: "LabelReader | N
     if sampler is None or not len(sampler.get_header(model).model.labels):
         return None
     if reader is None:
-        folder = sampler.library.folder / READER_FOLDER
+        folder = sampler.library.shown / READER_FOLDER
         command = describe_reader_command(sampler.get_header(model), folder)
         return f"Nobody here can read the labels of this model: train a reader with {command}."
     return "Labels are read as samples come in."

@@ -16,7 +16,7 @@ def format_diagnoses(diagnoses: Sequence[Diagnosis]) -> str:
     for label in dict.fromkeys(label for column in columns for label in column):
         rows.append((label, *(column.get(label, UNKNOWN) for column in columns)))
     verdicts = (
-        f"{diagnosis.model}: {diagnosis.verdict.kind.replace('_', ' ')}. {diagnosis.verdict.text}"
+        f"{diagnosis.model}: {diagnosis.verdict.title}. {diagnosis.verdict.text}"
         for diagnosis in diagnoses
         if diagnosis.verdict is not None
     )

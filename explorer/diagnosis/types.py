@@ -243,10 +243,14 @@ class Finding(Record):
 
 @dataclass(frozen=True)
 class Verdict(Record):
-    """Hold the conclusion: one or two sentences with the numbers it rests on, and all findings."""
+    """Hold the conclusion: one or two sentences with the numbers it rests on, and all findings.
+
+    `title` says in a few words what `kind` and `level` are together.
+    """
 
     kind: VerdictKind
     level: Level
+    title: str
     text: str
     findings: tuple[Finding, ...] = ()
 

@@ -4,6 +4,8 @@ Each part is judged by itself first. The thresholds are few, round, and far from
 get; docs/DIAGNOSIS.md says how they do on generators of known faults.
 """
 
+from collections.abc import Sequence
+
 from explorer.diagnosis.types import (
     Copying,
     Diagnosis,
@@ -14,6 +16,7 @@ from explorer.diagnosis.types import (
     Sensitivity,
     Spread,
     Verdict,
+    VerdictKind,
 )
 
 # Fewer different images than this are a collapse. Arora, Risteski and Zhang 2018 found 10,000 to
@@ -37,13 +40,26 @@ FLAT_CHANGE = 0.05
 # Of two findings as bad as each other, the first is the verdict.
 ORDER = ("copies", "collapsed", "missing_modes", "low_spread", "unsure", "healthy")
 LEVELS: tuple[Level, ...] = ("bad", "warn", "unknown", "good")
+# A warning is no conviction: it has a title of its own.
+TITLES: dict[tuple[VerdictKind, Level], str] = {
+    ("copies", "bad"): "Copies its training data",
+    ("copies", "warn"): "May copy some images",
+    ("collapsed", "bad"): "Collapsed",
+    ("missing_modes", "bad"): "Misses modes",
+    ("missing_modes", "warn"): "Some modes are rare",
+    ("low_spread", "bad"): "Too little variety",
+    ("low_spread", "warn"): "Somewhat less varied",
+    ("unsure", "unknown"): "Cannot tell",
+    ("healthy", "good"): "Healthy",
+}
 
 
 def judge(diagnosis: Diagnosis) -> Verdict | None:
     """Judge what is measured so far; None while near-duplicates and spread are to come.
 
     The worst finding is the verdict. "healthy" needs every part that can be measured, and says
-    that no sign was found. Where the samples are too few for a part, the verdict is "unsure".
+    that no sign was found. Where a part cannot be told, the verdict is "unsure"; but too few
+    samples to miss a value of a label leave it to the other parts, as without labels.
     """
     if diagnosis.duplicates is None or diagnosis.spread is None:
         if not diagnosis.is_done:
@@ -52,7 +68,7 @@ def judge(diagnosis: Diagnosis) -> Verdict | None:
             f"The reference {diagnosis.reference} has too few real images to know how alike two of"
             f" them may be: make one of at least {MIN_REAL_IMAGES}."
         )
-        return Verdict("unsure", "unknown", text)
+        return _conclude("unsure", "unknown", text)
     findings = [
         judge_duplicates(diagnosis.duplicates),
         judge_spread(diagnosis.spread),
@@ -61,16 +77,23 @@ def judge(diagnosis: Diagnosis) -> Verdict | None:
         *([judge_sensitivity(diagnosis.sensitivity)] if diagnosis.sensitivity else []),
     ]
     findings.sort(key=lambda finding: (LEVELS.index(finding.level), ORDER.index(finding.kind)))
-    worst = findings[0]
+    is_silent = _has_too_few_for_modes(diagnosis.modes)
+    worst = next(f for f in findings if not (is_silent and f.part == "modes"))
     if worst.level == "unknown":
         known = [f.text for f in findings if f.part == "duplicates" and f.level == "good"]
-        return Verdict("unsure", "unknown", " ".join([worst.text, *known]), tuple(findings))
+        return _conclude("unsure", "unknown", " ".join([worst.text, *known]), findings)
     if worst.level == "good":
-        return Verdict("healthy", "good", _describe_health(diagnosis), tuple(findings))
-    second = findings[1]
+        return _conclude("healthy", "good", _describe_health(diagnosis), findings)
+    second = findings[1]  # the worst is the first: warnings come before what is not known
     is_as_bad = second.level == worst.level == "bad" and second.kind != worst.kind
     text = f"{worst.text} {second.text}" if is_as_bad else worst.text
-    return Verdict(worst.kind, worst.level, text, tuple(findings))
+    return _conclude(worst.kind, worst.level, text, findings)
+
+
+def _conclude(
+    kind: VerdictKind, level: Level, text: str, findings: Sequence[Finding] = ()
+) -> Verdict:
+    return Verdict(kind, level, TITLES[kind, level], text, tuple(findings))
 
 
 def judge_duplicates(found: Duplicates) -> Finding:
@@ -155,16 +178,21 @@ def judge_modes(modes: tuple[ModeShares, ...], spread: Spread) -> Finding:
             return Finding("modes", "missing_modes", "bad", f"As good as missing: {seen}.")
         text = f"Less than half as frequent as in real images: {seen}."
         return Finding("modes", "missing_modes", "warn", text)
-    total = modes[0].num_samples
-    if total < MIN_FOR_MODES:
+    if _has_too_few_for_modes(modes):
         text = (
-            f"There are not enough samples: {total:,} cannot tell which values of the labels are"
-            " missing. Take more."
+            f"There are not enough samples: {modes[0].num_samples:,} cannot tell which values of"
+            f" the labels are missing. Take at least {MIN_FOR_MODES}."
         )
         return Finding("modes", "unsure", "unknown", text)
     count = len(modes)
     text = f"No known value of {'the label' if count == 1 else f'the {count} labels'} is missing."
     return Finding("modes", "healthy", "good", text)
+
+
+def _has_too_few_for_modes(modes: tuple[ModeShares, ...]) -> bool:
+    """Say whether nothing seems to be missing, but of samples too few to miss it."""
+    is_amiss = any(mode.missing or mode.rare for mode in modes)
+    return bool(modes) and not is_amiss and modes[0].num_samples < MIN_FOR_MODES
 
 
 def judge_copying(found: Copying) -> Finding:
@@ -219,13 +247,16 @@ def _describe_health(diagnosis: Diagnosis) -> str:
     assert diagnosis.spread is not None
     low = diagnosis.duplicates.support_interval[0]
     searched = diagnosis.copying is not None and diagnosis.copying.reason is None
-    absent = ["collapse", *(["missing values"] if diagnosis.modes else [])]
+    has_few = _has_too_few_for_modes(diagnosis.modes)
+    absent = ["collapse", *(["missing values"] if diagnosis.modes and not has_few else [])]
     absent += ["copying"] if searched else []
     text = (
         f"No sign of {_join(absent, 'or')} in {diagnosis.num_samples:,} samples: at least"
         f" {format_count(low)} different images, {diagnosis.spread.ratio:.2f} times as far apart as"
         " real ones."
     )
+    if has_few:
+        text += f" Whether values of labels are missing takes {MIN_FOR_MODES} samples to tell."
     precision = find_metric(diagnosis.spread, "precision")
     if precision is not None and precision < POOR_PRECISION:
         text += (

@@ -163,6 +163,7 @@ def build_morph_endpoints(context: AppContext) -> None:
     ) -> FileData:
         """Make the image at position t in [0, 1] between two seeds, as a PNG of native size.
 
+        It holds no recipe: seeds, labels and t are all it takes to ask for it again.
         Of a model with labels, those such as "age=30" lead to to_labels; sweep names a label whose
         values are gone through instead, at seed_a.
         """

@@ -1,9 +1,12 @@
 """The page as a whole: header, notice, one tab per file, public endpoints."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from explorer.library import CheckpointLibrary
 from explorer.runs import RunLibrary
@@ -20,15 +23,26 @@ QUEUE_SIZE = 64
 CACHE_SECONDS = 3600
 # Long jobs that wait for their turn hold a thread each: twice 16, at most (`Turns`).
 MAX_THREADS = 80
+# Gradio keeps a copy of the page's components (1.1 MB) for each page that was ever opened, 10,000
+# by default. A page whose copy is gone gets a new one.
+MAX_SESSIONS = 100
 # Whoever opens one of these is likely to need the feature extractor soon.
 SCORING_TABS = ("compare", "diagnose")
 
 
 def build_app(
-    library: CheckpointLibrary, sampler: Sampler, exports: Path, runs: RunLibrary
+    library: CheckpointLibrary,
+    sampler: Sampler,
+    exports: Path,
+    runs: RunLibrary,
+    sends_real_images: bool,
 ) -> gr.Blocks:
-    """Build the page over what it shows; files to download are left in ``exports``."""
-    return build_page(AppContext(library, sampler, exports, runs))
+    """Build the page over what it shows; files to download are left in ``exports``.
+
+    Diagnoses show real images beside samples if ``sends_real_images``.
+    """
+    context = AppContext(library, sampler, exports, runs, sends_real_images=sends_real_images)
+    return build_page(context)
 
 
 def build_page(context: AppContext) -> gr.Blocks:
@@ -66,14 +80,21 @@ def connect_load(demo: gr.Blocks, page: Page) -> None:
         page.fill_after(event)
 
 
-def get_launch_options() -> dict[str, Any]:
-    """Return what `launch` needs to show this page: looks, limits, nothing sent or kept."""
+def get_launch_options(trusted_hosts: Sequence[str] | None = None) -> dict[str, Any]:
+    """Return what `launch` needs to show this page: looks, limits, nothing sent or kept.
+
+    Requests to a host that is not among ``trusted_hosts`` get status 400; None allows any.
+    """
+    hosts = ["*"] if trusted_hosts is None else list(trusted_hosts)
+    check_host = Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)
     return {
+        "app_kwargs": {"middleware": [check_host]},
         "theme": build_theme(),
         "css_paths": STYLE_SHEETS,
         "head": build_head(),
         "footer_links": ["api"],
         "max_threads": MAX_THREADS,
+        "state_session_capacity": MAX_SESSIONS,
         "run_history": False,
         "show_error": False,
         "enable_monitoring": False,

@@ -11,6 +11,7 @@ import gradio as gr
 
 from explorer.diagnosis.on_disk import find_dataset_on_disk
 from explorer.diagnosis.results import DiagnosisResults
+from explorer.diagnosis.shown_images import ShownImages
 from explorer.feature_bank import FeatureBank
 from explorer.label_reading import ReaderShelf
 from explorer.library import CheckpointLibrary
@@ -19,6 +20,7 @@ from explorer.sampler import Sampler
 from explorer.score_results import ScoreResults
 from explorer.turns import Turns
 from explorer.ui.components.label_panel import build_label_panel
+from explorer.ui.components.open_dropdown import OpenDropdown
 from explorer.ui.exports import ExportFolder
 from explorer.worker import Worker
 from training.errors import ConfigError
@@ -42,6 +44,7 @@ class AppContext:
     Trainings are watched through ``runs``. Long jobs (scores, diagnoses) run on ``worker``, read
     samples' features from ``bank``, and scores stay in ``results``, whose files are in ``scores``
     (the cache unless given). They stand in line at ``scoring``, animations at ``exporting``.
+    Real images are shown beside diagnoses if ``sends_real_images``.
     """
 
     library: CheckpointLibrary
@@ -49,6 +52,7 @@ class AppContext:
     exports: Path
     runs: RunLibrary
     scores: Path | None = None
+    sends_real_images: bool = True
     # Calls that bypass Gradio's queue are bounded here.
     frame_slots: threading.BoundedSemaphore = field(
         default_factory=lambda: threading.BoundedSemaphore(2)
@@ -61,6 +65,7 @@ class AppContext:
         self.readers = ReaderShelf(self.library)
         self.results = ScoreResults(self.scores or get_cache_dir() / "scores")
         self.diagnoses = DiagnosisResults()
+        self.shown_images = ShownImages()
         self.downloads = ExportFolder(self.exports)
         self.exporting = Turns(MAX_EXPORTS)
         self.scoring = Turns(MAX_SCORE_JOBS)
@@ -128,7 +133,7 @@ class Page:
             build_label_panel("Labels at A", "by seed A", render=False),
             build_label_panel("Labels at B", "as at A", render=False),
         )
-        self.morph_sweep = gr.Dropdown(
+        self.morph_sweep = OpenDropdown(
             [("None", "")],
             value="",
             label="Sweep a label",
@@ -145,7 +150,7 @@ class Page:
         fills up to ``min_models`` again.
         """
         is_several = num_models > 1
-        dropdown = gr.Dropdown(
+        dropdown = OpenDropdown(
             self.library.names,
             value=choose_models(self.library.names, None, is_several, num_models - 1),
             label="Models" if is_several else "Model",

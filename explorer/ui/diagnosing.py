@@ -10,25 +10,33 @@ from explorer.diagnosis.results import DiagnosisKey
 from explorer.diagnosis.types import Diagnosis
 from explorer.ui.context import AppContext
 from explorer.weights import DIAGNOSE_AGAIN, check_weights
+from training.datasets.types import ImageDataset
 from training.errors import ConfigError, ProjectError
 
 if TYPE_CHECKING:
     from training.metrics.reference import ReferenceStatistics
 
 MAX_MODELS = 2
+NOT_HERE = "The real images themselves are not on this machine, so only samples are shown."
+WITHHELD = "Real images are not sent: others may reach this page, or --no-real-images was given."
 
 
 @dataclass(frozen=True)
 class Case:
     """Hold one model's newest diagnosis (None before the first), or why there can be none.
 
-    ``has_real_images`` says whether the images that it learned can be shown.
+    ``real_images_note`` says why the images that it learned are not shown, "" if they are.
     """
 
     model: str
     diagnosis: Diagnosis | None = None
     error: str | None = None
-    has_real_images: bool = False
+    real_images_note: str = NOT_HERE
+
+    @property
+    def has_real_images(self) -> bool:
+        """Say whether the images that the model learned can be shown."""
+        return not self.real_images_note
 
     @property
     def is_done(self) -> bool:
@@ -43,6 +51,7 @@ class Case:
             "model": self.model,
             "error": self.error,
             "has_real_images": self.has_real_images,
+            "real_images_note": self.real_images_note,
         }
 
 
@@ -124,6 +133,7 @@ def _stream_case(
         reader=context.readers.identify(name),
     )
     options = DiagnosisOptions(num_samples=num_samples, extract_dataset=search_all)
+    note = explain_absence(context, dataset)
 
     def make_stream() -> Iterator[Diagnosis]:
         samples = context.bank.open(name, context.bank.get_extractor(reference.extractor))
@@ -134,13 +144,20 @@ def _stream_case(
 
     known = context.diagnoses.find(key)
     if known is not None:
-        yield Case(name, known, has_real_images=key.has_dataset)
+        yield Case(name, known, real_images_note=note)
         return
     with closing(context.worker.run(make_stream)) as stream:
         for diagnosis in stream:
             if diagnosis.is_done and diagnosis.checkpoint == key.fingerprint:
                 context.diagnoses.add(key, diagnosis)
-            yield Case(name, diagnosis, has_real_images=key.has_dataset)
+            yield Case(name, diagnosis, real_images_note=note)
+
+
+def explain_absence(context: AppContext, dataset: ImageDataset | None) -> str:
+    """Return the sentence that says why real images are not shown, "" if they are."""
+    if dataset is None:
+        return NOT_HERE
+    return "" if context.sends_real_images else WITHHELD
 
 
 def check_models(names: Sequence[str] | None) -> list[str]:

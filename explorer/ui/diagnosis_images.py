@@ -11,6 +11,7 @@ from explorer.diagnosis.on_disk import find_dataset_on_disk
 from explorer.images import to_pillow
 from explorer.latents import MAX_SEED, sample_latents
 from explorer.ui.context import AppContext
+from explorer.ui.diagnosing import explain_absence
 from explorer.ui.encoding import SPRITE_COLUMNS, encode_png, encode_sprite
 from explorer.ui.errors import answer_project_errors
 from explorer.weights import DIAGNOSE_AGAIN, hold_weights
@@ -46,8 +47,9 @@ def render_images(context: AppContext, request: Any) -> np.ndarray:
     """Make the images of a request, uint8 (N, H, W, C); raises ConfigError for an odd one.
 
     ``{"seeds"}`` asks for samples, ``{"indices"}`` for images of the data set that the model
-    learned, ``{"base_seed", "direction_seed", "steps"}`` for steps in z, each with ``"model"`` and
-    the ``"checkpoint"`` that was diagnosed: raises CheckpointError if it has been replaced since.
+    learned and a diagnosis has shown, ``{"base_seed", "direction_seed", "steps"}`` for steps in z,
+    each with ``"model"`` and the ``"checkpoint"`` that was diagnosed: raises CheckpointError if it
+    has been replaced since.
     """
     if not isinstance(request, dict) or not isinstance(request.get("model"), str):
         raise ConfigError("The page asked for images without a model: reload it.")
@@ -66,12 +68,16 @@ def render_images(context: AppContext, request: Any) -> np.ndarray:
 
 
 def read_real_images(context: AppContext, name: str, indices: Any) -> np.ndarray:
-    """Read images of the data set that a model learned; raises DatasetError if it is not here."""
-    header = context.sampler.get_header(name)
-    dataset = find_dataset_on_disk(header.dataset)
-    if dataset is None:
-        raise DatasetError(f"The images that {name} learned are not on this machine.")
+    """Read images of the data set that a model learned, those that a diagnosis has shown.
+
+    Raises DatasetError if they are not here or are not sent, ConfigError for any other image.
+    """
+    dataset = find_dataset_on_disk(context.sampler.get_header(name).dataset)
+    absence = explain_absence(context, dataset)
+    if dataset is None or absence:
+        raise DatasetError(f"{name}: {absence}")
     chosen = check_numbers(indices, len(dataset) - 1)
+    context.shown_images.check(context.library.get_fingerprint(name), chosen)
     return dataset.images[chosen].transpose(0, 2, 3, 1)  # (N, C, H, W) -> (N, H, W, C)
 
 

@@ -8,17 +8,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 # A page that stays open may ask for its file late: files go only where newer ones need the room,
-# and then none of the last hour.
+# and then none of the last hour, unless the disk could fill. A file that is gone can be made again.
 MAX_BYTES = 1_000_000_000
 KEPT_SECONDS = 3600
+CEILING_BYTES = 4_000_000_000
 
 
 class ExportFolder:
     """Keep files to download, each in a folder of its own whose name nobody can guess."""
 
-    def __init__(self, root: Path, max_bytes: int = MAX_BYTES) -> None:
+    def __init__(
+        self, root: Path, max_bytes: int = MAX_BYTES, ceiling_bytes: int = CEILING_BYTES
+    ) -> None:
         self.root = root.resolve()
         self.max_bytes = max_bytes
+        self.ceiling_bytes = ceiling_bytes
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -34,7 +38,8 @@ class ExportFolder:
     def make_path(self, name: str, suffix: str) -> Path:
         """Return a path for a new file, safe to write to whatever the name is.
 
-        Above ``max_bytes`` the oldest files are removed, but none that was written within an hour.
+        Above ``max_bytes`` the oldest files are removed, but none that was written within an hour;
+        above ``ceiling_bytes`` these too.
         """
         safe = "".join(c if c.isalnum() or c in "-_." else "-" for c in name)[:80]
         with self._lock:
@@ -53,7 +58,8 @@ class ExportFolder:
         found = sorted((*_measure(folder), folder) for folder in self.root.iterdir())
         total = sum(size for _, size, _ in found)
         for changed, size, folder in found:
-            if total <= self.max_bytes or time.time() - changed < KEPT_SECONDS:
+            is_young = time.time() - changed < KEPT_SECONDS
+            if total <= (self.ceiling_bytes if is_young else self.max_bytes):
                 break
             _remove(folder)
             total -= size

@@ -14,7 +14,7 @@ from explorer.animation import get_real_fps, write_morph
 from explorer.labels import Rows
 from explorer.paths import check_num_frames, fit_frames, follow_path
 from explorer.recipe import Recipe, check_hold
-from explorer.replay import count_images, iter_images, make_stop_vectors
+from explorer.replay import count_images, iter_images, make_stop_vectors, render_recipe
 from explorer.ui.context import AppContext
 from explorer.ui.errors import check_whole
 from training.errors import ConfigError
@@ -74,7 +74,7 @@ def check_ends(seed_a: Any, seed_b: Any) -> tuple[int, int]:
 
 def render_preview(context: AppContext, recipe: Recipe) -> np.ndarray:
     """Render the whole path in the model's own resolution, uint8 (T, H, W, C)."""
-    return np.concatenate(list(iter_images(recipe, context.sampler)))
+    return render_recipe(recipe, context.sampler)
 
 
 def render_position(context: AppContext, recipe: Recipe, t: float) -> np.ndarray:

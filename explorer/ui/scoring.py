@@ -116,16 +116,26 @@ def stream_board(
 
 def describe_board(board: Board) -> dict[str, Any]:
     """Describe a board for the page."""
-    status = describe_progress(board)
-    if len({row.score.reference for row in board.rows if row.score}) > 1:
-        status += " The models learned different data: only scores with one reference compare."
     return {
         "rows": [{**row.to_dict(), "points": row.list_points()} for row in board.rows],
         "score_name": board.score_name,
         "num_samples": board.num_samples,
-        "status": status,
+        "status": describe_progress(board),
+        "note": describe_scores(board),
         "is_done": board.is_done,
     }
+
+
+def describe_scores(board: Board) -> str:
+    """Say of which samples the scores are, and whether they compare; "" before the first."""
+    from explorer.comparison import DIFFERENT_DATA
+
+    if board.score_name is None:
+        return ""
+    # The sheets beside the board may be of other seeds, and truncated.
+    note = f"Scores are of seeds 0 to {board.num_samples - 1:,} at truncation 1."
+    references = {row.score.reference for row in board.rows if row.score}
+    return f"{note} {DIFFERENT_DATA}" if len(references) > 1 else note
 
 
 def describe_progress(board: Board) -> str:

@@ -21,7 +21,7 @@ def build_looker(context: AppContext) -> Answer:
         with context.take_frame_slot():
             runs, history = context.runs.look(name, version)
             return {
-                "start": describe_start(context.runs.folder),
+                "start": describe_start(context.runs.shown),
                 "runs": [describe_summary(run) for run in runs],
                 "run": describe_run(name, history) if history else None,
             }

@@ -137,6 +137,8 @@ def test_known_scores_come_at_once_with_band_floor_and_limit(
     start_score(browser_page, 256)
     status = "Scored 256 samples of each model, kept from an earlier time."
     browser_page.get_by_text(status).wait_for()
+    note = "Scores are of seeds 0 to 255 at truncation 1."
+    assert note in browser_page.locator(".lx-board .lx-status").inner_text()
     assert find_row(browser_page, "two").locator("td").all_inner_texts() == [
         "162.5", "157.5 to 167.5", "256", "3.91", "142.5 (131.5 to 153.5)", "Discs",
     ]  # fmt: skip

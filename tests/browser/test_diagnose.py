@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from explorer.ui.diagnosing import WITHHELD
 from tests.browser.conftest import DESKTOP, PHONE, OpenPage, open_tab, read_uri
 from tests.explorer.labelled import LAYOUT
 from tests.explorer.ui.diagnosable import NUM_REAL
@@ -125,6 +126,25 @@ def test_the_pictures_are_the_samples_and_the_real_images(
     page.wait_for_selector(".lx-morph:not(.is-empty)")
     assert page.get_by_label("Seed A").input_value() == first
     assert page.get_by_label("Seed B").input_value() == second
+
+
+def test_real_images_that_are_not_sent_are_not_asked_for(
+    clinic: LiveApp, open_page: OpenPage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where real images stay on the server, a sentence says so and only samples are fetched."""
+    monkeypatch.setattr(clinic.context, "sends_real_images", False)
+    page = open_diagnose(open_page, clinic)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    start(page, ["one"])
+    page.wait_for_function(DONE, timeout=LONG_MS)
+    copies = find_cell(page, "copying")
+    assert WITHHELD in copies.inner_text()
+    assert copies.locator("img.is-absent").count() == copies.locator(".lx-pair").count() >= 1
+    page.get_by_role("button", name="Show as pictures").click()
+    page.wait_for_function("() => document.querySelector('.lx-map').dataset.pictures === '256'")
+    assert any('"seeds"' in body for body in asked)
+    assert not any('"indices"' in body for body in asked)
 
 
 def test_labels_are_read_and_shown_as_a_confusion(clinic: LiveApp, open_page: OpenPage) -> None:

@@ -14,6 +14,7 @@ from explorer.recipe import Recipe, read_recipe
 from tests.browser.conftest import PHONE, OpenPage, open_tab, read_uri
 from tests.explorer.labelled import LAYOUT, save_labelled_model, save_untrained_reader
 from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
+from training.labels import ClassLabel, LabelLayout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,21 @@ def only_labelled(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> It
     folder = root / "checkpoints"
     folder.mkdir()
     save_labelled_model(folder)
+    with serve(folder, root / "exports") as app:
+        yield app
+
+
+COLOURS = ("#aa8866", "#ffddbb")
+
+
+@pytest.fixture(scope="module")
+def tinted(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LiveApp]:
+    """Serve a model whose only label is a colour."""
+    root = tmp_path_factory.mktemp("tinted")
+    folder = root / "checkpoints"
+    folder.mkdir()
+    layout = LabelLayout((ClassLabel("skin", COLOURS, (0.5, 0.5)),))
+    save_labelled_model(folder, "heads", layout=layout)
     with serve(folder, root / "exports") as app:
         yield app
 
@@ -243,3 +259,31 @@ def test_a_card_says_what_labels_there_are(page: Page) -> None:
         "age\ta number from 0 to 100\t–\t–\t–\t–\t–",
     ]
     assert page.locator(".lx-card[data-model=plain] .lx-card-labels").count() == 0
+
+
+def test_a_colour_is_told_by_its_name_too(tinted: LiveApp, open_page: OpenPage) -> None:
+    """Beside an image its label is written out; where a swatch stands alone, it has a name."""
+    page = open_page(tinted.url)
+    page.wait_for_selector(f"{FRAMES} img")
+    page.locator(FRAMES).first.click()
+    asked = page.locator(".lx-loupe .lx-read td").first.inner_text().strip()
+    assert asked == COLOURS[int(tinted.sampler.make_labels("heads", [0])[0, 0])]
+
+    open_tab(page, "Interpolate")
+    choose(page, "interpolate", "Sweep a label", "skin")
+    for colour in COLOURS:
+        page.locator(".lx-morph").get_by_role("img", name=colour).wait_for()
+
+    label = {
+        "name": "skin", "values": COLOURS, "num_samples": 3, "value": 1, "real_value": 1,
+        "num_real": 3, "error": None, "confusion": [[2, 0], [0, 1]],
+    }  # fmt: skip
+    headings = page.evaluate(
+        """(label) => {
+          const cell = document.createElement("div");
+          LX.drawFidelity(cell, { labels: [label] });
+          return [...cell.querySelectorAll("th [role=img]")].map((item) => item.ariaLabel);
+        }""",
+        label,
+    )
+    assert headings == [*COLOURS, *COLOURS]

@@ -175,6 +175,7 @@ def test_a_gif_is_made_shown_and_downloaded(browser_page: Page, tmp_path: Path) 
     browser_page.get_by_role("button", name="Make GIF").click()
     browser_page.get_by_text("10 frames, 25 per second").wait_for()
     browser_page.get_by_alt_text("Your GIF").wait_for()
+    assert browser_page.get_by_role("button", name="Play GIF").count() == 0
     with browser_page.expect_download() as download:
         browser_page.get_by_role("button", name="Download GIF").click()
     path = tmp_path / download.value.suggested_filename
@@ -185,6 +186,31 @@ def test_a_gif_is_made_shown_and_downloaded(browser_page: Page, tmp_path: Path) 
             image.seek(frame)
             image.load()
     assert read_recipe(path).seeds == (0, 1)
+
+
+def test_a_gif_rests_for_whoever_wants_less_motion(app: LiveApp, open_page: OpenPage) -> None:
+    """Its first frame is shown until Play; others see it move at once."""
+    page = open_page(app.url, reduced_motion="reduce")
+    page.wait_for_selector(".lx-sample .lx-frame img")
+    open_morph(page)
+    page.get_by_label("Frames from A to B").fill("6")
+    page.get_by_label("Pixels", exact=True).click()
+    page.get_by_role("option", name="As the model made it").click()
+    page.get_by_role("button", name="Make GIF").click()
+    frame = page.get_by_role("img", name="Your GIF, its first frame")
+    frame.wait_for()
+    gif = page.get_by_alt_text("Your GIF", exact=True)
+    assert gif.is_hidden()
+    shown = read_uri(frame.evaluate("(canvas) => canvas.toDataURL('image/png')"))
+    path = max(app.exports.rglob("*.gif"), key=lambda path: path.stat().st_mtime_ns)
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(shown, np.asarray(image.convert("RGB")))
+    page.get_by_role("button", name="Play GIF").click()
+    gif.wait_for()
+    assert frame.is_hidden()
+    page.get_by_role("button", name="Stop GIF").click()
+    frame.wait_for()
+    assert gif.is_hidden()
 
 
 def test_an_export_can_be_cancelled_and_started_again(browser_page: Page) -> None:

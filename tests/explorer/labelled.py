@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,23 @@ DATASET = {"name": "toy", "title": "Toy", "fingerprint": "f", "resolution": 32}
 
 
 def save_labelled_model(
-    folder: Path, name: str = "faces", dataset: dict[str, Any] = DATASET
+    folder: Path,
+    name: str = "faces",
+    dataset: dict[str, Any] = DATASET,
+    layout: LabelLayout = LAYOUT,
 ) -> Path:
     """Save a generator, untrained, whose images differ by label and latent."""
+    config = replace(CONFIG, labels=layout)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        generator = build_generator(CONFIG).eval()
+        generator = build_generator(config).eval()
         torch.nn.init.normal_(generator.get_buffer("templates"))
         with torch.no_grad():
             for weights in generator.parameters():
                 if weights.ndim == 4:
                     weights.mul_(5)
     path = folder / f"{name}.safetensors"
-    save_generator(path, generator, CheckpointHeader(CONFIG, dataset=dataset))
+    save_generator(path, generator, CheckpointHeader(config, dataset=dataset))
     return path
 
 

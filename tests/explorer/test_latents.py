@@ -121,7 +121,8 @@ def test_latents_of_different_sizes_are_refused() -> None:
         interpolate_slerp(X, torch.zeros(3), 0.5)
 
 
-def test_truncation_scales_toward_zero() -> None:
+def test_truncation_shortens_and_0_makes_all_seeds_equal() -> None:
+    """Truncation multiplies each component, so that at 0 nothing is left that tells seeds apart."""
     latents = torch.tensor([[2.0, -4.0]])
     assert torch.equal(truncate_latents(latents, 0.5), torch.tensor([[1.0, -2.0]]))
     assert torch.equal(truncate_latents(latents, 1), latents)
@@ -130,7 +131,10 @@ def test_truncation_scales_toward_zero() -> None:
 
 @pytest.mark.parametrize("truncation", [-0.1, 1.1, math.nan])
 def test_truncation_outside_is_refused(truncation: float) -> None:
-    with pytest.raises(ConfigError, match=r"0 .*to 1"):
+    """The sentence promises no average image: G(0) is not one."""
+    with pytest.raises(
+        ConfigError, match=r"from 0 \(one image for all seeds\) to 1 \(z as drawn\)"
+    ):
         truncate_latents(torch.zeros(1, 2), truncation)
 
 

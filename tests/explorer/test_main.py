@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ import pytest
 from PIL import Image, ImageSequence
 
 from explorer.__main__ import main
+from explorer.comparison import DIFFERENT_DATA
 from explorer.library import CheckpointLibrary
 from explorer.recipe import read_recipe
 from explorer.sampler import Sampler
+from tests.explorer.conftest import SaveModel
 from tests.explorer.test_comparison import EXTRACTOR, REFERENCE
+from training.checkpoint import load_generator, save_generator
 from training.metrics.extractors import EXTRACTORS, ExtractorSpec
 from training.metrics.reference import save_reference
 
@@ -91,7 +95,11 @@ def test_replay_writes_the_same_file(
         (("interpolate", "conv", "--from", "-1"), "Seed -1 is out of range"),
         (("interpolate", "conv", "--output", "morph.mp4"), "ends in .gif"),
         (("compare", "conv", "--num-samples", "1"), "16 to 50000"),
-        (("compare", "conv"), "python -m training reference --data avatars:toon-head"),
+        (
+            ("compare", "conv"),
+            "`python -m training reference --data avatars:toon-head --resolution 32 --channels 3 "
+            "--extractor efficientnet-lite0`, with the place",
+        ),
         (("diagnose", "conv", "--num-samples", "63"), "reference --data avatars:toon-head"),
         (("diagnose", "conv", "grey", "linear"), "one, or two side by side"),
         (("diagnose", "nobody"), "no model 'nobody'"),
@@ -122,7 +130,7 @@ def test_an_output_that_is_a_folder_is_refused(
 ) -> None:
     (tmp_path / "a.png").mkdir()
     assert run(folder, "sample", "conv", "--seeds", "1", "--output", tmp_path / "a.png") == 2
-    assert "is a folder: name a file" in capsys.readouterr().err
+    assert "is a folder: name the file in it" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -177,6 +185,37 @@ def test_compare_prints_a_table_best_first(
     assert float(rows[1][1]) < float(rows[2][1])
     assert {"FD-Colours", "100"} <= set(rows[1])
     assert "conv: FD-Colours" in captured.err
+    assert DIFFERENT_DATA not in captured.out
+
+
+def test_compare_groups_models_by_what_they_are_measured_against(
+    folder: Path,
+    save_model: SaveModel,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Scores with one reference stand together, best first, whatever others score."""
+    spec = ExtractorSpec("colours", "FD-Colours", 3, lambda weights, device: EXTRACTOR)
+    monkeypatch.setitem(EXTRACTORS, "colours", spec)  # a real one takes seconds
+    save_reference(folder / "references" / "a.safetensors", REFERENCE)
+    other = {**REFERENCE.dataset, "title": "Other", "fingerprint": "0dd"}
+    far = replace(REFERENCE.statistics, mean=REFERENCE.statistics.mean + 1000)
+    save_reference(
+        folder / "references" / "b.safetensors", replace(REFERENCE, dataset=other, statistics=far)
+    )
+    for name, seed in (("far-1", 3), ("far-2", 4)):
+        path = save_model(folder, name, "conv", seed)
+        generator, header = load_generator(path)
+        save_generator(path, generator, replace(header, dataset=other))
+    options = ("--num-samples", "100", "--extractor", "colours")
+    assert run(folder, "compare", "far-1", "conv", "far-2", "linear", *options) == 0
+    table, note = capsys.readouterr().out.rstrip().split("\n\n")
+    assert note == DIFFERENT_DATA
+    rows = [line.split() for line in table.splitlines()[1:]]
+    assert {row[0] for row in rows[:2]} == {"far-1", "far-2"}  # named first, though they are worse
+    scores = [float(row[1]) for row in rows]
+    assert scores[0] <= scores[1]
+    assert scores[2] <= scores[3] < scores[0]
 
 
 @pytest.mark.parametrize("command", ["sample", "interpolate", "compare", "diagnose", "replay"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -68,9 +70,14 @@ def test_stops_on_a_frame_are_there_bit_by_bit() -> None:
     assert torch.equal(path[::10], stops)
 
 
-def test_positions_outside_of_the_way_are_refused() -> None:
-    with pytest.raises(ConfigError, match="must be in"):
-        follow_path(ENDS, torch.tensor([1.5]))
+@pytest.mark.parametrize("method", ["slerp", "lerp"])
+@pytest.mark.parametrize("t", [1.5, -0.1, math.nan, math.inf, -math.inf])
+def test_positions_outside_of_the_way_are_refused(t: float, method: str) -> None:
+    """Whatever is not from 0 to the way's length is, one bad position among good ones too."""
+    with pytest.raises(ConfigError, match=r"must be in \[0, 1\]"):
+        follow_path(ENDS, torch.tensor([0.5, t]), method=method)
+    with pytest.raises(ConfigError, match=r"must be in \[0, 4\]"):
+        follow_path(ENDS, torch.tensor([5.0 * t]), 4, method)
 
 
 @pytest.mark.parametrize(

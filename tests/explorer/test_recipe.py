@@ -233,7 +233,23 @@ def test_the_number_of_seeds_fits_the_kind(
         Recipe(kind, "conv", "", seeds, labels=labels)
 
 
-def test_too_many_pixels_are_refused_before_work(sampler: Sampler) -> None:
-    recipe = make_recipe(sampler, "interpolation", (1, 2), num_frames=600, size=1024)
-    with pytest.raises(ConfigError, match=r"600 images of 1024 pixels are too many.*at most 150 "):
-        iter_images(recipe, sampler)
+def test_too_many_pixels_at_once_are_refused_before_work(sampler: Sampler) -> None:
+    """What is held as a whole is limited: a sheet, and all frames of a morph together."""
+    sentence = r"600 images of 1024 pixels are too many.*at most 150 "
+    sheet = make_recipe(sampler, "grid", tuple(range(600)), size=1024)
+    morph = make_recipe(sampler, "interpolation", (1, 2), num_frames=600, size=1024)
+    for render, recipe in ((iter_images, sheet), (render_recipe, sheet), (render_recipe, morph)):
+        with pytest.raises(ConfigError, match=sentence):
+            render(recipe, sampler)
+
+
+def test_frames_that_are_written_as_they_come_may_be_as_many_as_a_morph_has(
+    sampler: Sampler,
+) -> None:
+    """600 frames of 512 pixels there and back are 1,198, of which a chunk is held at a time."""
+    recipe = make_recipe(
+        sampler, "interpolation", (1, 2), num_frames=600, size=512, is_ping_pong=True
+    )
+    assert count_images(recipe) == 1198
+    chunk = next(iter_images(recipe, sampler))
+    assert chunk.shape == (4, 512, 512, 3)

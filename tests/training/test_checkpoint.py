@@ -1,15 +1,19 @@
 """Checkpoint files: the round trip, and every kind of damage told apart."""
 
+import dataclasses
 import json
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from training.checkpoint import (
     METADATA_KEY,
     CheckpointHeader,
     hash_weights,
+    load_fitting_header,
     load_generator,
     load_header,
     save_generator,
@@ -184,6 +188,41 @@ def test_damaged_headers_are_told_apart(path, change, sentence):
     for load in (load_generator, load_header):
         with pytest.raises(CheckpointError, match=sentence):
             load(path)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Note the most numbers that any operation returned in memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, operation, types, arguments=(), options=None):
+        result = operation(*arguments, **(options or {}))
+        sizes = [item.numel() for item in tree_leaves(result) if isinstance(item, torch.Tensor)
+                 and item.device.type != "meta"]  # fmt: skip
+        self.count = max([self.count, *sizes])
+        return result
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_header_of_a_large_network_takes_no_memory(path, model):
+    """A small file that describes a network of gigabytes is refused by its index."""
+    config = dataclasses.replace(make_config(model), z_dim=4096, width=512, img_resolution=256)
+    header = CheckpointHeader(config).to_json()
+    rewrite(path, change_metadata=lambda _: {METADATA_KEY: header})
+    for load in (load_generator, load_fitting_header):
+        with LargestTensor() as largest, pytest.raises(CheckpointError, match="in its header"):
+            load(path)
+        assert largest.count < 1000
+
+
+def test_a_fitting_header_is_that_of_the_file(path):
+    """It is read without the weights, which loading then takes memory for."""
+    assert load_fitting_header(path) == load_header(path)
+    with LargestTensor() as largest:
+        load_generator(path)
+    assert largest.count > 1000  # it does see what is loaded
 
 
 @pytest.mark.parametrize("text", ["{", 100_000 * "["])

@@ -53,6 +53,24 @@ def test_a_new_run_leaves_a_checkpoint_and_a_resume_extends_it(workplace, pictur
     assert "has reached its goal at step 5: give a later one" in capsys.readouterr().err
 
 
+def test_a_checkpoint_names_no_folders(workplace, pictures, monkeypatch):
+    """It may be given to anyone: where images and cache lie stays in the run's own options."""
+    cache = workplace / "private" / "cache"
+    command = build_command(pictures.resolve(), "--steps", "1", "--cache-dir", str(cache))
+    monkeypatch.setattr(sys, "argv", ["training", *command])
+    assert main(command) == 0
+    header = load_header(Path("checkpoints/my-run.safetensors"))
+    assert header.training["data"] == header.dataset["name"] == f"folder:{pictures.name}"
+    assert header.training["command"] == (
+        f"python -m training train --model dcgan --data folder:{pictures.name} --name my-run "
+        f"{' '.join(SMALL)} --steps 1 --cache-dir cache"
+    )
+    assert str(workplace) not in header.to_json()
+    assert str(pictures.resolve().parent) not in header.to_json()
+    assert RunFolder(Path("runs/my-run")).load_options().dataset.cache_dir == cache
+    assert main(["train", "--resume", "runs/my-run", "--steps", "2"]) == 0
+
+
 def test_dry_run_prints_the_plan_and_writes_nothing(workplace, pictures, capsys):
     assert main(build_command(pictures, "--kimg", "2", "--dry-run", model="wgan_gp")) == 0
     text = " ".join(capsys.readouterr().out.split())

@@ -1,6 +1,7 @@
 """Command-line options of data sets, and `python -m training datasets`."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
         default=defaults.channels,
         help="3 for colour, 1 for grey (default: %(default)s)",
     )
+    add_source_arguments(group)
+    group.add_argument("--title", help="what your images are called in what is made of them")
+    group.add_argument("--terms", help="terms of use of your images, noted in what is made of them")
+    group.add_argument(
+        "--value-names",
+        type=convert_value_names,
+        action="append",
+        default=[],
+        metavar="LABEL:VALUE=NAME,...",
+        help="what to call the values of a label, such as gender:0=male,1=female; once per label",
+    )
+
+
+def add_source_arguments(group: argparse._ActionsContainer) -> None:
+    """Add the options that say which images a data set has, and where they are."""
     group.add_argument(
         "--crop",
         type=parse_crop,
@@ -50,16 +66,6 @@ def add_dataset_arguments(parser: argparse.ArgumentParser) -> None:
     add_place_arguments(group)
     group.add_argument(
         "--max-images", type=int, help="use only the first so many images (avatars: draw so many)"
-    )
-    group.add_argument("--title", help="what your images are called in what is made of them")
-    group.add_argument("--terms", help="terms of use of your images, noted in what is made of them")
-    group.add_argument(
-        "--value-names",
-        type=convert_value_names,
-        action="append",
-        default=[],
-        metavar="LABEL:VALUE=NAME,...",
-        help="what to call the values of a label, such as gender:0=male,1=female; once per label",
     )
 
 
@@ -77,16 +83,23 @@ def add_place_arguments(parser: "argparse._ActionsContainer") -> None:
 
 def get_dataset_options(args: argparse.Namespace) -> DatasetOptions:
     """Collect the options that add_dataset_arguments added; raise DatasetError if out of range."""
+    return replace(
+        get_source_options(args, args.resolution, args.channels),
+        title=args.title,
+        terms=args.terms,
+        value_names=tuple(name for names in args.value_names for name in names),
+    )
+
+
+def get_source_options(args: argparse.Namespace, resolution: int, channels: int) -> DatasetOptions:
+    """Collect the options that add_source_arguments added; raise DatasetError if out of range."""
     return DatasetOptions(
-        resolution=args.resolution,
-        channels=args.channels,
+        resolution=resolution,
+        channels=channels,
         crop=args.crop,
         data_root=args.data_root,
         cache_dir=args.cache_dir,
         max_images=args.max_images,
-        title=args.title,
-        terms=args.terms,
-        value_names=tuple(name for names in args.value_names for name in names),
     )
 
 

@@ -1,12 +1,13 @@
 """Layer tables: what a network is made of and where its parameters are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from training.models import ModelConfig, build_discriminator, build_generator
+from training.models.outline import build_outlines
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,15 @@ class LayerRow:
 def count_parameters(module: nn.Module) -> int:
     """Count the learnable numbers of a network."""
     return sum(parameter.numel() for parameter in module.parameters())
+
+
+def count_model_parameters(config: ModelConfig) -> int:
+    """Count the learnable numbers of both networks of a configuration, without their memory."""
+    if config.critic_norm == "spectral":  # as many, and to set it up PyTorch imports its compiler
+        config = replace(config, critic_norm="none")
+    with build_outlines():
+        networks = build_generator(config), build_discriminator(config)
+    return sum(map(count_parameters, networks))
 
 
 def summarize_layers(module: nn.Module, *sample_inputs: Tensor) -> list[LayerRow]:

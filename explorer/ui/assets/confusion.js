@@ -13,7 +13,7 @@
   // the diagonal few images are to be seen as well.
   function drawMatrix(label) {
     const totals = label.confusion.map((row) => row.reduce((sum, count) => sum + count, 0));
-    const name = (value) => LX.drawColour(value) || el("span", { text: LX.spellLabel(value), title: value });
+    const name = (value) => LX.nameColour(value) || el("span", { text: LX.spellLabel(value), title: value });
     return el("div", { class: "lx-scroll" }, el("table", { class: "lx-confusion",
       "aria-label": `${LX.spellLabel(label.name)}: asked for in rows, read in columns` },
     el("thead", {}, el("tr", {}, el("td", { class: "lx-corner", text: "asked ↓ read →" }),

@@ -28,9 +28,9 @@ LX.contactSheet = (element, context) => {
         readings.length ? el("th", { scope: "col", text: "Read by a stranger" }) : null)),
       el("tbody", {}, frame.labels.map((label, index) => el("tr", {},
         el("th", { scope: "row", text: LX.spellLabel(label.name) }),
-        el("td", {}, LX.drawColour(label.text) || LX.spellLabel(label.text)),
+        el("td", {}, LX.drawColour(label.text), el("span", { text: LX.spellLabel(label.text) })),
         readings.length ? el("td", { class: readings[index].is_right === false ? "is-wrong" : null },
-          LX.drawColour(readings[index].read) || LX.spellLabel(readings[index].read), mark(readings[index])) : null))));
+          LX.nameColour(readings[index].read) || LX.spellLabel(readings[index].read), mark(readings[index])) : null))));
   }
 
   function drawLoupe(data, frame) {

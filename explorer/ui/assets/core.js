@@ -92,10 +92,12 @@ window.LX = window.LX || {};
 
   LX.spellLabel = (name) => name.replaceAll("_", " ");
 
-  // Values of labels that are colours are shown as such.
+  // Values of labels that are colours are shown as such: drawn beside their text, or in its place.
   LX.isColour = (value) => /^#[0-9a-f]{6}$/i.test(value);
-  LX.drawColour = (value) => (LX.isColour(value)
-    ? LX.el("i", { class: "lx-colour", style: `background:${value}`, "aria-hidden": "true" }) : null);
+  const drawSwatch = (value, attributes) => (LX.isColour(value)
+    ? LX.el("i", { class: "lx-colour", style: `background:${value}`, ...attributes }) : null);
+  LX.drawColour = (value) => drawSwatch(value, { "aria-hidden": "true" });
+  LX.nameColour = (value) => drawSwatch(value, { role: "img", "aria-label": value, title: value });
 
   LX.showNotice = (element, text) =>
     element.replaceChildren(LX.el("p", { class: "lx-notice", text }));

@@ -5,8 +5,6 @@ LX.diagnosis = (element, context) => {
   const replaced = LX.findReplaced(context, () => (context.props.value || {}).cases || [],
     () => { if (element.clientWidth) render(context.props.value); });
   const store = LX.imageStore(context.server, replaced.ask);
-  const TITLES = { healthy: "Healthy", collapsed: "Collapsed", missing_modes: "Misses modes", copies: "Copies its training data",
-    low_spread: "Too little variety", unsure: "Cannot tell" };
   const LEVELS = { good: "good", warn: "take care", bad: "bad", unknown: "undecided" };
   const WIDE_CELL = 720;
   let page = null; // what is built: {key, verdicts, cells}
@@ -50,7 +48,7 @@ LX.diagnosis = (element, context) => {
     const verdict = data.verdict;
     const level = verdict ? verdict.level : "unknown";
     const isRunning = !data.error && !data.is_done && !isStopped;
-    const call = data.error ? "Cannot be diagnosed" : verdict ? TITLES[verdict.kind] || verdict.kind : isRunning ? "Measuring" : "Stopped early";
+    const call = data.error ? "Cannot be diagnosed" : verdict ? verdict.title : isRunning ? "Measuring" : "Stopped early";
     article.dataset.level = data.error ? "unknown" : level;
     article.replaceChildren(...[
       el("header", {}, el("h3", { text: data.model }), el("p", { class: "lx-of", text: data.subtitle })),

@@ -160,7 +160,8 @@
     const chart = el("div", { class: "lx-chart" });
     const closest = part.closest.slice(0, countPairs(cell, tools));
     const samples = tools.store.getImages(data, "seeds", closest.map((item) => item.seed));
-    const reals = tools.store.getImages(data, "indices", closest.map((item) => item.image_index));
+    const indices = closest.map((item) => item.image_index);
+    const reals = data.has_real_images ? tools.store.getImages(data, "indices", indices) : indices.map(() => Promise.resolve(null));
     const pairs = el("div", { class: "lx-pairs" }, closest.map((item, row) => el("figure", { class: "lx-pair",
       "aria-label": `Sample of seed ${item.seed} and real image ${item.image_index}, distance ${formatDistance(item.distance)}` },
     el("span", { class: "lx-film lx-couple" }, drawFrame(samples[row], String(item.seed)),
@@ -173,7 +174,7 @@
       ["Searched", LX.formatCount(part.num_real), `of ${LX.formatCount(part.num_dataset)} real images`],
       ["Near one image only", LX.formatShare(part.ratio_share), `nearest within ${LX.formatScore(part.ratio_limit)} of the second nearest; of real images ${LX.formatShare(part.expected_ratio_share)}`],
     ]), chart), el("div", { class: "lx-shown" }, heading("Samples closest to a real image: sample, then real image"), pairs,
-    data.has_real_images ? null : say("The real images themselves are not on this machine, so only the samples can be shown.")));
+    data.real_images_note ? say(data.real_images_note) : null));
     LX.histogram(chart, { title: "Distance to the nearest real image", xLabel: "distance of features", edges: part.edges,
       generated: part.sample_shares, real: part.real_shares, realName: "real images to each other",
       label: `Distances of samples of ${data.model} to their nearest real image, and of real images to each other`,
@@ -210,7 +211,7 @@
   }
 
   const describeMap = (data, tools) => ({ model: data.model, checkpoint: data.checkpoint, store: tools.store, memory: tools.memory,
-    hasRealImages: data.has_real_images, isDone: data.is_done || tools.isStopped,
+    hasRealImages: data.has_real_images, realImagesNote: data.real_images_note, isDone: data.is_done || tools.isStopped,
     samples: { ids: data.map.sample_seeds, positions: data.map.sample_positions },
     reals: { ids: data.map.real_indices, positions: data.map.real_positions },
     axes: data.map.axes.map((name, index) => `${name}, ${LX.formatShare(data.map.explained_shares[index])} of the variance`) });
@@ -233,7 +234,7 @@
     { key: "duplicates", title: "Near-duplicates", question: "Do different seeds give the same image?",
       read: (data) => data.duplicates, draw: drawDuplicates },
     { key: "copying", title: "Copying", question: "Do samples repeat images the model was trained on?",
-      read: (data) => data.copying && [data.copying, data.has_real_images], draw: drawCopying },
+      read: (data) => data.copying && [data.copying, data.real_images_note], draw: drawCopying },
     { key: "spread", title: "Variety", question: "Do samples differ as much as real images do, and reach all of them?",
       read: (data) => data.spread, draw: drawSpread },
     { key: "modes", title: "Known modes", question: "Is every known kind of image there, as often as it should be?",

@@ -96,7 +96,7 @@
   }
 
   // spec: {model, checkpoint, samples: {ids, positions}, reals: {ids, positions}, axes: [text, text], store,
-  // hasRealImages, isDone, memory}; memory keeps the view when the map is drawn anew.
+  // hasRealImages, realImagesNote, isDone, memory}; memory keeps the view when the map is drawn anew.
   LX.pointMap = (holder, spec) => {
     const width = Math.max(220, holder.clientWidth || 480);
     const height = Math.round(Math.max(260, Math.min(width * 0.62, 560)));
@@ -233,7 +233,7 @@
       if (point) {
         const picture = pictures.get(keyOf(point));
         const isMissing = point.kind === "reals" && !spec.hasRealImages;
-        tip.replaceChildren(el("span", { class: "lx-tip-text", text: isMissing ? "Its data set is not on this machine." : "" }),
+        tip.replaceChildren(el("span", { class: "lx-tip-text", text: isMissing ? spec.realImagesNote : "" }),
           el("span", { class: "lx-edge", text: nameOf(point) }));
         tip.dataset.key = keyOf(point);
         tip.classList.remove("has-picture");

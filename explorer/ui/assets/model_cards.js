@@ -59,8 +59,7 @@ LX.modelCards = (element, context) => {
 
   function drawValues(text) {
     const values = text.split(", ");
-    return values.every(LX.isColour) ? values.map((value) => el("span", { role: "img", title: value, "aria-label": value },
-      LX.drawColour(value))) : text;
+    return values.every(LX.isColour) ? values.map(LX.nameColour) : text;
   }
 
   function drawLabels(labels) {

@@ -76,7 +76,7 @@ LX.scoreBoard = (element, context) => {
     if (!page) build();
     // Spoken at the end; a value each second would not be listened to.
     page.status.setAttribute("aria-live", data.is_done || data.is_stopped ? "polite" : "off");
-    page.status.textContent = data.status;
+    page.status.textContent = [data.status, data.note].filter(Boolean).join(" ");
     page.replaced.replaceChildren(...data.rows.map(replaced.draw).filter(Boolean));
     page.table.replaceChildren(drawTable(data));
     const key = `${data.score_name} ${findExtractor(data)}`;

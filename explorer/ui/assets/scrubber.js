@@ -116,7 +116,7 @@ LX.scrubber = (element, context) => {
     ends.forEach((end, index) => {
       drawFromSprite(end.querySelector("canvas"), index);
       const text = data.stops[index * (data.stops.length - 1)];
-      end.querySelector("b").replaceChildren(LX.drawColour(text) || LX.spellLabel(text));
+      end.querySelector("b").replaceChildren(LX.nameColour(text) || LX.spellLabel(text));
     });
     drawStrip();
     // A click on a stop lands on it, to the last digit.

@@ -48,6 +48,13 @@ def describe_case(case: Case, subtitle: str = "") -> dict[str, Any]:
     return {**values, "subtitle": subtitle}
 
 
+def list_real_images(values: dict[str, Any]) -> list[int]:
+    """List the indices of the real images that a described case names."""
+    near = (values.get("copying") or {}).get("closest") or []
+    shown = (values.get("map") or {}).get("real_indices") or []
+    return [*shown, *(item["image_index"] for item in near)]
+
+
 def describe_status(cases: Sequence[Case]) -> str:
     """Say in a line how far all models are."""
     running = [case for case in cases if not case.is_done]

@@ -14,6 +14,7 @@ from training.checkpoint import CheckpointHeader
 from training.label_summary import summarize_labels
 from training.models import MODELS
 from training.numbers import read_number
+from training.place_names import shorten_command
 
 CURVE_POINTS = 400
 
@@ -82,7 +83,8 @@ def _list_training(header: CheckpointHeader) -> list[tuple[str, str]]:
         ("Training seed", training.get("seed")),
         ("Device", training.get("device")),
         ("Techniques", list_techniques(header)),
-        ("Command", training.get("command")),
+        # Of checkpoints that earlier versions made, with all their folders.
+        ("Command", shorten_command(str(training.get("command") or ""))),
     )
 
 

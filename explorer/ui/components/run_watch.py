@@ -17,6 +17,7 @@ from explorer.run_goal import Goal
 from explorer.runs import RunHistory, RunSummary
 from explorer.ui.components.empty_notice import START_COMMAND
 from training.models import MODELS
+from training.place_names import shorten_place
 from training.rewind import MAX_REWINDS
 
 # More digits than a chart can show would only be more bytes.
@@ -88,17 +89,16 @@ def build_run_watch(
 
 def describe_start(folder: Path) -> dict[str, str]:
     """Say what the page shows while there is no run: where it looked, and how to start one."""
-    shown = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
     # The trainer's own default needs no flag.
-    flag = "" if shown == Path("runs") else f" --runs {shlex.quote(str(shown))}"
-    return {"folder": str(shown), "command": START_COMMAND + flag}
+    flag = "" if folder == Path("runs") else f" --runs {shlex.quote(str(folder))}"
+    return {"folder": str(folder), "command": START_COMMAND + flag}
 
 
 def describe_summary(run: RunSummary) -> dict[str, Any]:
     """Describe a run for the list, as plain JSON values."""
     spec = MODELS.get(run.model)
     size = f"{run.resolution} × {run.resolution}" if run.resolution else ""
-    parts = (spec.title if spec else run.model, size, run.data)
+    parts = (spec.title if spec else run.model, size, shorten_place(run.data))
     left = format_seconds(run.seconds_left)
     return {
         "name": run.name,

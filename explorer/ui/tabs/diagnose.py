@@ -5,11 +5,15 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.ui.components.diagnosis import build_diagnosis_board, describe_cases
+from explorer.ui.components.diagnosis import (
+    build_diagnosis_board,
+    describe_cases,
+    list_real_images,
+)
 from explorer.ui.components.long_run import LongRun, build_long_run, set_board, wait_in_line
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.context import PRIVATE, AppContext, Page
-from explorer.ui.diagnosing import MAX_MODELS, Case, check_models, stream_cases
+from explorer.ui.diagnosing import MAX_MODELS, check_models, stream_cases
 from explorer.ui.diagnosis_images import build_image_functions
 from explorer.ui.errors import show_project_errors
 from explorer.ui.label_controls import set_row
@@ -51,7 +55,9 @@ def connect_diagnosing(context: AppContext, inputs: list[Any], run: LongRun) -> 
         with context.scoring.join() as place:
             yield from wait_in_line(place, lambda text: {"message": text})
             for cases in stream_cases(context, names, extractor, int(num_samples), search_all):
-                yield describe_diagnosing(cases, int(num_samples), subtitles)
+                value = describe_cases(cases, int(num_samples), subtitles)
+                allow_real_images(context, value)
+                yield set_board(value, value["is_done"])
 
     run.connect(diagnose, stop_diagnosing, inputs)
 
@@ -79,12 +85,11 @@ def connect_morphing(context: AppContext, page: Page, board: gr.HTML) -> None:
     board.morph(send, list(page.morph_panels), outputs, **PRIVATE)
 
 
-def describe_diagnosing(
-    cases: tuple[Case, ...], num_samples: int, subtitles: dict[str, str]
-) -> list[Any]:
-    """Describe the cases as updates of the run's widgets."""
-    value = describe_cases(cases, num_samples, subtitles)
-    return set_board(value, value["is_done"])
+def allow_real_images(context: AppContext, value: dict[str, Any]) -> None:
+    """Let the page fetch the real images that a board names, and no others."""
+    for case in value["cases"]:
+        if case["has_real_images"] and case.get("checkpoint"):
+            context.shown_images.add(case["checkpoint"], list_real_images(case))
 
 
 def stop_diagnosing(value: dict[str, Any] | None) -> list[Any]:

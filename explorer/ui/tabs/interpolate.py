@@ -13,6 +13,7 @@ from explorer.turns import describe_wait
 from explorer.ui.components.label_panel import read_row
 from explorer.ui.components.progress_line import build_progress_line, describe_progress
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
+from explorer.ui.components.still_gif import build_still_gif
 from explorer.ui.context import LONG, PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import (
@@ -100,6 +101,7 @@ def build_tab(context: AppContext, page: Page) -> None:
                 visible=False,
                 elem_classes="lx-made",
             )
+            build_still_gif()
             download = gr.DownloadButton("Download GIF", visible=False)
 
     path = [

@@ -1,6 +1,5 @@
 """Models: trainings as they go, and a card for every checkpoint file, readable or damaged."""
 
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -11,10 +10,13 @@ from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import answer_project_errors
 from explorer.ui.watching import build_grid_reader, build_looker
-from training.errors import CheckpointError
+from training.checkpoint import CheckpointHeader, load_fitting_header
+from training.errors import CheckpointError, ConfigError
 from training.models.summary import LayerRow
 
 PREVIEW_SEEDS = range(8)
+# Layers are listed by running both networks; these take 400 MB for it.
+MAX_PARAMETERS = 100_000_000
 
 
 def build_tab(context: AppContext, page: Page) -> None:
@@ -64,10 +66,7 @@ def describe_folder(context: AppContext) -> str:
     entries = context.library.entries
     damaged = sum(entry.header is None for entry in entries)
     count = f"{len(entries)} checkpoint{'s' if len(entries) != 1 else ''}"
-    folder = context.library.folder
-    if folder.is_relative_to(Path.cwd()):
-        folder = folder.relative_to(Path.cwd())
-    return f"{count} in {folder}" + (f", {damaged} damaged" if damaged else "")
+    return f"{count} in {context.library.shown}" + (f", {damaged} damaged" if damaged else "")
 
 
 def describe_change(
@@ -86,13 +85,20 @@ def build_previewer(context: AppContext) -> Any:
         with context.take_frame_slot():
             images = context.sampler.sample_seeds(str(name), PREVIEW_SEEDS)
             header = context.sampler.get_header(str(name))
-        # The card's facts are those of the last rescan. Compared as texts: of numbers, NaN differs
-        # from itself.
-        if repr(header) != repr(context.library.get(str(name)).header):
-            raise CheckpointError(f"{name} has been written again since: press Rescan to see it.")
+        check_card(context, str(name), header)
         return {"frames": [encode_png(image) for image in images]}
 
     return preview_model
+
+
+def check_card(context: AppContext, name: str, header: CheckpointHeader) -> None:
+    """Raise CheckpointError if a card shows another header than the one its file has now.
+
+    The card's facts are those of the last rescan.
+    """
+    # As texts: of numbers, NaN differs from itself.
+    if repr(header) != repr(context.library.get(name).header):
+        raise CheckpointError(f"{name} has been written again since: press Rescan to see it.")
 
 
 def build_layer_describer(context: AppContext) -> Any:
@@ -100,10 +106,17 @@ def build_layer_describer(context: AppContext) -> Any:
 
     @answer_project_errors
     def describe_layers(name: str) -> dict[str, Any]:
-        from training.models.summary import summarize_model
+        from training.models.summary import count_model_parameters, summarize_model
 
-        header = context.library.get(str(name)).header
-        assert header is not None  # `get` returns readable entries only
+        context.library.get_stamp(str(name))  # says so where the file has gone
+        header = load_fitting_header(context.library.get(str(name)).path)
+        check_card(context, str(name), header)
+        count = count_model_parameters(header.model)
+        if count > MAX_PARAMETERS:
+            raise ConfigError(
+                f"{name} has {count:,} parameters in both networks, too many to list its layers "
+                f"here: expected {MAX_PARAMETERS:,} at most."
+            )
         with context.take_frame_slot():
             networks = summarize_model(header.model)
         return {

@@ -16,6 +16,7 @@ from explorer.recipe import RESIZE_METHODS, Recipe
 from explorer.replay import render_recipe
 from explorer.ui.components.contact_sheet import SheetLabels, build_contact_sheet, describe_sheet
 from explorer.ui.components.label_panel import build_label_panel, read_row
+from explorer.ui.components.open_dropdown import OpenDropdown
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.downloads import connect_download
 from explorer.ui.errors import check_whole, show_project_errors, warn_project_errors
@@ -80,7 +81,7 @@ def build_labels() -> tuple[LabelControls, gr.Checkbox]:
     """Build the controls of labels, hidden for models without any, and the reader's switch."""
     with gr.Column(visible=False, elem_classes="lx-label-group") as group:
         panel = build_label_panel("Labels", "by seed")
-        across = gr.Dropdown([("None", "")], value="", label="All values across")
+        across = OpenDropdown([("None", "")], value="", label="All values across")
         is_read = gr.Checkbox(
             False, label="Read the labels", info="By a network that learned from real images only."
         )

@@ -102,4 +102,4 @@ def test_the_table_has_a_column_for_each_model_and_the_verdicts(diagnosis: Diagn
     assert any(row.startswith("label shape") and "classifier right" in row for row in rows)
     assert any(row.startswith("searched for copies") and "800 of 1,600" in row for row in rows)
     assert len(verdicts) == 2
-    assert verdicts[0].startswith("conv: unsure. ")
+    assert verdicts[0].startswith("conv: Cannot tell. ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,11 @@ HEALTHY = Diagnosis(
 
 def collapse(support: float, low: float, high: float) -> Duplicates:
     return replace(DUPLICATES, num_close=500, support=support, support_interval=(low, high))
+
+
+def copy_share(low: float) -> Copying:
+    """Search all images and find at least that share of samples copied."""
+    return replace(COPYING, num_real=10_000, close_share_interval=(low, low + 0.1))
 
 
 def test_there_is_no_verdict_before_anything_is_measured() -> None:
@@ -201,12 +207,65 @@ def test_the_worst_comes_first_and_equals_are_both_said() -> None:
     assert "look copied" not in worse.text
 
 
+@pytest.mark.parametrize(
+    ("change", "title"),
+    [
+        ({}, "Healthy"),
+        ({"duplicates": collapse(200, 190, 210)}, "Collapsed"),
+        ({"spread": replace(SPREAD, ratio=0.59)}, "Too little variety"),
+        ({"spread": replace(SPREAD, ratio=0.79)}, "Somewhat less varied"),
+        ({"modes": (replace(HAIR, missing=("spiky",)),)}, "Misses modes"),
+        ({"modes": (replace(HAIR, rare=("spiky",)),)}, "Some modes are rare"),
+        # 0.3 less twice 0.01, of a search among all: 0.28; and 0.1 less twice 0.01: 0.08.
+        ({"copying": copy_share(0.3)}, "Copies its training data"),
+        ({"copying": copy_share(0.1)}, "May copy some images"),
+        ({"duplicates": replace(DUPLICATES, support_interval=(900.0, None))}, "Cannot tell"),
+    ],
+)
+def test_a_warning_has_another_title_than_a_conviction(change: dict[str, Any], title: str) -> None:
+    """What is only remarked on is not called by the name of the fault."""
+    verdict = judge(replace(HEALTHY, **change))
+    assert verdict is not None
+    assert verdict.title == verdict.to_dict()["title"] == title
+
+
 def test_an_unsure_verdict_still_says_what_is_known() -> None:
-    verdict = judge(replace(HEALTHY, modes=(replace(HAIR, num_samples=300),)))
+    """Samples that look like no real images leave the modes open; what else is known stays."""
+    rows = (MetricRow("precision", "Precision", 0.05, 0.7),)
+    verdict = judge(
+        replace(
+            HEALTHY,
+            spread=replace(SPREAD, metrics=rows),
+            modes=(replace(HAIR, missing=("spiky",)),),
+        )
+    )
     assert verdict is not None
     assert (verdict.kind, verdict.level) == ("unsure", "unknown")
-    assert "cannot tell which values of the labels are missing" in verdict.text
+    assert "Which values of the labels are missing cannot be told" in verdict.text
     assert "No more near-duplicates than real images have" in verdict.text
+
+
+def test_too_few_samples_for_modes_leave_the_verdict_to_the_other_parts() -> None:
+    """256 samples cannot miss a value: a finding and the verdict's text say so, and no more."""
+    few = replace(HEALTHY, num_samples=256, modes=(replace(HAIR, num_samples=256),))
+    verdict = judge(few)
+    assert verdict is not None
+    assert (verdict.kind, verdict.level) == ("healthy", "good")
+    assert verdict.text == (
+        "No sign of collapse or copying in 256 samples: at least 43,000 different images, 1.00"
+        " times as far apart as real ones. Whether values of labels are missing takes 400 samples"
+        " to tell."
+    )
+    (modes,) = (finding for finding in verdict.findings if finding.part == "modes")
+    assert (modes.kind, modes.level) == ("unsure", "unknown")
+    assert modes.text.endswith("Take at least 400.")
+    unsure = judge(replace(few, duplicates=replace(DUPLICATES, support_interval=(900.0, None))))
+    assert unsure is not None
+    assert unsure.kind == "unsure"
+    assert unsure.text.startswith("There are not enough samples to tell: 1,000 show at least 900")
+    missing = judge(replace(few, modes=(replace(HAIR, num_samples=256, missing=("spiky",)),)))
+    assert missing is not None
+    assert (missing.kind, missing.level) == ("missing_modes", "bad")
 
 
 def test_an_image_that_does_not_follow_z_is_remarked_on() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
+import httpx
 import pytest
 from gradio_client import Client  # type: ignore[import-untyped]
 
-from explorer.ui.app import get_launch_options
+from explorer.ui.app import MAX_SESSIONS, get_launch_options
 from explorer.ui.tabs import TABS
 from explorer.ui.theme import ASSETS, build_head
 from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
@@ -25,6 +28,39 @@ def test_an_empty_folder_opens_and_learns_of_a_new_checkpoint(tmp_path: Path) ->
             assert [card["name"] for card in client.predict(api_name="/list_models")] == ["first"]
         finally:
             client.close()
+
+
+def run_event(app: LiveApp, session: str, fn_index: int, data: list[Any]) -> dict[str, Any]:
+    """Run an event of the page as a browser does, and return what comes back at its end."""
+    body = {"data": data, "fn_index": fn_index, "session_hash": session}
+    httpx.post(f"{app.url}gradio_api/queue/join", json=body, timeout=60).raise_for_status()
+    address = f"{app.url}gradio_api/queue/data"
+    with httpx.stream("GET", address, params={"session_hash": session}, timeout=60) as lines:
+        for line in lines.iter_lines():
+            message = json.loads(line.removeprefix("data:")) if line else {}
+            if message.get("msg") == "process_completed":
+                return message
+    raise AssertionError("the event did not end")
+
+
+def test_a_page_pushed_out_by_others_still_works(tmp_path: Path) -> None:
+    """So many sessions are kept; the oldest gets a new one, and may choose a model added since."""
+    with serve(tmp_path / "checkpoints", tmp_path / "exports") as app:
+        events = app.demo.fns.values()
+        (list_models,) = (fn._id for fn in events if fn.name == "list_models")
+        draw = next(fn._id for fn in events if fn.name == "draw" and len(fn.inputs) == 7)
+        for number in range(MAX_SESSIONS + 1):
+            run_event(app, f"page{number}", list_models, [])
+        sessions = app.demo.state_holder.session_data
+        assert len(sessions) == MAX_SESSIONS
+        assert "page0" not in sessions
+        save_small_checkpoint(tmp_path / "checkpoints", "first", "sgan", 8)
+        app.library.rescan()
+        done = run_event(app, "page0", draw, ["first", 0, 4, 1, None, "", False])
+        assert done["success"], done
+        assert done["output"]["data"][0]["model"] == "first"
+        odd = run_event(app, "page0", draw, [{"a": 1}, 0, 4, 1, None, "", False])
+        assert odd["output"]["error"] == "The page sent a choice that is not text: reload it."
 
 
 def test_every_registered_tab_is_on_the_page(live: LiveApp) -> None:

@@ -24,9 +24,9 @@ from explorer.diagnosis.types import Diagnosis, FeatureMap
 from explorer.latents import sample_latents
 from explorer.ui.components.diagnosis import MAX_MAP_POINTS, describe_case, describe_cases
 from explorer.ui.context import AppContext
-from explorer.ui.diagnosing import Case, check_models, stream_cases
+from explorer.ui.diagnosing import NOT_HERE, WITHHELD, Case, check_models, stream_cases
 from explorer.ui.diagnosis_images import build_image_functions, render_images, shrink_images
-from explorer.ui.tabs.diagnose import stop_diagnosing
+from explorer.ui.tabs.diagnose import allow_real_images, stop_diagnosing
 from explorer.worker import Worker
 from tests.explorer.ui.diagnosable import NUM_REAL, fill_diagnosable_folder
 from tests.explorer.ui.live_app import EXTRACTOR, LiveApp, make_dataset, serve
@@ -74,6 +74,11 @@ def name_weights(clinic: Clinic, model: str = "one") -> dict[str, Any]:
     return {"model": model, "checkpoint": clinic.app.library.get_fingerprint(model)}
 
 
+def name_real_images(clinic: Clinic, indices: list[int]) -> None:
+    """Let a diagnosis of "one" have named real images."""
+    clinic.context.shown_images.add(clinic.app.library.get_fingerprint("one"), indices)
+
+
 @contextmanager
 def replaced(clinic: Clinic) -> Iterator[None]:
     """Let the file of "one" hold the weights of "stuck" for a while."""
@@ -84,6 +89,17 @@ def replaced(clinic: Clinic) -> Iterator[None]:
         yield
     finally:
         path.write_bytes(original)
+
+
+def build_context(clinic: Clinic, sends_real_images: bool = True) -> AppContext:
+    """Build a context of its own over the clinic's models, which has shown nothing yet."""
+    given = clinic.context
+    context = AppContext(
+        given.library, given.sampler, given.exports, given.runs, given.scores, sends_real_images,
+        worker=given.worker,
+    )  # fmt: skip
+    context.bank = given.bank  # the extractor is loaded there
+    return context
 
 
 def read_kind(case: Case) -> str:
@@ -179,8 +195,10 @@ def test_no_picture_of_other_weights_stands_beside_a_verdict(clinic: Clinic) -> 
     diagnosed = name_weights(clinic)
     for fetch in build_image_functions(clinic.context):
         for asked in ({"seeds": [1]}, {"indices": [0]}, walk):
+            name_real_images(clinic, [0])
             assert "error" not in fetch({**diagnosed, **asked})
             with replaced(clinic):
+                name_real_images(clinic, [0])
                 answer = fetch({**diagnosed, **asked})
                 assert "one has been written again since it was diagnosed" in answer["error"]
                 assert "error" not in fetch({**name_weights(clinic), **asked})
@@ -225,7 +243,13 @@ def test_a_program_gets_every_state_as_json(clinic: Clinic) -> None:
     finally:
         client.close()
     assert outputs[0] == [
-        {"is_done": False, "model": "stuck", "error": None, "has_real_images": False}
+        {
+            "is_done": False,
+            "model": "stuck",
+            "error": None,
+            "has_real_images": False,
+            "real_images_note": NOT_HERE,
+        }
     ]
     assert (last["is_done"], last["num_samples"], last["error"]) == (True, 64, None)
     assert last["verdict"]["kind"] == "collapsed"
@@ -263,10 +287,42 @@ def test_pictures_of_seeds_are_the_samplers(clinic: Clinic) -> None:
 
 
 def test_pictures_of_indices_are_the_data_sets(clinic: Clinic) -> None:
+    """Real images come as the data set holds them, pixel by pixel."""
+    name_real_images(clinic, [0, NUM_REAL - 1])
     fetch_images, _ = build_image_functions(clinic.context)
     frames = fetch_images({**name_weights(clinic), "indices": [0, NUM_REAL - 1]})["frames"]
     expected = clinic.dataset.images[[0, NUM_REAL - 1]].transpose(0, 2, 3, 1)
     np.testing.assert_array_equal(np.stack([decode(frame) for frame in frames]), expected)
+
+
+def test_only_real_images_that_the_board_names_are_sent(clinic: Clinic) -> None:
+    """All images of the map and the nearest pairs can be fetched, and none that is not there."""
+    context = build_context(clinic)
+    *_, cases = stream_cases(context, ["one"], EXTRACTOR, 96)
+    board = describe_cases(cases, 96, {})
+    (case,) = board["cases"]
+    named = {item["image_index"] for item in case["copying"]["closest"]}
+    named |= set(case["map"]["real_indices"])
+    asked = {**name_weights(clinic), "indices": sorted(named)[:64]}
+    with pytest.raises(ConfigError, match="No diagnosis has shown real image"):
+        render_images(context, asked)
+    allow_real_images(context, board)
+    assert len(render_images(context, asked)) == min(64, len(named))
+    other = min(set(range(NUM_REAL + 1)) - named)
+    with pytest.raises(ConfigError, match=f"real image {other}|whole numbers from 0 to"):
+        render_images(context, {**asked, "indices": [other]})
+
+
+def test_real_images_stay_where_others_reach_the_page(clinic: Clinic) -> None:
+    """Copies are sought all the same; the page is told in a sentence that no image comes."""
+    context = build_context(clinic, sends_real_images=False)
+    *_, cases = stream_cases(context, ["one"], EXTRACTOR, 64)
+    (case,) = describe_cases(cases, 64, {})["cases"]
+    assert case["copying"]["reason"] is None
+    assert (case["has_real_images"], case["real_images_note"]) == (False, WITHHELD)
+    context.shown_images.add(case["checkpoint"], [0])
+    fetch_images, _ = build_image_functions(context)
+    assert fetch_images({**name_weights(clinic), "indices": [0]}) == {"error": f"one: {WITHHELD}"}
 
 
 def test_a_step_of_a_direction_is_that_far_from_its_base(clinic: Clinic) -> None:

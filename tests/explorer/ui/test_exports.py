@@ -144,7 +144,19 @@ def test_old_files_stay_until_newer_ones_need_the_room(tmp_path: Path) -> None:
     assert not paths[0].parent.exists()
 
 
-def test_what_was_written_within_an_hour_stays_whatever_its_size(tmp_path: Path) -> None:
+def test_above_the_ceiling_the_oldest_go_whatever_their_age(tmp_path: Path) -> None:
+    """Of 500 bytes written within an hour 300 may stay: the two oldest of five files go."""
+    folder = ExportFolder(tmp_path, max_bytes=100, ceiling_bytes=300)
+    minutes = (50, 40, 30, 20, 10)
+    paths = [folder.make_path(str(minute), ".gif") for minute in minutes]
+    for path, minute in zip(paths, minutes, strict=True):
+        path.write_bytes(bytes(100))
+        age(path.parent, minute / 60)
+    folder.make_path("new", ".gif")
+    assert [path.exists() for path in paths] == [False, False, True, True, True]
+
+
+def test_what_was_written_within_an_hour_stays_below_the_ceiling(tmp_path: Path) -> None:
     folder = ExportFolder(tmp_path, max_bytes=0)
     fresh, on_its_way = (folder.make_path(name, ".gif") for name in ("fresh", "on its way"))
     for path in (fresh, on_its_way):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,12 @@ from explorer.sampler import Sampler
 from explorer.ui.context import AppContext
 from explorer.ui.replaced import SCORE_AGAIN, build_replaced_finder
 from explorer.ui.tabs.interpolate import build_frame_renderer
-from explorer.ui.tabs.models import build_previewer
+from explorer.ui.tabs.models import build_layer_describer, build_previewer
 from explorer.ui.tabs.sample import CHOSEN_IMAGE, WHOLE_SHEET, build_drawer, build_saver
 from tests.explorer.conftest import SaveModel
+from tests.explorer.labelled import LAYOUT
 from training.checkpoint import load_generator, save_generator
+from training.models import ModelConfig, build_generator
 
 SENTENCE = "conv has been written again since this was drawn: press Rescan on the Models tab"
 MORPH = {"model": "conv", "seeds": [3, 4], "labels": [], "method": "slerp", "truncation": 1.0}
@@ -138,12 +141,34 @@ def test_samples_of_other_weights_are_not_on_a_card(
     preview_model = build_previewer(context)
     assert len(preview_model("conv")["frames"]) == 8
     replace_model(context, save_model, is_trained=True)
-    answer = preview_model("conv")
-    assert answer == {"error": "conv has been written again since: press Rescan to see it."}
+    for describe in (preview_model, build_layer_describer(context)):
+        answer = describe("conv")
+        assert answer == {"error": "conv has been written again since: press Rescan to see it."}
     context.library.rescan()
     frames = preview_model("conv")["frames"]
     expected = context.sampler.sample_seeds("conv", range(8))
     np.testing.assert_array_equal([decode(frame) for frame in frames], expected)
+
+
+def test_layers_of_a_file_that_describes_a_huge_network_are_not_listed(
+    context: AppContext,
+) -> None:
+    """A header of gigabytes is refused by the file's index; one that fits, by its parameters."""
+    describe_layers = build_layer_describer(context)
+    assert [one["name"] for one in describe_layers("conv")["networks"]] == [
+        "generator", "discriminator"
+    ]  # fmt: skip
+    path = context.library.get("conv").path
+    generator, header = load_generator(path)
+    huge = ModelConfig("dcgan", z_dim=4096, width=512, img_resolution=256)
+    save_generator(path, generator, replace(header, model=huge))
+    context.library.rescan()
+    assert "does not fit the model in its header" in describe_layers("conv")["error"]
+    # A small generator, whose critic has 4,096 x 4,096 kernels.
+    wide = ModelConfig("label_gan", 8, 512, 3, 256, labels=LAYOUT)
+    save_generator(path, build_generator(wide), replace(header, model=wide))
+    context.library.rescan()
+    assert re.search(r"conv has [\d,]+ parameters in both", describe_layers("conv")["error"])
 
 
 def test_a_board_learns_which_of_its_models_were_replaced(

@@ -14,6 +14,7 @@ import pytest
 
 from explorer.run_goal import Goal
 from explorer.runs import RunLibrary, RunSummary
+from explorer.ui.access import name_folder
 from explorer.ui.components.run_watch import (
     describe_progress,
     describe_run,
@@ -75,6 +76,8 @@ def test_a_state_is_one_word(is_running: bool, share: float | None, state: str) 
 def test_a_summary_names_model_size_data_and_time_left() -> None:
     found = describe_summary(replace(SUMMARY, seconds_left=61.0))
     assert (found["subtitle"], found["left"]) == ("WGAN-GP, 64 × 64, avatars", "61 s left")
+    private = describe_summary(replace(SUMMARY, data="folder:/home/alice/photos"))
+    assert private["subtitle"] == "WGAN-GP, 64 × 64, folder:photos"
     unknown = describe_summary(replace(SUMMARY, model="", data="", resolution=None))
     assert (unknown["subtitle"], unknown["left"]) == ("", "")
 
@@ -84,10 +87,10 @@ def test_the_command_that_starts_a_run_writes_where_the_page_looks(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for folder in (Path("runs"), tmp_path / "runs"):
-        start = describe_start(folder)
+        start = describe_start(name_folder(folder, is_private=True))
         assert start["folder"] == "runs"
         assert start["command"].endswith("--name my-first")
-    other = describe_start(tmp_path / "my runs")
+    other = describe_start(name_folder(tmp_path / "my runs", is_private=True))
     assert other["command"].endswith("--name my-first --runs 'my runs'")
     assert describe_start(Path("/data/runs"))["command"].endswith("--runs /data/runs")
 

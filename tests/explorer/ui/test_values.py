@@ -206,9 +206,27 @@ def test_of_two_scores_of_as_many_samples_the_newer_stays() -> None:
 def test_scores_of_different_data_are_told_apart(other: str, is_told: bool) -> None:
     first = ScoreRow("one", (make_score(64),), num_done=64)
     second = ScoreRow("two", (make_score(64, reference=other),), num_done=64)
-    status = describe_scoring(Board((first, second), 128))[2]["status"]
-    assert status.startswith("64 of 128 samples of each model.")
-    assert ("different data" in status) == is_told
+    board = describe_scoring(Board((first, second), 128))[2]
+    assert board["status"] == "64 of 128 samples of each model."
+    assert ("different data" in board["note"]) == is_told
+
+
+def test_the_card_of_an_older_checkpoint_shows_no_folders() -> None:
+    """Its header holds the command as it was typed; the page shows the last part of each place."""
+    typed = "python -m training train --data folder:/home/alice/clients/photos --cache-dir /var/x"
+    header = CheckpointHeader(CONFIG, {}, {"command": typed}, [])
+    card = describe_card(CheckpointEntry("old", Path("old"), header))
+    assert "python -m training train --data folder:photos --cache-dir x" in json.dumps(card)
+    assert "alice" not in json.dumps(card)
+
+
+def test_the_board_says_what_its_scores_are_of() -> None:
+    """Seeds and truncation of the sheets do not change the scores, which say theirs."""
+    scored = Board((ScoreRow("one", (make_score(64),), num_done=64),), 1024)
+    board = describe_scoring(scored)[2]
+    assert board["note"] == "Scores are of seeds 0 to 1,023 at truncation 1."
+    assert stop_scoring(board)[2]["note"] == board["note"]
+    assert describe_scoring(Board((ScoreRow("one"),), 1024))[2]["note"] == ""
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,20 @@ from torch import nn
 
 from training.errors import ConfigError
 from training.labels import ClassLabel, LabelLayout, NumberLabel
-from training.models import MODELS, ModelConfig, build_discriminator, build_generator
-from training.models.summary import count_parameters, summarize_layers, summarize_model
+from training.models import (
+    CRITIC_NORMS,
+    MODELS,
+    ModelConfig,
+    build_discriminator,
+    build_generator,
+)
+from training.models.outline import build_outlines
+from training.models.summary import (
+    count_model_parameters,
+    count_parameters,
+    summarize_layers,
+    summarize_model,
+)
 
 # Shadab 2022, figures 4.10 and 4.11: generator, discriminator.
 THESIS_COUNTS = {
@@ -210,3 +222,36 @@ def test_summary_leaves_the_network_as_it_was():
     assert generator.training
     assert torch.equal(generator.layers[1].running_mean, before)
     assert not generator.layers[0]._forward_hooks
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("critic_norm", CRITIC_NORMS)
+def test_outlines_have_the_names_shapes_and_types_of_the_networks(model, critic_norm):
+    """Nothing of them is in memory, and nothing is drawn from the global generator."""
+    config = make_config(model, width=4, critic_norm=critic_norm)
+    state = torch.get_rng_state()
+    for build in (build_generator, build_discriminator):
+        with build_outlines():
+            outline = build(config).state_dict()
+        assert {tensor.device.type for tensor in outline.values()} == {"meta"}
+        torch.testing.assert_close(torch.get_rng_state(), state, rtol=0, atol=0)
+        with torch.random.fork_rng():
+            whole = build(config).state_dict()
+        assert [(name, tensor.shape, tensor.dtype) for name, tensor in outline.items()] == [
+            (name, tensor.shape, tensor.dtype) for name, tensor in whole.items()
+        ]
+
+
+@pytest.mark.parametrize("model", THESIS_COUNTS)
+@pytest.mark.parametrize("critic_norm", ["batch", "layer"])
+def test_parameters_are_counted_without_memory(model, critic_norm):
+    """Of both networks, as the thesis counts them."""
+    config = make_config(model, critic_norm=critic_norm)
+    assert count_model_parameters(config) == sum(THESIS_COUNTS[model])
+
+
+def test_normalised_weights_are_counted_once():
+    """Spectral normalisation adds no parameters, as the network itself says."""
+    config = make_config("dcgan", width=4, critic_norm="spectral")
+    networks = build_generator(config), build_discriminator(config)
+    assert count_model_parameters(config) == sum(map(count_parameters, networks))
