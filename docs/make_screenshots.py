@@ -80,12 +80,13 @@ def show_compare(page: Page) -> None:
 
 
 def show_scores(page: Page) -> None:
-    """Show the scores of the chosen models after some hundred samples."""
+    """Show the scores of all chosen models after some hundred samples."""
     show_compare(page)
     page.get_by_role("button", name="Score", exact=True).click()
     page.wait_for_function(
         """() => { const lines = [...document.querySelectorAll('.lx-chart polyline')];
-          return lines.length > 1 && lines.every((line) => line.points.length > 18); }""",
+          return lines.length > document.querySelectorAll('.lx-column').length
+            && lines.every((line) => line.points.length > 18); }""",
         timeout=600_000,
     )
 
