@@ -116,7 +116,7 @@ def test_late_scores_are_those_of_their_steps(
 
 def test_the_kept_checkpoint_is_of_the_weights_that_were_scored(build_trainer, tiny_extractor):
     """The averaged generator moves fast here: a step later it is another one."""
-    options = {"steps": 9, "log_every": 1, "score_every": 6, "ema_decay": 0.0, **SCORING}
+    options = {"steps": 9, "log_every": 1, "score_every": 6, "ema_decay": 0.5, **SCORING}
     trainer = build_trainer(runner=LateRunner(), **options)
     scored = {}
     step_before = {}
