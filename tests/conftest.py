@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# Set before PyTorch is imported anywhere. Sums depend on how many threads share them: these are the
+# same on every machine. For networks as small as here, two threads only wait for each other, and
+# beside other work a training takes ten times as long with them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from benchmarks.chromium import INSTALL_HINT, find_chromium, open_chromium
 
 if TYPE_CHECKING:
