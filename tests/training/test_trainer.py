@@ -15,6 +15,7 @@ from training.checkpoint import load_generator, load_header
 from training.datasets import LabelColumn
 from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
+from training.latents import sample_latents
 from training.metrics.sampling import make_seeded_images
 from training.models import MODELS
 from training.progress import is_snapshot_step
@@ -322,10 +323,10 @@ def test_bfloat16_training_stays_close_to_float32(build_trainer):
 @pytest.mark.parametrize(
     ("model", "options"),
     [
-        ("sgan", {"steps": 150, "learning_rate_g": 1e-3, "learning_rate_d": 1e-3}),
+        ("sgan", {"steps": 200, "learning_rate_g": 5e-4, "learning_rate_d": 5e-4}),
         (
             "wgan_gp",
-            {"steps": 100, "learning_rate_g": 5e-3, "learning_rate_d": 5e-3, "critic_steps": 2},
+            {"steps": 120, "learning_rate_g": 2e-3, "learning_rate_d": 4e-3, "critic_steps": 2},
         ),
     ],
 )
@@ -335,13 +336,14 @@ def test_training_finds_the_colour_of_one_colour_images(model, options, build_tr
     trainer = build_trainer(
         model=model,
         data=dataclasses.replace(dataset, images=images),
-        **{"batch_size": 16, "ema_decay": 0.9, **options},
+        **{"ema_decay": 0.9, "log_every": 50, **options},
     )
     trainer.train()
     with torch.no_grad():
-        samples = trainer.engine.generator_ema(torch.randn(16, 8))
+        samples = trainer.engine.generator_ema(sample_latents(range(16), 8))
     found = ((samples.mean(dim=(0, 2, 3)) + 1) * 127.5).tolist()
-    assert found == pytest.approx([204, 102, 51], abs=40)  # grey would be 77 off
+    # Grey would be 77 off. Other seeds, and other sums of more or fewer threads, stay within 15.
+    assert found == pytest.approx([204, 102, 51], abs=20)
 
 
 def test_history_rows_are_json_with_the_promised_names(build_trainer):
