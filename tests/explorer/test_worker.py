@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,8 +74,12 @@ def test_jobs_take_turns(worker: Worker) -> None:
     ]
     for consumer in consumers:
         consumer.start()
-    while worker._thread._work_queue.qsize() < 2:  # both wait for their first turn
-        pass
+    deadline = time.monotonic() + 60
+    while worker._thread._work_queue.qsize() < 2:  # until both wait for their first turn
+        if time.monotonic() > deadline:
+            gate.set()
+            pytest.fail("the jobs did not ask for their first turn")
+        time.sleep(0.001)
     gate.set()
     for consumer in consumers:
         consumer.join()

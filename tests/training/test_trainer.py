@@ -79,26 +79,6 @@ def test_same_seed_same_training_and_another_seed_another(build_trainer):
     assert not all(map(torch.equal, runs["a"], runs["c"]))
 
 
-@pytest.mark.parametrize("model", ["dcgan", "wgan_gp"])
-def test_resume_goes_on_at_the_right_step_as_if_there_had_been_no_break(
-    model, build_trainer, tiny_extractor
-):
-    options = {"model": model, "is_mirrored": True, "instance_noise": 0.1, "log_every": 1}
-    whole = build_trainer("whole", steps=7, **options)
-    whole.train()
-    build_trainer("broken", steps=3, **options).train()
-    resumed = build_trainer("broken", steps=7, **options)
-    resumed.resume()
-    assert resumed.progress.step == 3
-    assert resumed.progress.images_seen == whole.progress.images_seen * 3 // 7
-    resumed.train()
-    assert resumed.progress.step == 7
-    assert all(map(torch.equal, read_weights(whole), read_weights(resumed)))
-    rows = [read_history(trainer.folder.metrics_path) for trainer in (whole, resumed)]
-    assert [row["step"] for row in rows[1]] == list(range(1, 8))
-    assert [row["loss_d"] for row in rows[0]] == [row["loss_d"] for row in rows[1]]
-
-
 def test_resume_drops_metrics_of_steps_that_were_not_saved(build_trainer):
     trainer = build_trainer(steps=3, log_every=1)
     trainer.train()
