@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 # Set before Gradio is imported anywhere: tests send nothing to anyone.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
+# What tests serve is on this machine: no proxy is asked for it.
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "*"
+
 NO_CHROMIUM = f"NO CHROMIUM FOUND: the browser tests are skipped. {INSTALL_HINT}."
 
 
@@ -35,6 +40,27 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Repeat at the end that there was no browser, where nobody can miss it."""
     if find_chromium() is None:
         terminalreporter.write_line(NO_CHROMIUM, red=True, bold=True)
+
+
+@pytest.fixture(scope="module")
+def short_collections() -> Iterator[None]:
+    """Keep what was there before a module's tests out of garbage collections.
+
+    Gradio and PyTorch are half a million objects, and a look at all of them takes half a second.
+    """
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let what libraries leave among the temporary files go with those of the tests."""
+    folder = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(folder))
+        patch.setenv("TMPDIR", str(folder))  # of programs that tests start
+        yield
 
 
 @pytest.fixture(scope="session")

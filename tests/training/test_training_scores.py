@@ -166,6 +166,7 @@ def test_a_score_is_written_after_the_step_that_finds_it_done(build_trainer, tin
     assert list_scored(trainer) == [6, 12]
 
 
+@pytest.mark.usefixtures("short_collections")
 def test_no_copy_outlives_its_score(build_trainer, tiny_extractor):
     runner = PollRunner()
     options = {"steps": 12, "score_every": 3, **SCORING}
