@@ -70,6 +70,19 @@ def repository() -> Path:
 
 
 @pytest.fixture(scope="session")
+def diagnosable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with models that can be diagnosed and the cache of their images.
+
+    It is to be copied; filling it takes as long as features of the images do.
+    """
+    from tests.explorer.ui.diagnosable import fill_diagnosable_folder
+
+    root = tmp_path_factory.mktemp("diagnosable")
+    fill_diagnosable_folder(root / "models", root / "cache" / "latent-explorer")
+    return root
+
+
+@pytest.fixture(scope="session")
 def chromium() -> str:
     """Return the path of a Chromium, or skip the test and say how to get one."""
     path = find_chromium()
