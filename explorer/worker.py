@@ -59,9 +59,9 @@ class Worker:
     """Run several jobs on one thread, one step of each in turn.
 
     A job is an iterator; a step is one value of it. The thread starts with the first job. On Linux
-    it and the threads it starts (PyTorch's own among them) run at a niceness of 10: what a person
-    waits for, which runs at normal priority, goes first, and the jobs get what is left. Elsewhere
-    they run at normal priority.
+    it and the threads it starts (PyTorch's own among them) run at a niceness of at least 10: what a
+    person waits for, which runs at normal priority, goes first, and the jobs get what is left.
+    Elsewhere they run at normal priority.
     """
 
     def __init__(self, name: str = "worker") -> None:

@@ -7,16 +7,24 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import gradio as gr
 import httpx
 import pytest
 from gradio_client import Client  # type: ignore[import-untyped]
 from gradio_client.exceptions import AppError  # type: ignore[import-untyped]
 
+import app
+from explorer.library import CheckpointLibrary
+from explorer.runs import RunLibrary
+from explorer.ui.app import build_app
 from tests.explorer.ui.live_app import save_small_checkpoint
+
+Launch = Callable[..., dict[str, Any]]
 
 
 def run_app(repository: Path, *flags: str) -> subprocess.CompletedProcess[str]:
@@ -41,17 +49,72 @@ def start_app(
     command = [sys.executable, "app.py", *places, *flags]
     temporary = folder / "temporary"
     temporary.mkdir()
-    app = subprocess.Popen(
+    process = subprocess.Popen(
         command, cwd=repository, env={**os.environ, "TMPDIR": str(temporary)}, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     try:
-        assert app.stdout is not None
-        assert any(str(port) in line for line in app.stdout)  # its address: it is there
-        yield app, port
+        assert process.stdout is not None
+        assert any(str(port) in line for line in process.stdout)  # its address: it is there
+        yield process, port
     finally:
-        app.kill()
-        app.communicate()
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Launch]:
+    """Give a function that starts app.py here, and tells what it would have served, and how."""
+    told: dict[str, Any] = {}
+
+    def note_folders(*arguments: Any, **options: Any) -> gr.Blocks:
+        for value in arguments:
+            if isinstance(value, (CheckpointLibrary, RunLibrary)):
+                told[type(value).__name__] = value.folder
+        return build_app(*arguments, **options)
+
+    def start(*flags: str) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", ["app.py", "--checkpoints", str(tmp_path), *flags])
+        assert app.main() == 0
+        return told
+
+    # Whoever runs the tests may have set them.
+    monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
+    monkeypatch.delenv("GRADIO_SERVER_PORT", raising=False)
+    monkeypatch.setattr("explorer.ui.app.build_app", note_folders)
+    monkeypatch.setattr(gr.Blocks, "launch", lambda _, **options: told.update(options))
+    before = signal.getsignal(signal.SIGTERM)
+    yield start
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_the_app_is_served_to_this_machine_alone_unless_it_is_asked(
+    launch: Launch, tmp_path: Path, repository: Path
+) -> None:
+    told = launch()
+    assert (told["server_name"], told["server_port"]) == ("127.0.0.1", 7860)
+    assert told["share"] is False
+    assert told.items() >= {"run_history": False, "show_error": False}.items()
+    assert told["CheckpointLibrary"] == tmp_path
+    assert told["RunLibrary"] == repository / "runs"
+
+
+def test_flags_reach_what_is_served(launch: Launch, tmp_path: Path) -> None:
+    runs = tmp_path / "other runs"
+    told = launch("--host", "0.0.0.0", "--port", "1234", "--share", "--runs", str(runs))
+    assert (told["server_name"], told["server_port"], told["share"]) == ("0.0.0.0", 1234, True)
+    assert told["RunLibrary"] == runs
+
+
+def test_the_environment_sets_defaults_that_flags_override(
+    launch: Launch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    monkeypatch.setenv("GRADIO_SERVER_PORT", "8123")
+    told = launch()
+    assert (told["server_name"], told["server_port"], told["share"]) == ("0.0.0.0", 8123, False)
+    told = launch("--host", "127.0.0.1", "--port", "1234")
+    assert (told["server_name"], told["server_port"]) == ("127.0.0.1", 1234)
 
 
 def test_a_device_that_is_not_there_is_named(repository: Path) -> None:
@@ -105,12 +168,12 @@ def test_where_others_see_the_page_it_names_no_folders(repository: Path, tmp_pat
 
 def test_sigterm_ends_the_app_and_leaves_no_files(repository: Path, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
-    with start_app(repository, tmp_path) as (app, port):
+    with start_app(repository, tmp_path) as (process, port):
         client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=False)
         client.predict("one", 1, 2, 3, 25, 64, "lanczos", False, api_name="/export_gif")
         client.submit("one", 1, 2, 600, 25, 512, "lanczos", False, api_name="/export_gif")
         assert len(list(temporary.glob("latent-explorer-*/*/one-1-to-2.gif"))) == 1
-        app.send_signal(signal.SIGTERM)
-        _, errors = app.communicate(timeout=120)
-        assert app.returncode == 0, errors
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
         assert list(temporary.glob("latent-explorer-*")) == []

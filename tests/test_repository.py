@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
 import subprocess
 import sys
 import tomllib
+from contextlib import redirect_stdout
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+import app
 import explorer
 import training
 from training.models import MODELS
@@ -83,13 +87,27 @@ def list_commands(markdown: str) -> list[list[str]]:
 
 
 @cache
-def read_help(*words: str) -> str:
-    """Return what `python WORDS --help` prints."""
-    done = subprocess.run(
-        [sys.executable, *words, "--help"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"python {' '.join(words)} --help failed:\n{done.stderr}"
-    return done.stdout
+def read_help(program: str, *words: str) -> str:
+    """Return what `python -m PROGRAM WORDS --help` prints, or that of `python app.py`."""
+    main = app.main if program == "app.py" else import_module(f"{program}.__main__").main
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed):
+        patch.setattr(sys, "argv", [program, *words, "--help"])
+        with pytest.raises(SystemExit) as caught:
+            main()
+    assert caught.value.code == 0
+    return printed.getvalue()
+
+
+def strip_launcher(command: list[str]) -> list[str]:
+    """Return the command that torchrun starts in each process, others as they are."""
+    if command[1:3] == ["-m", "torch.distributed.run"]:
+        rest = command[3:]
+    elif command[0].rpartition("/")[2] == "torchrun":
+        rest = command[1:]
+    else:
+        return command
+    return ["python", *rest[rest.index("-m") :]]
 
 
 def find_unknown_words(command: list[str], targets: set[str]) -> list[str]:
@@ -101,17 +119,18 @@ def find_unknown_words(command: list[str], targets: set[str]) -> list[str]:
         if names == ["app"] and flags:
             unknown += find_unknown_words(["python", "app.py", *shlex.split(flags[0])], targets)
         return unknown
+    command = strip_launcher(command)
     if not re.search(r"(^|/)python[\d.]*$", command[0]):
         return []
     if command[1] == "-m" and command[2] in PROGRAMS:
         has_subcommand = len(command) > 3 and not command[3].startswith("-")
-        program, rest = command[1 : 3 + has_subcommand], command[3 + has_subcommand :]
+        program, rest = command[2 : 3 + has_subcommand], command[3 + has_subcommand :]
     elif command[1] == "app.py":
         program, rest = command[1:2], command[2:]
     else:
         return []
-    if len(program) == 3 and not has_word(read_help(*program[:2]), program[2]):
-        return [program[2]]
+    if len(program) == 2 and not has_word(read_help(program[0]), program[1]):
+        return [program[1]]
     text = read_help(*program)
     flags = [word.partition("=")[0] for word in rest if word.startswith("--")]
     return [flag for flag in flags if not has_word(text, flag)]
@@ -192,3 +211,9 @@ def test_an_unknown_command_is_found() -> None:
     ]
     assert find_unknown_words(commands[1], {"app"}) == ["nothing"]
     assert find_unknown_words(commands[2], {"app"}) == ["dance"]
+
+
+@pytest.mark.parametrize("launcher", ["torchrun", ".venv/bin/python -m torch.distributed.run"])
+def test_an_unknown_flag_behind_a_launcher_is_found(launcher: str) -> None:
+    command = f"{launcher} --nproc-per-node 2 -m training train --model dcgan --dance 3"
+    assert find_unknown_words(command.split(), set()) == ["--dance"]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
+import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.explorer.ui.diagnosable import fill_diagnosable_folder
 from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 
 if TYPE_CHECKING:
@@ -45,12 +46,13 @@ def app(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[Liv
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory, chromium: str) -> Iterator[LiveApp]:
+def clinic(
+    tmp_path_factory: pytest.TempPathFactory, chromium: str, diagnosable: Path
+) -> Iterator[LiveApp]:
     """Serve a model that varies, one that is stuck, and one without statistics."""
-    root = tmp_path_factory.mktemp("clinic")
+    root = shutil.copytree(diagnosable, tmp_path_factory.mktemp("clinic") / "root")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
-        fill_diagnosable_folder(root / "models", root / "cache" / "latent-explorer")
         with serve(root / "models", root / "exports") as app:
             yield app
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from explorer.comparison import stream_comparison
+from explorer.model_scoring import ComparisonUpdate
 from explorer.score_results import ResultKey, ScoreResults, identify_reference
 from tests.browser.conftest import PHONE, OpenPage, open_tab, read_uri
 from tests.explorer.ui.live_app import EXTRACTOR, LiveApp
@@ -235,15 +240,26 @@ def test_a_gif_is_made_while_scores_come_in(browser_page: Page) -> None:
     ).wait_for()
 
 
-def test_closing_the_tab_ends_its_score(app: LiveApp, browser_page: Page) -> None:
-    worker = app.context.worker
+def test_closing_the_tab_ends_its_score(
+    app: LiveApp, browser_page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed_on: list[str] = []
+    is_closed = threading.Event()
+
+    def stream_for_ever(*arguments: Any, **options: Any) -> Iterator[ComparisonUpdate]:
+        try:
+            updates = list(islice(stream_comparison(*arguments, **options), 3))
+            yield from itertools.cycle(updates)
+        except GeneratorExit:
+            closed_on.append(threading.current_thread().name)
+            is_closed.set()
+            raise
+
+    monkeypatch.setattr("explorer.comparison.stream_comparison", stream_for_ever)
     start_score(browser_page)
-    browser_page.locator(".lx-status").wait_for()
     wait_for_value(browser_page, "one")
-    assert worker.num_jobs == 1
+    assert app.context.worker.num_jobs == 1
     browser_page.close()
-    for _ in range(200):  # turns of the worker; a score that goes on would take more
-        worker.submit(lambda: None).result()
-        if not worker.num_jobs:
-            break
-    assert worker.num_jobs == 0
+    assert is_closed.wait(60)  # nothing else would end it
+    assert closed_on == ["worker_0"]
+    assert app.context.worker.num_jobs == 0

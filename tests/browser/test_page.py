@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-TABS = ["Sample", "Interpolate", "Compare", "Diagnose", "Models"]
+# The tabs, and where their content shows that it is there.
+FILLED = {
+    "Sample": ".lx-sample .lx-frame img",
+    "Interpolate": ".lx-morph .lx-film > *",
+    "Compare": ".lx-compare img",
+    "Diagnose": "#tab-diagnose button.primary",
+    "Models": ".lx-card",
+}
+TABS = list(FILLED)
 SETTLED = """() => {
   const morph = document.querySelector(".lx-morph");
   return morph.dataset.exact === Number(morph.querySelector("input").value).toFixed(3);
@@ -268,7 +276,7 @@ def test_a_phone_scrolls_down_only(app: LiveApp, open_page: OpenPage, tab: str) 
     page = open_page(app.url, PHONE)
     page.wait_for_selector(".lx-sample .lx-frame img")
     open_tab(page, tab)
-    page.wait_for_timeout(300)
+    page.locator(FILLED[tab]).first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     names = [button.inner_text() for button in page.get_by_role("tab").all()]
     assert names == TABS

@@ -72,12 +72,14 @@ def make_ticking_clock(seconds: float = 1.0) -> Callable[[], float]:
     return count(step=seconds).__next__
 
 
-def compute_expected(sampler: Sampler, name: str, seeds: range) -> float:
+def compute_expected(
+    sampler: Sampler, name: str, seeds: range, statistics: FeatureStatistics = STATISTICS
+) -> float:
     """Compute the Frechet distance of a model's mean colours with NumPy's covariance."""
     features = sampler.sample_seeds(name, seeds).astype(np.float64).mean(axis=(1, 2))  # (N, C)
     features = np.broadcast_to(features, (len(seeds), 3))
     found = FeatureStatistics(features.mean(axis=0), np.cov(features, rowvar=False), len(seeds))
-    return compute_frechet_distance(found, STATISTICS)
+    return compute_frechet_distance(found, statistics)
 
 
 def test_every_model_is_scored_on_the_same_seeds(ready: Sampler) -> None:

@@ -70,6 +70,7 @@ def test_the_bytes_are_those_of_all_frames_at_once(name: str, options: dict[str,
     assert [done for done, _ in parts][-2:] == [len(frames)] * 2
 
 
+@pytest.mark.usefixtures("short_collections")
 def test_only_a_few_frames_are_held_however_many_there_are() -> None:
     made: list[weakref.ref[np.ndarray]] = []
 

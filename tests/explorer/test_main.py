@@ -15,7 +15,7 @@ from explorer.library import CheckpointLibrary
 from explorer.recipe import read_recipe
 from explorer.sampler import Sampler
 from tests.explorer.conftest import SaveModel
-from tests.explorer.test_comparison import EXTRACTOR, REFERENCE
+from tests.explorer.test_comparison import EXTRACTOR, REFERENCE, STATISTICS, compute_expected
 from training.checkpoint import load_generator, save_generator
 from training.metrics.extractors import EXTRACTORS, ExtractorSpec
 from training.metrics.reference import save_reference
@@ -34,17 +34,27 @@ def read_pixels(path: Path) -> np.ndarray:
 
 def test_sample_writes_a_grid(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "new" / "grid.png"
-    options = ("--columns", "3", "--truncation", "0.8", "--size", "16")
+    options = ("--columns", "3", "--truncation", "0.8", "--size", "16", "--resize", "nearest")
     assert run(folder, "sample", "conv", "--seeds", "0-4,9", *options, "--output", path) == 0
     assert read_pixels(path).shape == (2 * 16 + 2, 3 * 16 + 2 * 2, 3)
     recipe = read_recipe(path)
     assert (recipe.kind, recipe.seeds, recipe.truncation) == ("grid", (0, 1, 2, 3, 4, 9), 0.8)
+    assert (recipe.columns, recipe.size, recipe.resize) == (3, 16, "nearest")
 
 
 def test_sample_of_one_seed_writes_the_image_itself(folder: Path, tmp_path: Path) -> None:
     assert run(folder, "sample", "conv", "--seeds", "5", "--output", tmp_path / "a.png") == 0
     expected = Sampler(CheckpointLibrary(folder)).sample_seeds("conv", [5])[0]
     assert np.array_equal(read_pixels(tmp_path / "a.png"), expected)
+
+
+def test_interpolate_takes_path_truncation_and_resize(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.gif"
+    options = ("--method", "lerp", "--truncation", "0.5", "--resize", "nearest", "--frames", "4")
+    assert run(folder, "interpolate", "conv", *options, "--size", "64", "--output", path) == 0
+    recipe = read_recipe(path)
+    assert (recipe.method, recipe.truncation, recipe.resize) == ("lerp", 0.5, "nearest")
+    assert (recipe.num_frames, recipe.size) == (4, 64)
 
 
 def test_interpolate_writes_an_animation_that_loops(
@@ -75,6 +85,11 @@ def test_replay_writes_the_same_file(
     assert run(folder, "replay", path) == 0
     again = path.with_stem("a-replay")
     assert again.read_bytes() == path.read_bytes()
+    again.unlink()
+    elsewhere = tmp_path / "new" / name
+    assert run(folder, "replay", path, "--output", elsewhere) == 0
+    assert elsewhere.read_bytes() == path.read_bytes()
+    assert not again.exists()
 
 
 @pytest.mark.parametrize(
@@ -170,11 +185,17 @@ def test_an_output_that_cannot_be_is_one_sentence(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoints", "file"]
 
 
-def test_compare_prints_a_table_best_first(
-    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Register an extractor of mean colours: a real one takes seconds."""
     spec = ExtractorSpec("colours", "FD-Colours", 3, lambda weights, device: EXTRACTOR)
-    monkeypatch.setitem(EXTRACTORS, "colours", spec)  # a real one takes seconds
+    monkeypatch.setitem(EXTRACTORS, "colours", spec)
+
+
+@pytest.mark.usefixtures("_colours")
+def test_compare_prints_a_table_best_first(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     save_reference(folder / "references" / "a.safetensors", REFERENCE)
     options = ("--num-samples", "100", "--extractor", "colours")
     assert run(folder, "compare", "conv", "linear", *options) == 0
@@ -216,6 +237,23 @@ def test_compare_groups_models_by_what_they_are_measured_against(
     scores = [float(row[1]) for row in rows]
     assert scores[0] <= scores[1]
     assert scores[2] <= scores[3] < scores[0]
+
+
+@pytest.mark.usefixtures("_colours")
+def test_compare_begins_with_its_seed_and_compares_with_its_reference(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    save_reference(folder / "references" / "a.safetensors", REFERENCE)
+    statistics = replace(STATISTICS, mean=STATISTICS.mean + 30)
+    save_reference(tmp_path / "other.safetensors", replace(REFERENCE, statistics=statistics))
+    options = ("--num-samples", "100", "--extractor", "colours", "--seed", "50")
+    other = ("--reference", str(tmp_path / "other.safetensors"))
+    sampler = Sampler(CheckpointLibrary(folder))
+    for reference, expected in (((), STATISTICS), (other, statistics)):
+        assert run(folder, "compare", "conv", *options, *reference) == 0
+        (row,) = (line.split() for line in capsys.readouterr().out.splitlines()[1:])
+        score = compute_expected(sampler, "conv", range(50, 150), expected)
+        assert float(row[1]) == pytest.approx(score, abs=0.006)
 
 
 @pytest.mark.parametrize("command", ["sample", "interpolate", "compare", "diagnose", "replay"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from explorer.priority import NICENESS
+from explorer.priority import NICENESS, lower_priority
 from explorer.worker import Worker
 
 
@@ -35,6 +36,17 @@ def read_niceness(thread_id: int) -> int:
     """Read a thread's niceness: field 19 of its stat line, counted behind its name."""
     line = Path(f"/proc/self/task/{thread_id}/stat").read_text()
     return int(line[line.rindex(")") + 2 :].split()[16])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has priorities of single threads")
+def test_a_priority_that_is_lower_already_stays(worker: Worker) -> None:
+    def lower_twice() -> int:
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, 19)
+        lower_priority()
+        return read_niceness(thread)
+
+    assert worker.submit(lower_twice).result() == 19
 
 
 def test_a_job_is_an_ordinary_iterator(worker: Worker) -> None:
@@ -62,8 +74,12 @@ def test_jobs_take_turns(worker: Worker) -> None:
     ]
     for consumer in consumers:
         consumer.start()
-    while worker._thread._work_queue.qsize() < 2:  # both wait for their first turn
-        pass
+    deadline = time.monotonic() + 60
+    while worker._thread._work_queue.qsize() < 2:  # until both wait for their first turn
+        if time.monotonic() > deadline:
+            gate.set()
+            pytest.fail("the jobs did not ask for their first turn")
+        time.sleep(0.001)
     gate.set()
     for consumer in consumers:
         consumer.join()
@@ -173,5 +189,5 @@ def test_the_thread_and_those_it_starts_have_low_priority(worker: Worker) -> Non
         torch.set_num_threads(num_threads)
     started = list_threads() - before
     assert thread in started
-    assert {read_niceness(one) for one in started} == {os.nice(0) + NICENESS}
+    assert {read_niceness(one) for one in started} == {max(NICENESS, os.nice(0))}
     assert read_niceness(threading.get_native_id()) == os.nice(0)

@@ -14,6 +14,11 @@ from training.metrics.extractors import EXTRACTORS, Extractor, ExtractorSpec
 from training.runs import RunFolder, RunOptions
 from training.trainer import Trainer
 
+# Words of a command that trains a small network, of which a CPU makes the same bits each time.
+SMALL = [
+    *("--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"),
+    *("--device", "cpu"),
+]
 TINY = "tiny"
 TINY_DIM = 48
 

@@ -85,6 +85,7 @@ def test_a_frozen_network_stays_as_it_was(background):
     assert not torch.allclose(frozen.bias, network.bias)
 
 
+@pytest.mark.usefixtures("short_collections")
 def test_no_network_outlives_its_work(background):
     network = nn.Linear(2, 2)
     seen = weakref.ref(network)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.training.test_step import build_batches, build_step
 from training.ema import build_ema, update_ema, warm_up_decay
 
 
@@ -52,3 +53,14 @@ def test_average_is_a_weighted_sum_of_all_steps():
         update_ema(averaged, generator, decay=0.9)
     weights = 0.1 * 0.9 ** torch.arange(3, -1, -1)
     assert averaged[0].weight.item() == pytest.approx((weights * values).sum().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("ema_decay", "expected"), [(0.0, 0.0), (0.1, 0.1), (0.999, 2 / 11)])
+def test_a_step_averages_with_the_decay_of_the_options(ema_decay, expected):
+    step = build_step(ema_decay=ema_decay)
+    before = step.generator.layers[0].weight.detach().clone()
+    step.run(1, build_batches().draw)
+    moved, averaged = (net.layers[0].weight for net in (step.generator, step.generator_ema))
+    assert (moved - before).abs().max() > 1e-5
+    wanted = expected * before + (1 - expected) * moved
+    assert torch.allclose(averaged, wanted, rtol=0, atol=1e-7)

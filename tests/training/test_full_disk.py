@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.conftest import SMALL
 from training.__main__ import main
 from training.checkpoint import load_generator
 from training.errors import ProjectError
@@ -17,7 +18,6 @@ from training.history import HistoryWriter, read_history
 from training.runs import RunFolder
 from training.tensorboard_log import TensorBoardLog
 
-SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
 MIB = 2**20
 
 needs_mounts = pytest.mark.skipif(

@@ -29,6 +29,17 @@ def test_first_steps_by_hand():
         assert network.weight.item() == pytest.approx(expected, abs=1e-5)
 
 
+def test_two_steps_of_adam_have_the_betas_of_the_options():
+    network = make_network()
+    optimizer = make_optimizer(network, optimizer="adam", beta1=0.0, beta2=0.9)
+    for gradient in (2.0, 1.0):
+        network.weight.grad = torch.full((1, 1), gradient)
+        optimizer.step()
+    # The first moment is the last gradient. The second is 0.9 * 0.4 + 0.1, over 1 - 0.9^2: 0.46 /
+    # 0.19. Steps of 0.1 * 2 / 2 and 0.1 * 1 / 1.556.
+    assert network.weight.item() == pytest.approx(1 - 0.1 - 0.1 / (0.46 / 0.19) ** 0.5, abs=1e-6)
+
+
 def test_every_optimizer_comes_down_a_slope():
     for name in OPTIMIZERS:
         network = make_network(3.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.test_resume import SMALL
+from tests.training.conftest import SMALL
 from training.__main__ import main
 from training.cards import list_techniques
 from training.checkpoint import load_generator, load_header, save_generator

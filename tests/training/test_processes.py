@@ -68,7 +68,7 @@ def test_two_processes_train_as_one_with_the_same_batch(folder, name, tmp_path):
                 msg=lambda text, key=key: key + text,
             )
     # The same generator, scored before any step: the same samples in the same order.
-    assert first["score"] == alone["score"]
+    assert first["score"] == pytest.approx(alone["score"], rel=1e-6)
     assert second["score"] is None
     rows = [row for row in first["rows"] if "loss_d" in row and "score" not in row]
     expected = [row for row in alone["rows"] if "loss_d" in row and "score" not in row]

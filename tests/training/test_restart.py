@@ -5,18 +5,17 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
+from tests.training.conftest import SMALL
+from tests.training.waiting import wait_for_metrics
 from training.config import TrainConfig
 from training.datasets import DatasetOptions
 from training.history import read_history
 from training.restart import join_words, list_launcher_words, list_resume_words, name_python
 from training.runs import RunFolder, RunOptions
-
-SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
 
 
 def make_environment(folder, target):
@@ -89,7 +88,7 @@ def test_several_processes_stop_together_and_start_again_as_printed(
     """Launcher and process are both told to stop, as by a scheduler: that is no second request."""
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     train = ["-m", "training", "train", "--model", "dcgan", "--data", f"folder:{pictures}", *SMALL]
-    options = ["--name", "two", "--steps", "1000000", "--log-every", "1", "--device", "cpu"]
+    options = ["--name", "two", "--steps", "1000000", "--log-every", "1"]
     environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
     folder = RunFolder(Path("runs/two"))
     with subprocess.Popen(
@@ -99,8 +98,7 @@ def test_several_processes_stop_together_and_start_again_as_printed(
         text=True,
         env=environment,
     ) as process:
-        while process.poll() is None and not read_history(folder.metrics_path):
-            time.sleep(0.05)
+        wait_for_metrics(process, folder.metrics_path)
         os.kill(int((folder.path / "lock").read_text().split()[0]), signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=120)

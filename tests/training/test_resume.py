@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 import torch
 
 from tests.training.comparisons import assert_same, read_rows
+from tests.training.conftest import SMALL
 from training.__main__ import main
 from training.checkpoint import hash_weights
 from training.datasets import ImageDataset, LabelColumn
@@ -24,7 +24,7 @@ from training.runs import RunFolder
 from training.scoring import TrainingScorer
 
 # Neither the breaks nor the saves fall on the rows of losses.
-CADENCE = {"log_every": 7, "save_every": 40, "score_every": 60, "steps": 200}
+CADENCE = {"log_every": 7, "save_every": 12, "score_every": 18, "steps": 60}
 OPTIONS = {"batch_size": 4, "is_mirrored": True, "instance_noise": 0.1, **CADENCE}
 SCORING = {"extractor": "tiny", "score_samples": 32}
 
@@ -62,9 +62,9 @@ def test_a_broken_training_ends_as_one_without_a_break(model, build_trainer, tin
     whole = build_trainer("whole", model, **options)
     expected_draws = record_draws(whole)
     whole.train()
-    for name, end, saved_step in (("killed", kill, 120), ("stopped", stop, 131)):
+    for name, end, saved_step in (("killed", kill, 36), ("stopped", stop, 41)):
         broken = build_trainer(name, model, **options)
-        draws = record_draws(broken, lambda number, end=end: number == 131 * turns and end())
+        draws = record_draws(broken, lambda number, end=end: number == 41 * turns and end())
         with pytest.raises(KilledError) if end is kill else nullcontext():
             broken.train()
         assert broken.folder.states.load()["step"] == saved_step
@@ -75,7 +75,7 @@ def test_a_broken_training_ends_as_one_without_a_break(model, build_trainer, tin
         assert draws[: saved_step * turns] + later_draws == expected_draws
         assert_same_training(resumed, whole)
     scores = [row["step"] for row in read_rows(whole.folder) if "score" in row]
-    assert scores == [60, 120, 180, 200]
+    assert scores == [18, 36, 54, 60]
 
 
 def assert_same_training(found, expected):
@@ -83,7 +83,7 @@ def assert_same_training(found, expected):
     assert_same(found.folder.states.load(), expected.folder.states.load())
     assert read_rows(found.folder) == read_rows(expected.folder)
     snapshots = sorted(path.name for path in expected.folder.snapshots.iterdir())
-    assert snapshots[-1] == "step-0000181.safetensors"
+    assert snapshots[-1] == "step-0000045.safetensors"
     for name in snapshots:
         weights = [hash_weights(one.folder.snapshots / name) for one in (found, expected)]
         assert weights[0] == weights[1], name
@@ -270,28 +270,26 @@ def test_a_damaged_line_in_the_metrics_does_not_stop_a_resume(
     assert read_rows(resumed.folder) == expected[:1] + expected[2:]
 
 
-SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
-KILLED_RUN = [*SMALL, "--steps", "200", "--save-every", "40", "--log-every", "7", "--seed", "3"]
+KILLED_RUN = [*SMALL, "--steps", "60", "--save-every", "12", "--log-every", "7", "--seed", "3"]
 
 
 def test_kill_minus_9_costs_nothing_but_time(workplace, pictures, repository):
-    """A process that is killed after the save of step 120, and then goes on, ends bit-identical."""
-    environment = {**os.environ, "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1"}
-    # A width of 16 leaves the parent time to see the save of step 120 before the run is done.
+    """A process that is killed after the save of step 36, and then goes on, ends bit-identical."""
+    # The same bits need as many threads in both processes.
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(repository),
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }
     train = ["train", "--model", "dcgan", "--data", f"folder:{pictures}", *KILLED_RUN]
-    train[train.index("--width") + 1] = "16"
-    program = [sys.executable, "-m", "training"]
-    subprocess.run([*program, *train, "--name", "whole"], env=environment, check=True)
+    assert main([*train, "--name", "whole"]) == 0
+    command = [sys.executable, "-m", "tests.training.killed_run", "45", *train, "--name", "killed"]
+    done = subprocess.run(command, env=environment, check=False, timeout=300)
+    assert done.returncode == -signal.SIGKILL
     whole, killed = RunFolder(Path("runs/whole")), RunFolder(Path("runs/killed"))
-    with subprocess.Popen([*program, *train, "--name", "killed"], env=environment) as process:
-        while process.poll() is None and not killed.states.get_path(120).exists():
-            time.sleep(0.002)
-        process.send_signal(signal.SIGKILL)
-    assert process.returncode == -signal.SIGKILL
-    assert killed.states.load()["step"] in (120, 160)
+    assert killed.states.load()["step"] == 36
     assert len(killed.states.list_paths()) >= 2
-    resume = [*program, "train", "--resume", "runs/killed"]
-    subprocess.run(resume, env=environment, check=True)
+    assert main(["train", "--resume", "runs/killed"]) == 0
     assert_same(killed.states.load(), whole.states.load())
     assert read_rows(killed) == read_rows(whole)
     found, expected = (

@@ -1,5 +1,6 @@
 """TensorBoard files read back: histograms, the embedding projector, memory."""
 
+import copy
 import csv
 import re
 
@@ -73,12 +74,20 @@ def test_the_projector_shows_generated_and_real_images_by_their_features(
     build_trainer, tiny_extractor, dataset
 ):
     trainer = build_trainer(steps=3, projector=10, extractor="tiny")
+    with torch.no_grad():
+        for network in (trainer.engine.generator, trainer.engine.generator_ema):
+            for weights in network.parameters():
+                if weights.ndim > 1:
+                    weights.mul_(20)  # fresh ones make pictures that are all but one grey
     trainer.train()
     folder = trainer.folder.tensorboard
     config = text_format.Parse((folder / "projector_config.pbtxt").read_text(), ProjectorConfig())
     (info,) = config.embeddings
     vectors = read_vectors(folder / info.tensor_path)
     generated = make_seeded_images(trainer.engine.generator_ema, "cpu")(0, 10)
+    raw = make_seeded_images(copy.deepcopy(trainer.engine.generator).eval(), "cpu")(0, 10)
+    assert (generated.float() - raw.float()).abs().max() > 10  # the averaged one's, or these
+    assert (generated[0].float() - generated[7].float()).abs().max() > 100
     # Ten of 48 images, evenly: 0, 47/9, 94/9, ... rounded.
     real = torch.from_numpy(dataset.images[[0, 5, 10, 16, 21, 26, 31, 37, 42, 47]])
     expected = tiny_extractor(torch.cat([generated, real])).numpy()

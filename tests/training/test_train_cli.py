@@ -7,19 +7,18 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 
+from tests.training.conftest import SMALL
+from tests.training.waiting import wait_for_metrics
 from training import footprint, plan
 from training.__main__ import main
 from training.checkpoint import load_generator, load_header
 from training.history import read_history
 from training.runs import RunFolder
-
-SMALL = ["--resolution", "32", "--width", "4", "--batch-size", "4", "--score-every", "0"]
 
 
 def build_command(pictures, *extra, name="my-run", model="dcgan"):
@@ -306,8 +305,7 @@ def test_signals_save_the_state_and_print_the_command_that_resumes(
         env=environment,
     ) as process:
         metrics = Path("runs/my-run/metrics.jsonl")
-        while process.poll() is None and not read_history(metrics):
-            time.sleep(0.05)
+        wait_for_metrics(process, metrics)
         process.send_signal(number)
         output, errors = process.communicate(timeout=60)
     assert process.returncode == status, errors

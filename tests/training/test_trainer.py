@@ -1,5 +1,6 @@
 """The training loop: what a step changes, cadence, files, resume, and how it fails."""
 
+import copy
 import dataclasses
 import itertools
 import json
@@ -14,6 +15,7 @@ from training.checkpoint import load_generator, load_header
 from training.datasets import LabelColumn
 from training.errors import CheckpointError, TrainingError
 from training.history import read_history, select_scores
+from training.latents import sample_latents
 from training.metrics.sampling import make_seeded_images
 from training.models import MODELS
 from training.progress import is_snapshot_step
@@ -26,6 +28,17 @@ def read_weights(trainer):
     engine = trainer.engine
     networks = (engine.generator, engine.discriminator, engine.generator_ema)
     return [weights.clone() for network in networks for weights in network.state_dict().values()]
+
+
+def as_stored(generator):
+    """Return a copy whose weights are rounded as a checkpoint of a training rounds them."""
+    return copy.deepcopy(generator).half().float()
+
+
+def have_equal_weights(first, second):
+    first, second = first.state_dict(), second.state_dict()
+    assert first.keys() == second.keys()
+    return all(torch.equal(first[name], second[name]) for name in first)
 
 
 def label_images(dataset):
@@ -52,10 +65,8 @@ def test_training_moves_every_weight_and_leaves_a_checkpoint(model, build_traine
     assert header.training["images_seen"] == 2 * 8 * critic_steps
     assert header.training["command"] == "the command"
     assert header.dataset["fingerprint"] == "c0"
-    with torch.no_grad():
-        latent, row = torch.ones(1, 8), header.model.labels.draw([0])
-        found, expected = generator(latent, row), trainer.engine.generator_ema(latent, row)
-    assert torch.allclose(found, expected, atol=2e-3)  # stored in float16
+    assert have_equal_weights(generator, as_stored(trainer.engine.generator_ema))
+    assert not have_equal_weights(generator, as_stored(trainer.engine.generator))
 
 
 def test_same_seed_same_training_and_another_seed_another(build_trainer):
@@ -66,26 +77,6 @@ def test_same_seed_same_training_and_another_seed_another(build_trainer):
         runs[name] = read_weights(trainer)
     assert all(map(torch.equal, runs["a"], runs["b"]))
     assert not all(map(torch.equal, runs["a"], runs["c"]))
-
-
-@pytest.mark.parametrize("model", ["dcgan", "wgan_gp"])
-def test_resume_goes_on_at_the_right_step_as_if_there_had_been_no_break(
-    model, build_trainer, tiny_extractor
-):
-    options = {"model": model, "is_mirrored": True, "instance_noise": 0.1, "log_every": 1}
-    whole = build_trainer("whole", steps=7, **options)
-    whole.train()
-    build_trainer("broken", steps=3, **options).train()
-    resumed = build_trainer("broken", steps=7, **options)
-    resumed.resume()
-    assert resumed.progress.step == 3
-    assert resumed.progress.images_seen == whole.progress.images_seen * 3 // 7
-    resumed.train()
-    assert resumed.progress.step == 7
-    assert all(map(torch.equal, read_weights(whole), read_weights(resumed)))
-    rows = [read_history(trainer.folder.metrics_path) for trainer in (whole, resumed)]
-    assert [row["step"] for row in rows[1]] == list(range(1, 8))
-    assert [row["loss_d"] for row in rows[0]] == [row["loss_d"] for row in rows[1]]
 
 
 def test_resume_drops_metrics_of_steps_that_were_not_saved(build_trainer):
@@ -184,13 +175,15 @@ def test_snapshots_are_spaced_by_the_square_root_of_two():
     assert steps == [0, 16, 23, 32, 45, 64, 91, 128, 181, 256]
 
 
-def test_snapshots_are_loadable_generators(build_trainer):
-    trainer = build_trainer(steps=17)
+def test_snapshots_are_averaged_generators_that_load(build_trainer):
+    trainer = build_trainer(steps=16)
     trainer.train()
     names = sorted(path.name for path in trainer.folder.snapshots.iterdir())
     assert names == ["step-0000000.safetensors", "step-0000016.safetensors"]
-    _, header = load_generator(trainer.folder.snapshots / names[1])
+    found, header = load_generator(trainer.folder.snapshots / names[1])
     assert header.training["step"] == 16
+    assert have_equal_weights(found, as_stored(trainer.engine.generator_ema))
+    assert not have_equal_weights(found, as_stored(trainer.engine.generator))
 
 
 def test_the_best_score_is_kept_and_every_score_recorded(build_trainer, tiny_extractor):
@@ -310,10 +303,10 @@ def test_bfloat16_training_stays_close_to_float32(build_trainer):
 @pytest.mark.parametrize(
     ("model", "options"),
     [
-        ("sgan", {"steps": 150, "learning_rate_g": 1e-3, "learning_rate_d": 1e-3}),
+        ("sgan", {"steps": 200, "learning_rate_g": 5e-4, "learning_rate_d": 5e-4}),
         (
             "wgan_gp",
-            {"steps": 100, "learning_rate_g": 5e-3, "learning_rate_d": 5e-3, "critic_steps": 2},
+            {"steps": 120, "learning_rate_g": 2e-3, "learning_rate_d": 4e-3, "critic_steps": 2},
         ),
     ],
 )
@@ -323,13 +316,14 @@ def test_training_finds_the_colour_of_one_colour_images(model, options, build_tr
     trainer = build_trainer(
         model=model,
         data=dataclasses.replace(dataset, images=images),
-        **{"batch_size": 16, "ema_decay": 0.9, **options},
+        **{"ema_decay": 0.9, "log_every": 50, **options},
     )
     trainer.train()
     with torch.no_grad():
-        samples = trainer.engine.generator_ema(torch.randn(16, 8))
+        samples = trainer.engine.generator_ema(sample_latents(range(16), 8))
     found = ((samples.mean(dim=(0, 2, 3)) + 1) * 127.5).tolist()
-    assert found == pytest.approx([204, 102, 51], abs=40)  # grey would be 77 off
+    # Grey would be 77 off. Other seeds, and other sums of more or fewer threads, stay within 15.
+    assert found == pytest.approx([204, 102, 51], abs=20)
 
 
 def test_history_rows_are_json_with_the_promised_names(build_trainer):

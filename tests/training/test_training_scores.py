@@ -116,7 +116,7 @@ def test_late_scores_are_those_of_their_steps(
 
 def test_the_kept_checkpoint_is_of_the_weights_that_were_scored(build_trainer, tiny_extractor):
     """The averaged generator moves fast here: a step later it is another one."""
-    options = {"steps": 9, "log_every": 1, "score_every": 6, "ema_decay": 0.0, **SCORING}
+    options = {"steps": 9, "log_every": 1, "score_every": 6, "ema_decay": 0.5, **SCORING}
     trainer = build_trainer(runner=LateRunner(), **options)
     scored = {}
     step_before = {}
@@ -166,6 +166,7 @@ def test_a_score_is_written_after_the_step_that_finds_it_done(build_trainer, tin
     assert list_scored(trainer) == [6, 12]
 
 
+@pytest.mark.usefixtures("short_collections")
 def test_no_copy_outlives_its_score(build_trainer, tiny_extractor):
     runner = PollRunner()
     options = {"steps": 12, "score_every": 3, **SCORING}

@@ -90,7 +90,7 @@ def test_scripts_never_write_html(repository: Path) -> None:
 
 def test_templates_hold_no_values(live: LiveApp) -> None:
     for block in live.demo.blocks.values():
-        if isinstance(block, gr.HTML) and block.value:
+        if isinstance(block, gr.HTML):
             is_static = isinstance(block.value, str) and block.html_template == "${value}"
             assert is_static or not re.search(r"\$\{|\{\{", block.html_template)
 

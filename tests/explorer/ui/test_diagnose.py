@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,7 +29,7 @@ from explorer.ui.diagnosing import NOT_HERE, WITHHELD, Case, check_models, strea
 from explorer.ui.diagnosis_images import build_image_functions, render_images, shrink_images
 from explorer.ui.tabs.diagnose import allow_real_images, stop_diagnosing
 from explorer.worker import Worker
-from tests.explorer.ui.diagnosable import NUM_REAL, fill_diagnosable_folder
+from tests.explorer.ui.diagnosable import NUM_REAL, make_labelled_dataset
 from tests.explorer.ui.live_app import EXTRACTOR, LiveApp, make_dataset, serve
 from training.datasets.types import ImageDataset
 from training.errors import ConfigError, DatasetError, ProjectError
@@ -50,18 +51,12 @@ class Clinic:
 
 
 @pytest.fixture(scope="module")
-def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clinic]:
-    root = tmp_path_factory.mktemp("clinic")
-    before = os.environ.get("XDG_CACHE_HOME")
-    os.environ["XDG_CACHE_HOME"] = str(root / "cache")
-    dataset = fill_diagnosable_folder(root / "models", root / "cache" / "latent-explorer")
-    try:
+def clinic(tmp_path_factory: pytest.TempPathFactory, diagnosable: Path) -> Iterator[Clinic]:
+    root = shutil.copytree(diagnosable, tmp_path_factory.mktemp("clinic") / "root")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(root / "cache"))
         with serve(root / "models", root / "exports") as app:
-            yield Clinic(app, dataset)
-    finally:
-        os.environ.pop("XDG_CACHE_HOME")
-        if before is not None:
-            os.environ["XDG_CACHE_HOME"] = before
+            yield Clinic(app, make_labelled_dataset())
 
 
 def decode(uri: str) -> np.ndarray:

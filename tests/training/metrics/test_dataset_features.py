@@ -25,7 +25,7 @@ def forget():
 
 
 @pytest.fixture(autouse=True)
-def _forget():
+def _forget(short_collections):
     forget()
 
 

@@ -15,7 +15,7 @@ from training.metrics.frechet import (
 )
 from training.metrics.frechet_estimator import FrechetEstimator
 
-NUM_RUNS = 300
+NUM_RUNS = 150
 
 
 def make_gaussians(dim, gap, seed=0):
@@ -43,7 +43,7 @@ def estimate(features, reference, batch_size=10**6):
 
 @pytest.fixture(scope="module", params=[(16, 0.5), (16, 2.0), (40, 1.0)], ids=str)
 def simulated(request):
-    """Estimate from 4 d samples, 300 times; returns the true distance and the estimates."""
+    """Estimate from 4 d samples, 150 times; returns the true distance and the estimates."""
     dim, gap = request.param
     reference, model = make_gaussians(dim, gap)
     generator = np.random.default_rng(dim)
@@ -58,12 +58,13 @@ def count_covered(truth, intervals):
 def test_the_interval_covers_what_so_many_samples_score_on_average(simulated):
     _, runs = simulated
     expected = float(np.mean([run.value for run in runs]))
-    assert 0.90 <= count_covered(expected, [run.interval for run in runs]) <= 0.99
+    # Four standard deviations of 150 runs below 95 %.
+    assert 0.88 <= count_covered(expected, [run.interval for run in runs]) <= 0.99
 
 
 def test_the_interval_of_the_limit_covers_the_true_distance(simulated):
     truth, runs = simulated
-    assert 0.90 <= count_covered(truth, [run.infinite_n_interval for run in runs]) <= 0.99
+    assert 0.88 <= count_covered(truth, [run.infinite_n_interval for run in runs]) <= 0.99
 
 
 def test_the_limit_takes_most_of_the_bias_out(simulated):

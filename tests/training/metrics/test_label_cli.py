@@ -3,19 +3,27 @@
 import json
 import re
 import shlex
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from tests.training.conftest import TINY_DIM, TinyNetwork
 from training.__main__ import main
 from training.checkpoint import CheckpointHeader, load_generator, save_generator
 from training.datasets import DatasetOptions, load_dataset
 from training.datasets.label_rows import read_label_rows
 from training.errors import ProjectError
 from training.metrics import label_reader
-from training.metrics.extractors import DEFAULT_EXTRACTOR, load_extractor
+from training.metrics.extractors import (
+    DEFAULT_EXTRACTOR,
+    EXTRACTORS,
+    Extractor,
+    ExtractorSpec,
+    load_extractor,
+)
 from training.metrics.label_diversity import measure_diversity
 from training.metrics.label_sweep import measure_sweep
 from training.metrics.reader_files import load_reader, save_reader
@@ -26,31 +34,55 @@ NUM_IMAGES = 240
 READER = "checkpoints/readers/folder-photos-32.safetensors"
 
 
-@pytest.fixture
-def photos(workplace):
-    """Write a folder of photos, left or right half light, with labels."""
-    folder = workplace / "Photos"
+def write_photos(folder):
+    """Write photos, left or right half light, with labels."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     lines = ["file,side"]
     for number in range(NUM_IMAGES):
-        pixels = rng.integers(0, 60, (32, 32, 3), dtype=np.uint8)
+        # Those of the left vary more: of one label for the other, diversity is another.
+        pixels = rng.integers(0, 60 if number % 2 else 20, (32, 32, 3), dtype=np.uint8)
         half = slice(0, 16) if number % 2 else slice(16, 32)
         pixels[:, half] += 120
         Image.fromarray(pixels).save(folder / f"{number:03}.png")
         lines.append(f"{number:03}.png,{'left' if number % 2 else 'right'}")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    """Return a folder with the photos and a reader of them."""
+    folder = tmp_path_factory.mktemp("template")
+    write_photos(folder / "Photos")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+        assert train_reader(run_command, "--images-seen", "2000") == 0
     return folder
 
 
 @pytest.fixture
-def run(photos, workplace):
+def photos(workplace, template):
+    """Return a folder of the test's own with the photos."""
+    return shutil.copytree(template / "Photos", workplace / "Photos")
+
+
+@pytest.fixture
+def reader(workplace, template):
+    """Put the reader of the photos where a command writes it."""
+    path = workplace / READER
+    path.parent.mkdir(parents=True)
+    return shutil.copy(template / READER, path)
+
+
+def run_command(*arguments):
+    return main([*arguments, "--device", "cpu"])
+
+
+@pytest.fixture
+def run(photos):
     """Return a function that runs a command on the photos."""
-
-    def run(*arguments):
-        return main([*arguments, "--device", "cpu"])
-
-    return run
+    return run_command
 
 
 def train_reader(run, *arguments):
@@ -66,6 +98,10 @@ def save_model(workplace, labels=None):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         generator = build_generator(config).eval()
+    with torch.no_grad():
+        for weights in generator.parameters():
+            if weights.ndim > 1:
+                weights.mul_(4)  # fresh ones make pictures that are all but one grey
     path = workplace / "checkpoints" / "model.safetensors"
     path.parent.mkdir(exist_ok=True)
     save_generator(path, generator, CheckpointHeader(config, dataset=dataset.describe()))
@@ -101,8 +137,7 @@ def test_a_reader_is_not_saved_over_a_folder(photos):
         save_reader(photos, reader)
 
 
-def test_fidelity_finds_the_reader_of_the_models_images(run, workplace, capsys):
-    train_reader(run, "--images-seen", "2000")
+def test_fidelity_finds_the_reader_of_the_models_images(run, reader, workplace, capsys):
     path = save_model(workplace)
     capsys.readouterr()
     assert run("fidelity", str(path), "--num-samples", "50", "--json") == 0
@@ -118,8 +153,15 @@ def test_fidelity_finds_the_reader_of_the_models_images(run, workplace, capsys):
     assert f"{100 * label['fidelity']['value']:.1f} %" in table
 
 
-def test_with_the_data_diversity_within_labels_is_measured(run, workplace, capsys):
-    train_reader(run, "--images-seen", "2000")
+def load_small(weights, device):
+    return Extractor(DEFAULT_EXTRACTOR, "FD-Tiny", TINY_DIM, TinyNetwork(), device)
+
+
+def test_with_the_data_diversity_within_labels_is_measured(
+    run, reader, workplace, capsys, monkeypatch
+):
+    spec = ExtractorSpec(DEFAULT_EXTRACTOR, "FD-Tiny", TINY_DIM, load_small)
+    monkeypatch.setitem(EXTRACTORS, DEFAULT_EXTRACTOR, spec)  # the real one takes half a minute
     path = save_model(workplace)
     capsys.readouterr()
     command = ("fidelity", str(path), "--num-samples", "40")
@@ -159,8 +201,7 @@ def test_without_a_reader_it_says_how_to_get_one(run, photos, workplace, capsys)
     assert run("fidelity", str(path), "--num-samples", "50") == 0
 
 
-def test_a_reader_of_other_labels_is_written_beside(run, photos, workplace, capsys):
-    train_reader(run, "--images-seen", "2000")
+def test_a_reader_of_other_labels_is_written_beside(run, reader, photos, workplace, capsys):
     first, before = workplace / READER, (workplace / READER).read_bytes()
     model = save_model(workplace)
     table = photos / "labels.csv"
@@ -187,8 +228,7 @@ def test_readers_in_another_cache_are_found(run, workplace, capsys):
     assert run("fidelity", str(path), "--num-samples", "50", "--cache-dir", str(cache)) == 0
 
 
-def test_a_class_that_nobody_was_asked_for_has_no_share(run, workplace, capsys):
-    train_reader(run, "--images-seen", "2000")
+def test_a_class_that_nobody_was_asked_for_has_no_share(run, reader, workplace, capsys):
     path = save_model(workplace)
     capsys.readouterr()
     assert run("fidelity", str(path), "--num-samples", "1", "--json") == 0
@@ -211,8 +251,7 @@ def test_images_without_labels_have_no_reader(run, photos, capsys):
     assert "has no labels" in capsys.readouterr().err
 
 
-def test_a_sweep_reads_one_label_while_the_noise_stays(run, workplace, capsys):
-    train_reader(run, "--images-seen", "2000")
+def test_a_sweep_reads_one_label_while_the_noise_stays(run, reader, workplace, capsys):
     path = save_model(workplace)
     capsys.readouterr()
     command = ("fidelity", str(path), "--sweep", "side", "--num-samples", "20", "--seed", "7")
@@ -232,8 +271,7 @@ def test_a_sweep_reads_one_label_while_the_noise_stays(run, workplace, capsys):
     assert "leave --data out" in capsys.readouterr().err
 
 
-def test_models_of_the_same_name_are_told_apart(run, workplace, capsys):
-    train_reader(run, "--images-seen", "500")
+def test_models_of_the_same_name_are_told_apart(run, reader, workplace, capsys):
     path = save_model(workplace)
     other = workplace / "checkpoints" / "old" / path.name
     other.parent.mkdir()
