@@ -42,30 +42,33 @@ def choose_rows(
 def choose_stops(
     sampler: Sampler,
     model: str,
-    ends: tuple[int, int],
+    seeds: Sequence[int],
     values: Mapping[str, float],
     changes: Mapping[str, float],
     sweep: str = "",
 ) -> tuple[tuple[int, ...], Rows]:
     """Return the seeds and label rows that a morph goes through.
 
-    It leads from one end with ``values`` to the other, where ``changes`` hold besides; a label that
-    is drawn is the first seed's all the way. With ``sweep`` it stays at the first seed and goes
-    through all values of that label.
+    It leads through two or more seeds with ``values`` to the last, where ``changes`` hold besides;
+    a label that is drawn is the first seed's all the way. With ``sweep`` it stays at the first seed
+    and goes through all values of that label. Raises ConfigError where these do not go together.
     """
     if sweep:
+        if len(seeds) > 2:
+            raise ConfigError(f"A sweep of {sweep} stays at one seed: give none to go through.")
         if changes:
             raise ConfigError(
                 f"A sweep of {sweep} goes through all its values: give no labels to end with."
             )
-        rows = sweep_rows(sampler, model, ends[0], sweep, values)
+        rows = sweep_rows(sampler, model, seeds[0], sweep, values)
         if len(rows) > MAX_STOPS:
             raise ConfigError(
                 f"{sweep} has {len(rows)} values, and a sweep goes through {MAX_STOPS} at most."
             )
-        return (ends[0],) * len(rows), rows
-    first = choose_rows(sampler, model, ends[:1], values)
-    return ends, first + choose_rows(sampler, model, ends[:1], {**values, **changes})
+        return (seeds[0],) * len(rows), rows
+    first = choose_rows(sampler, model, seeds[:1], values)
+    last = choose_rows(sampler, model, seeds[:1], {**values, **changes})
+    return tuple(seeds), first * (len(seeds) - 1) + last
 
 
 def choose_sheet(

@@ -1,4 +1,4 @@
-"""The command `interpolate`: a morph between two seeds."""
+"""The command `interpolate`: a morph between two seeds, through others if wished."""
 
 import argparse
 from pathlib import Path
@@ -12,16 +12,16 @@ from explorer.commands.common import (
     write_recipe,
 )
 from explorer.labels import choose_stops
-from explorer.latents import INTERPOLATIONS, MAX_SEED
+from explorer.latents import INTERPOLATIONS, MAX_SEED, parse_seeds
 from explorer.paths import MAX_FRAMES, MIN_FRAMES, check_num_frames, fit_frames
 from explorer.recipe import DEFAULT_HOLD, MAX_FPS, MAX_HOLD, Recipe
 
 
 def add_interpolate_parser(subparsers: Subparsers) -> None:
-    """Add `interpolate`, which writes the way from one seed's image to another's."""
+    """Add `interpolate`, which writes the way from one seed's image to another's, or to more."""
     parser = subparsers.add_parser(
         "interpolate",
-        help="write a morph between two seeds",
+        help="write a morph between two seeds, through others if wished",
         description="Write the way from one seed's image to another's as a GIF that loops.",
     )
     parser.add_argument("model", metavar="MODEL", help="name of a checkpoint, without the suffix")
@@ -30,11 +30,17 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
             flag, dest=name, type=int, default=default, help=f"seed, 0 to {MAX_SEED} (%(default)s)"
         )
     parser.add_argument(
+        "--through",
+        default="",
+        metavar="SEEDS",
+        help="seeds to pass on the way, such as 5,9-12; the first seed as --to closes a loop",
+    )
+    parser.add_argument(
         "--frames",
         type=int,
         default=60,
         help=f"frames from first to last, {MIN_FRAMES} to {MAX_FRAMES} (%(default)s); about as "
-        "many in a sweep, so that every value has its frame",
+        "many through other seeds or in a sweep, so that each has its frame",
     )
     parser.add_argument(
         "--fps",
@@ -47,8 +53,8 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         type=float,
         default=DEFAULT_HOLD,
         metavar="SECONDS",
-        help="how long both ends, and each value of a sweep, are shown, 0 (no longer than any "
-        f"frame) to {MAX_HOLD:g} (%(default)s)",
+        help="how long each seed's image, and each value of a sweep, is shown, 0 (no longer than "
+        f"any frame) to {MAX_HOLD:g} (%(default)s)",
     )
     parser.add_argument(
         "--method", choices=INTERPOLATIONS, default="slerp", help="path taken (%(default)s)"
@@ -59,7 +65,7 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--to-labels",
         default="",
         metavar="NAME=VALUE,...",
-        help="labels at the end, which the way from --labels leads to; those not named stay",
+        help="labels at the last seed, which the way there leads to; those not named stay",
     )
     parser.add_argument(
         "--sweep",
@@ -76,14 +82,16 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
 
 
 def run_interpolate(args: argparse.Namespace) -> int:
-    """Write an animation from one seed's image to another's, and its recipe."""
+    """Write an animation from seed to seed, and its recipe."""
     sampler = build_sampler(args)
     check_num_frames(args.frames)
     values, changes = (
         parse_labels(text, args.model, sampler) for text in (args.labels, args.to_labels)
     )
-    ends = (args.first_seed, args.last_seed)
-    seeds, rows = choose_stops(sampler, args.model, ends, values, changes, args.sweep)
+    middle = parse_seeds(args.through) if args.through else []
+    seeds, rows = choose_stops(
+        sampler, args.model, (args.first_seed, *middle, args.last_seed), values, changes, args.sweep
+    )
     recipe = Recipe(
         kind="interpolation",
         model=args.model,

@@ -120,6 +120,16 @@ def test_a_sweep_on_the_command_line(folder: Path, tmp_path: Path) -> None:
     assert read_recipe(path).labels == ((0.0, 10.0), (0.0, 90.0))
 
 
+def test_labels_change_on_the_way_to_the_last_seed(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "older.gif"
+    ends = ("--labels", "hair=short,age=10", "--to-labels", "age=90")
+    command = ("interpolate", "faces", "--from", "4", "--through", "6-7", "--to", "5", *ends)
+    assert run(folder, *command, "--size", "32", "--frames", "4", "--output", str(path)) == 0
+    recipe = read_recipe(path)
+    assert recipe.seeds == (4, 6, 7, 5)
+    assert recipe.labels == ((0.0, 10.0),) * 3 + ((0.0, 90.0),)
+
+
 def test_all_values_go_across_on_the_command_line(
     folder: Path, sampler: Sampler, tmp_path: Path
 ) -> None:
@@ -150,6 +160,8 @@ def test_a_sweep_leaves_no_other_end(folder: Path, capsys: pytest.CaptureFixture
     command = ("interpolate", "faces", "--sweep", "age", "--to-labels", "age=9")
     assert run(folder, *command) == 2
     assert "A sweep of age goes through all its values" in capsys.readouterr().err
+    assert run(folder, "interpolate", "faces", "--sweep", "age", "--through", "5") == 2
+    assert "A sweep of age stays at one seed" in capsys.readouterr().err
     assert run(folder, "sample", "faces", "--across", "beard") == 2
     assert "There is no label 'beard': the model's labels are hair, age" in capsys.readouterr().err
 

@@ -13,6 +13,7 @@ from explorer.__main__ import main
 from explorer.comparison import DIFFERENT_DATA
 from explorer.library import CheckpointLibrary
 from explorer.recipe import read_recipe
+from explorer.replay import render_recipe
 from explorer.sampler import Sampler
 from tests.explorer.conftest import SaveModel
 from tests.explorer.test_comparison import EXTRACTOR, REFERENCE, STATISTICS, compute_expected
@@ -70,6 +71,22 @@ def test_interpolate_writes_an_animation_that_loops(
     assert "10 frames at 33.33 frames per second" in capsys.readouterr().out
 
 
+def test_a_way_through_seeds_rests_at_each_of_them(
+    folder: Path, sampler: Sampler, tmp_path: Path
+) -> None:
+    """Four stops have three legs of two steps each: every second frame is a seed's own image."""
+    path = tmp_path / "a.gif"
+    options = ("--from", "3", "--through", "9,1", "--to", "3", "--frames", "8", "--hold", "0.5")
+    assert run(folder, "interpolate", "conv", *options, "--size", "0", "--output", path) == 0
+    recipe = read_recipe(path)
+    assert (recipe.seeds, recipe.num_frames) == ((3, 9, 1, 3), 7)
+    frames = render_recipe(recipe, sampler)
+    assert np.array_equal(frames[::2], sampler.sample_seeds("conv", [3, 9, 1, 3]))
+    with Image.open(path) as image:
+        delays = [frame.info["duration"] for frame in ImageSequence.Iterator(image)]
+    assert delays == [500, 30, 500, 30, 500, 30, 500]
+
+
 @pytest.mark.parametrize(
     ("command", "name"),
     [
@@ -108,6 +125,8 @@ def test_replay_writes_the_same_file(
         (("interpolate", "conv", "--fps", "60"), "1 to 50"),
         (("interpolate", "conv", "--hold", "11"), "choose 0 to 10"),
         (("interpolate", "conv", "--from", "-1"), "Seed -1 is out of range"),
+        (("interpolate", "conv", "--through", "5;6"), "is not a number or range"),
+        (("interpolate", "conv", "--through", "1-63"), "found 65, expected 2 to 64"),
         (("interpolate", "conv", "--output", "morph.mp4"), "ends in .gif"),
         (("compare", "conv", "--num-samples", "1"), "16 to 50000"),
         (
