@@ -115,6 +115,11 @@ def parse_seeds(text: str) -> list[int]:
     return seeds
 
 
+def parse_through(text: str) -> list[int]:
+    """Read the seeds that a morph passes on its way, as `parse_seeds` does; none from no text."""
+    return parse_seeds(text) if text.strip() else []
+
+
 def _is_number(text: str) -> bool:
     # Python refuses to read numbers of thousands of digits.
     return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS

@@ -12,7 +12,7 @@ from explorer.commands.common import (
     write_recipe,
 )
 from explorer.labels import choose_stops
-from explorer.latents import INTERPOLATIONS, MAX_SEED, parse_seeds
+from explorer.latents import INTERPOLATIONS, MAX_SEED, parse_through
 from explorer.paths import MAX_FRAMES, MIN_FRAMES, check_num_frames, fit_frames
 from explorer.recipe import DEFAULT_HOLD, MAX_FPS, MAX_HOLD, Recipe
 
@@ -88,10 +88,8 @@ def run_interpolate(args: argparse.Namespace) -> int:
     values, changes = (
         parse_labels(text, args.model, sampler) for text in (args.labels, args.to_labels)
     )
-    middle = parse_seeds(args.through) if args.through else []
-    seeds, rows = choose_stops(
-        sampler, args.model, (args.first_seed, *middle, args.last_seed), values, changes, args.sweep
-    )
+    way = (args.first_seed, *parse_through(args.through), args.last_seed)
+    seeds, rows = choose_stops(sampler, args.model, way, values, changes, args.sweep)
     recipe = Recipe(
         kind="interpolation",
         model=args.model,

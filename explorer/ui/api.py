@@ -19,8 +19,8 @@ from explorer.ui.endpoint import build_endpoint
 from explorer.ui.label_plans import get_layout
 from explorer.ui.morph import (
     build_recipe,
-    check_ends,
     check_model,
+    check_way,
     export_gif,
     name_morph,
     render_position,
@@ -160,14 +160,17 @@ def build_morph_endpoints(context: AppContext) -> None:
         labels: str = "",
         to_labels: str = "",
         sweep: str = "",
+        through: str = "",
     ) -> FileData:
         """Make the image at position t in [0, 1] between two seeds, as a PNG of native size.
 
-        It holds no recipe: seeds, labels and t are all it takes to ask for it again.
-        Of a model with labels, those such as "age=30" lead to to_labels; sweep names a label whose
-        values are gone through instead, at seed_a.
+        It holds no recipe: seeds, labels and t are all it takes to ask for it again. Seeds such as
+        "5, 9-12" in through lie on the way, evenly spaced. Of a model with labels, those such as
+        "age=30" lead to to_labels; sweep names a label whose values are gone through instead, at
+        seed_a.
         """
-        seeds, rows = plan_stops(context, model, (seed_a, seed_b), labels, to_labels, sweep)
+        way = (seed_a, seed_b, through)
+        seeds, rows = plan_stops(context, model, way, labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
         with context.downloads.make(f"{name_morph(recipe)}-at-{t}", ".png") as path:
             save_png(path, render_position(context, recipe, t))
@@ -189,13 +192,16 @@ def build_morph_endpoints(context: AppContext) -> None:
         to_labels: str = "",
         sweep: str = "",
         hold: float = DEFAULT_HOLD,
+        through: str = "",
     ) -> Iterator[FileData]:
         """Make a GIF from one seed to another, or of a sweep; its recipe is in its comment.
 
-        Labels are given as to interpolate_frame. Ends and values are shown for hold seconds. The
-        value is null until the file is there; a job that is cancelled before leaves none.
+        Labels and through are given as to interpolate_frame. Seeds and values are shown for hold
+        seconds. The value is null until the file is there; a job that is cancelled before leaves
+        none.
         """
-        seeds, rows = plan_stops(context, model, (seed_a, seed_b), labels, to_labels, sweep)
+        way = (seed_a, seed_b, through)
+        seeds, rows = plan_stops(context, model, way, labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
         recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong, hold)
         for step in export_gif(context, recipe):
@@ -230,7 +236,7 @@ def build_library_endpoints(context: AppContext) -> None:
 def plan_stops(
     context: AppContext,
     model: str,
-    ends: tuple[Any, Any],
+    way: tuple[Any, Any, str],
     labels: str,
     to_labels: str,
     sweep: str,
@@ -238,7 +244,7 @@ def plan_stops(
     """Return the seeds and label rows that a morph goes through, as a program asks for them."""
     layout = get_layout(context, check_model(context, model))
     values, changes = parse_values(labels, layout), parse_values(to_labels, layout)
-    seeds = check_ends(*ends)
+    seeds = check_way(*way)
     return choose_stops(context.sampler, model, seeds, values, changes, sweep)
 
 

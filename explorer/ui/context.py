@@ -126,6 +126,13 @@ class Page:
         self.morph_model = self.build_model_dropdown(render=False)
         self.morph_seed_a = gr.Number(0, label="Seed A", precision=0, min_width=100, render=False)
         self.morph_seed_b = gr.Number(1, label="Seed B", precision=0, min_width=100, render=False)
+        self.morph_through = gr.Textbox(
+            "",
+            label="Through seeds, such as 5, 9-12",
+            elem_classes="lx-seeds",
+            lines=1,
+            render=False,
+        )
         self.morph_truncation = gr.Slider(
             0, 1, value=1, step=0.01, label="Truncation", render=False, buttons=[]
         )

@@ -34,13 +34,14 @@ class SheetPlan:
 class MorphPlan:
     """Hold the stops of a morph: a seed, a label row if there are labels, and a text for each.
 
-    ``sweep`` is the kind of the label that is swept, "class" or "number"; "" if none is.
+    ``kind`` says what they are: values of a label that is swept ("class" or "number"), seeds on
+    the way ("seed"), or both ends alone ("").
     """
 
     seeds: tuple[int, ...]
     rows: Rows
     texts: tuple[str, ...]
-    sweep: str = ""
+    kind: str = ""
 
 
 def plan_sheet(
@@ -68,24 +69,25 @@ def plan_sheet(
 def plan_morph(
     context: AppContext,
     model: str,
-    ends: tuple[int, int],
+    seeds: tuple[int, ...],
     panels: tuple[Panel, Panel],
     sweep: str | None,
 ) -> MorphPlan:
-    """Plan a morph between two seeds and their labels, or a sweep of a label at the first seed.
+    """Plan a morph through seeds, with labels at both ends, or a sweep of a label at the first one.
 
     Labels without a value are the first seed's at A, and A's at B.
     """
     layout = get_layout(context, model)
     start, end = (read_panel(panel, layout) for panel in panels)
     swept = sweep if sweep in layout.names else ""
-    end = {} if swept else end  # what the panel at B holds says nothing while a label is swept
-    seeds, rows = choose_stops(context.sampler, model, ends, start, end, swept or "")
+    if swept:  # what is behind A says nothing then
+        seeds, end = seeds[:1], {}
+    stops, rows = choose_stops(context.sampler, model, seeds, start, end, swept or "")
     if not swept:
-        return MorphPlan(seeds, rows, tuple(map(str, seeds)))
+        return MorphPlan(stops, rows, tuple(map(str, stops)), "seed" if len(stops) > 2 else "")
     label, column = layout.find(swept), layout.names.index(swept)
     texts = tuple(label.format(row[column]) for row in rows)
-    return MorphPlan(seeds, rows, texts, "class" if isinstance(label, ClassLabel) else "number")
+    return MorphPlan(stops, rows, texts, "class" if isinstance(label, ClassLabel) else "number")
 
 
 def get_layout(context: AppContext, model: str) -> LabelLayout:

@@ -12,6 +12,7 @@ import torch
 
 from explorer.animation import get_real_fps, write_morph
 from explorer.labels import Rows
+from explorer.latents import parse_through
 from explorer.paths import check_num_frames, fit_frames, follow_path
 from explorer.recipe import Recipe, check_hold
 from explorer.replay import count_images, iter_images, make_stop_vectors, render_recipe
@@ -67,9 +68,10 @@ def check_model(context: AppContext, model: str | None) -> str:
     return model
 
 
-def check_ends(seed_a: Any, seed_b: Any) -> tuple[int, int]:
-    """Return both seeds of a morph; raises ConfigError."""
-    return check_whole(seed_a, "Seed A"), check_whole(seed_b, "Seed B")
+def check_way(seed_a: Any, seed_b: Any, through: str) -> tuple[int, ...]:
+    """Return the seeds of a morph: A, those it passes on its way, B; raises ConfigError."""
+    first, last = check_whole(seed_a, "Seed A"), check_whole(seed_b, "Seed B")
+    return first, *parse_through(through), last
 
 
 def render_preview(context: AppContext, recipe: Recipe) -> np.ndarray:
@@ -111,9 +113,9 @@ def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
 
 
 def name_morph(recipe: Recipe) -> str:
-    """Return a file name, without its suffix, that tells a sweep from a morph between two seeds."""
+    """Return a file name, without its suffix, that tells a sweep from a morph between seeds."""
     first, last = recipe.seeds[0], recipe.seeds[-1]
-    is_sweep = first == last and len(set(recipe.labels)) > 1
+    is_sweep = len(set(recipe.seeds)) == 1 and len(set(recipe.labels)) > 1
     return f"{recipe.model}-{first}-" + ("sweep" if is_sweep else f"to-{last}")
 
 
@@ -128,7 +130,7 @@ def set_export(
 ) -> Recipe:
     """Return the recipe with what an animation needs; raises ConfigError for invalid values.
 
-    Every stop of a sweep gets a frame, which may change the number of frames a little.
+    Every stop gets a frame, which may change the number of frames a little.
     """
     count = check_num_frames(check_whole(num_frames, "The number of frames"))
     return replace(

@@ -120,12 +120,16 @@ def test_the_pictures_are_the_samples_and_the_real_images(
     np.testing.assert_array_equal(pixels[::2], clinic.sampler.sample_seeds("one", seeds))
     assert all(re.fullmatch(r"real \d+", text) for text in edges[1::2])
 
+    page.get_by_role("tab", name="Interpolate").click()
+    page.get_by_label("Through seeds").fill("5")  # of another morph
+    page.get_by_role("tab", name="Diagnose").click()
     pair = cell.locator("button.lx-pair").first
     first, second = pair.locator(".lx-edge").all_inner_texts()
     pair.click()
     page.wait_for_selector(".lx-morph:not(.is-empty)")
     assert page.get_by_label("Seed A").input_value() == first
     assert page.get_by_label("Seed B").input_value() == second
+    assert page.get_by_label("Through seeds").input_value() == ""
 
 
 def test_real_images_that_are_not_sent_are_not_asked_for(

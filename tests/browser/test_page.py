@@ -177,6 +177,22 @@ def test_the_slider_works_by_keyboard(browser_page: Page, app: LiveApp) -> None:
     np.testing.assert_array_equal(read_stage(browser_page), app.sampler.sample_seeds("one", [1])[0])
 
 
+def test_a_morph_goes_through_seeds_that_are_typed(browser_page: Page, app: LiveApp) -> None:
+    """Each seed on the way has its frame in the strip, a click on it shows its own image."""
+    open_morph(browser_page)
+    through = browser_page.get_by_label("Through seeds")
+    through.fill("7, 3-4")
+    through.press("Enter")
+    stop = browser_page.locator(".lx-strip .lx-frame", has_text="3")
+    stop.click()
+    browser_page.wait_for_function(SETTLED)
+    np.testing.assert_array_equal(read_stage(browser_page), app.sampler.sample_seeds("one", [3])[0])
+    edges = browser_page.locator(".lx-strip .lx-edge").all_inner_texts()
+    assert [text for text in edges if text] == ["0", "7", "3", "4", "1"]
+    through.fill("")  # from A to B again, whose places are shown
+    browser_page.locator(".lx-strip .lx-edge", has_text=".50").wait_for()
+
+
 def test_a_gif_is_made_shown_and_downloaded(browser_page: Page, tmp_path: Path) -> None:
     open_morph(browser_page)
     browser_page.get_by_label("Frames from A to B").fill("6")

@@ -86,16 +86,16 @@ LX.scrubber = (element, context) => {
     animation = requestAnimationFrame(step);
   }
 
-  // The value of the label that is swept: between two numbers those between, between classes none.
+  // The seed, or the value of the label that is swept: between two numbers those between, else none.
   function nameStop(place) {
     const [low, high] = [data.stops[Math.floor(place)], data.stops[Math.ceil(place)]];
     if (low === high) return LX.spellLabel(low);
-    return data.sweep === "number" ? Number((Number(low) + (place % 1) * (Number(high) - Number(low))).toPrecision(3)).toString() : "";
+    return data.kind === "number" ? Number((Number(low) + (place % 1) * (Number(high) - Number(low))).toPrecision(3)).toString() : "";
   }
 
   function drawStrip() {
     const isNarrow = element.clientWidth < 560;
-    // As many as are large enough, and every stop of a sweep among them.
+    // As many as are large enough, and every stop among them.
     const legs = data.stops.length - 1;
     const perLeg = Math.ceil((isNarrow ? 6 : 10) / legs);
     const count = legs * perLeg + 1;
@@ -106,7 +106,7 @@ LX.scrubber = (element, context) => {
       return el("button", { type: "button", class: "lx-frame", "data-t": position,
         "aria-label": `Go to t = ${position.toFixed(2)}`, onclick: () => { stop(); moveTo(position); } },
       canvas, el("span", { class: "lx-edge",
-        text: data.sweep ? nameStop(index / perLeg) : position.toFixed(2).replace(/^0/, "") }));
+        text: data.kind ? nameStop(index / perLeg) : position.toFixed(2).replace(/^0/, "") }));
     }));
   }
 

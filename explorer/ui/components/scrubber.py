@@ -46,18 +46,18 @@ def build_scrubber(render_frame: Callable[[dict[str, Any]], dict[str, Any]]) -> 
 
 
 def describe_morph(
-    request: dict[str, Any], frames: np.ndarray, stops: Sequence[str], sweep: str = ""
+    request: dict[str, Any], frames: np.ndarray, stops: Sequence[str], kind: str = ""
 ) -> dict[str, Any]:
     """Describe a rendered path, uint8 (T, H, W, C), the request that made it, and its stops.
 
-    The stops are named by their seeds, or in a sweep by the values of the label that is swept,
-    whose kind ``sweep`` is.
+    The stops are named by their seeds, or in a sweep by the values of the label that is swept.
+    ``kind`` is that of a `MorphPlan`.
     """
     count, height, width = frames.shape[:3]
     return {
         "request": request,
         "stops": list(stops),
-        "sweep": sweep,
+        "kind": kind,
         "size": [width, height],
         "count": count,
         "columns": SPRITE_COLUMNS,

@@ -75,11 +75,11 @@ def connect_morphing(context: AppContext, page: Page, board: gr.HTML) -> None:
             set_row(context, panel, event.model, row)
             for panel, row in zip(panels, rows, strict=True)
         ]
-        return [event.model, *seeds, 1, *filled, "", gr.Tabs(selected="interpolate")]
+        return [event.model, *seeds, "", 1, *filled, "", gr.Tabs(selected="interpolate")]
 
     outputs = [
-        page.morph_model, page.morph_seed_a, page.morph_seed_b, page.morph_truncation,
-        *page.morph_panels, page.morph_sweep, page.tabs,
+        page.morph_model, page.morph_seed_a, page.morph_seed_b, page.morph_through,
+        page.morph_truncation, *page.morph_panels, page.morph_sweep, page.tabs,
     ]  # fmt: skip
     # Through the queue: what happens outside of it cannot show a message.
     board.morph(send, list(page.morph_panels), outputs, **PRIVATE)

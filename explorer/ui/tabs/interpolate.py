@@ -1,4 +1,4 @@
-"""Interpolate: a morph from one seed to another, by hand and as a GIF."""
+"""Interpolate: a morph from seed to seed, by hand and as a GIF."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ from explorer.ui.label_plans import MorphPlan, get_layout, plan_morph
 from explorer.ui.morph import (
     ExportStep,
     build_recipe,
-    check_ends,
     check_model,
+    check_way,
     export_gif,
     render_position,
     render_preview,
@@ -71,6 +71,7 @@ def build_tab(context: AppContext, page: Page) -> None:
             with gr.Row():
                 page.morph_seed_a.render()
                 page.morph_seed_b.render()
+            page.morph_through.render()
             method = gr.Radio(METHODS, value="slerp", label="Path")
             page.morph_truncation.render()
             labels = build_labels(page)
@@ -105,17 +106,17 @@ def build_tab(context: AppContext, page: Page) -> None:
             download = gr.DownloadButton("Download GIF", visible=False)
 
     path = [
-        page.morph_model, page.morph_seed_a, page.morph_seed_b, method, page.morph_truncation,
-        *labels.panels, labels.sweep,
+        page.morph_model, page.morph_seed_a, page.morph_seed_b, page.morph_through, method,
+        page.morph_truncation, *labels.panels, labels.sweep,
     ]  # fmt: skip
     connect_morph(context, page, scrubber, path)
     connect_label_controls(context, page, page.morph_model, labels)
-    # A sweep stays at A: what belongs to B would have no effect.
+    # A sweep stays at A: what is behind it would have no effect.
     gr.on(
         [labels.sweep.change, page.morph_model.change],
         partial(show_end, context),
         [page.morph_model, labels.sweep],
-        [page.morph_seed_b, labels.panels[1]],
+        [page.morph_through, page.morph_seed_b, labels.panels[1]],
         queue=False,
         **PRIVATE,
     )
@@ -135,15 +136,15 @@ def build_labels(page: Page) -> LabelControls:
 
 
 def show_end(context: AppContext, model: str | None, sweep: str | None) -> list[Any]:
-    """Show seed and labels of B unless a label of the model is swept.
+    """Show what lies behind A, seeds and labels of B, unless a label of the model is swept.
 
     A model that cannot be read changes nothing: what is drawn for the same choice says why.
     """
     try:
         is_swept = bool(model) and sweep in get_layout(context, str(model)).names
     except ProjectError:
-        return [gr.skip(), gr.skip()]
-    return [gr.Number(visible=not is_swept), gr.HTML(visible=not is_swept)]
+        return [gr.skip()] * 3
+    return [kind(visible=not is_swept) for kind in (gr.Textbox, gr.Number, gr.HTML)]
 
 
 def build_frame_renderer(context: AppContext) -> Any:
@@ -200,18 +201,28 @@ def connect_morph(context: AppContext, page: Page, scrubber: gr.HTML, path: list
             "truncation": recipe.truncation,
         }
         frames = render_preview(context, recipe)
-        return describe_morph(request, frames, plan.texts, plan.sweep)
+        return describe_morph(request, frames, plan.texts, plan.kind)
 
-    gr.on(
-        [widget.change for widget in path],
-        draw,
-        path,
-        scrubber,
-        trigger_mode="always_last",
-        concurrency_id="morph",
-        concurrency_limit=1,
-        **PRIVATE,
-    )
+    through = page.morph_through
+
+    def draw_direct(*inputs: Any) -> Any:
+        """Render the path once no seeds are left on its way."""
+        return gr.skip() if inputs[path.index(through)] else draw(*inputs)
+
+    # A list of seeds that is being typed is no list yet.
+    whole = [through.submit, through.blur]
+    others = [widget.change for widget in path if widget is not through]
+    for triggers, function in (([*others, *whole], draw), ([through.change], draw_direct)):
+        gr.on(
+            triggers,
+            function,
+            path,
+            scrubber,
+            trigger_mode="always_last",
+            concurrency_id="morph",
+            concurrency_limit=1,
+            **PRIVATE,
+        )
     page.on_load(draw, path, scrubber)
 
 
@@ -220,6 +231,7 @@ def plan_recipe(
     model: str | None,
     seed_a: Any,
     seed_b: Any,
+    through: str,
     method: str,
     truncation: float,
     panel_a: dict[str, Any] | None,
@@ -227,8 +239,8 @@ def plan_recipe(
     sweep: str | None,
 ) -> tuple[Recipe, MorphPlan]:
     """Build the recipe of what the controls hold, and the plan behind it; raises ConfigError."""
-    ends = check_ends(seed_a, seed_b)
-    plan = plan_morph(context, check_model(context, model), ends, (panel_a, panel_b), sweep)
+    seeds = check_way(seed_a, seed_b, through)
+    plan = plan_morph(context, check_model(context, model), seeds, (panel_a, panel_b), sweep)
     recipe = build_recipe(context, model, plan.seeds, method, truncation, plan.rows)
     return recipe, plan
 

@@ -83,6 +83,16 @@ def test_a_frame_is_the_image_at_t(client: Client, live: LiveApp) -> None:
     np.testing.assert_array_equal(read_pixels(path), expected[0])
 
 
+def test_a_way_goes_through_seeds(client: Client, live: LiveApp) -> None:
+    path = client.predict("one", 4, 9, 0.5, through="7", api_name="/interpolate_frame")
+    np.testing.assert_array_equal(read_pixels(path), live.sampler.sample_seeds("one", [7])[0])
+    path = client.predict(
+        "one", 4, 9, num_frames=5, size=0, through="7, 1-2", api_name="/export_gif"
+    )
+    recipe = read_recipe(Path(path))
+    assert (recipe.seeds, recipe.num_frames) == ((4, 7, 1, 2, 9), 5)
+
+
 def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
     path = client.predict("one", 1, 2, 5, 20, 48, "nearest", True, api_name="/export_gif")
     with Image.open(path) as image:
@@ -130,7 +140,7 @@ def test_a_job_that_waits_for_others_can_be_cancelled(
 
 
 def test_a_program_without_the_client_gets_the_file_at_the_end(live: LiveApp) -> None:
-    data = ["one", 1, 2, 3, 25, 64, "lanczos", False, "slerp", 1.0, "", "", "", 0.3]
+    data = ["one", 1, 2, 3, 25, 64, "lanczos", False, "slerp", 1.0, "", "", "", 0.3, ""]
     call = f"{live.url}gradio_api/call/export_gif"
     event = httpx.post(call, json={"data": data}).json()["event_id"]
     lines = httpx.get(f"{call}/{event}", timeout=60).text.splitlines()
@@ -199,6 +209,11 @@ def test_rescan_finds_new_files_and_missing_ones(client: Client, live: LiveApp) 
         ("/interpolate_frame", ["one", 0, 1, 0.5, "walk"], "Unknown interpolation 'walk'"),
         ("/interpolate_frame", ["one", 0.5, 1], "seed_a is 0.5: give a whole number"),
         ("/export_gif", ["one", 0, 1, 1], "1 frames are out of range"),
+        (
+            "/interpolate_frame",
+            ["one", 0, 1, 0.5, "slerp", 1, "", "", "", "5;"],
+            "'5;' is not a number",
+        ),
         ("/export_gif", ["one", 0, 1, 10, 90], "90.0 frames per second are out of range"),
         ("/score", [["one"], 1], "1 samples are out of range"),
         ("/score", [[], 64], "No models were chosen"),

@@ -120,13 +120,22 @@ def test_a_morph_keeps_the_labels_of_its_start_where_its_end_has_none(context: A
     assert plan.texts == ("1", "2")
 
 
+def test_labels_change_between_the_last_seed_on_the_way_and_b(context: AppContext) -> None:
+    plan = plan_morph(context, "faces", (1, 8, 2), (hold(hair="short", age=10), hold(age=90)), "")
+    assert plan.seeds == (1, 8, 2)
+    assert plan.rows == ((0.0, 10.0), (0.0, 10.0), (0.0, 90.0))
+    assert (plan.texts, plan.kind) == (("1", "8", "2"), "seed")
+
+
 def test_a_sweep_stays_at_the_first_seed(context: AppContext) -> None:
     plan = plan_morph(context, "faces", (7, 2), (hold(age=10), hold(age=90)), "hair")
     assert plan.seeds == (7, 7)
     assert plan.rows == ((0.0, 10.0), (1.0, 10.0))
     assert plan.texts == ("short", "long")
-    assert plan.sweep == "class"
-    assert plan_morph(context, "faces", (7, 2), (hold(), hold()), "age").sweep == "number"
+    assert plan.kind == "class"
+    # Seeds on the way are hidden then, and left out.
+    plan = plan_morph(context, "faces", (7, 5, 2), (hold(), hold()), "age")
+    assert (set(plan.seeds), plan.kind) == ({7}, "number")
 
 
 @pytest.mark.parametrize(
@@ -143,13 +152,13 @@ def test_a_sweep_hides_what_belongs_to_b(
     context: AppContext, model: str | None, sweep: str | None, is_shown: bool
 ) -> None:
     widgets = show_end(context, model, sweep)
-    assert [widget.visible for widget in widgets] == [is_shown, is_shown]
+    assert [widget.visible for widget in widgets] == [is_shown] * 3
 
 
 def test_a_model_whose_file_has_gone_leaves_what_belongs_to_b(context: AppContext) -> None:
     (context.library.folder / "plain.safetensors").unlink()
-    assert show_end(context, "plain", "age") == [gr.skip(), gr.skip()]
-    assert show_end(context, "nobody", "age") == [gr.skip(), gr.skip()]
+    assert show_end(context, "plain", "age") == [gr.skip()] * 3
+    assert show_end(context, "nobody", "age") == [gr.skip()] * 3
 
 
 def test_every_stop_of_a_gif_has_a_frame_and_files_tell_sweeps_apart(context: AppContext) -> None:
@@ -160,6 +169,8 @@ def test_every_stop_of_a_gif_has_a_frame_and_files_tell_sweeps_apart(context: Ap
     assert set_export(sweep, 600, 25, 0, "lanczos", True, 0).num_frames == 598
     assert name_morph(sweep) == "faces-5-sweep"
     assert name_morph(build_recipe(context, "faces", (5, 7), "slerp", 1.0)) == "faces-5-to-7"
+    loop = build_recipe(context, "faces", (5, 7, 5), "slerp", 1.0, rows[:3])
+    assert name_morph(loop) == "faces-5-to-5"
 
 
 def test_a_label_of_very_many_classes_says_so(tmp_path: Path) -> None:

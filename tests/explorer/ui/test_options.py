@@ -59,6 +59,10 @@ def test_interpolate_draws_its_path_with_its_truncation(live: LiveApp) -> None:
     ends = live.sampler.make_latents("one", [4, 9], 0.5)
     path = torch.stack([interpolate_lerp(*ends, step / 60) for step in range(61)])
     assert morph["sprite"] == encode_sprite(live.sampler.sample_images("one", path))
+    # A seed on the way lies in the middle of it.
+    way = draw(live, interpolate, **{**options, "Through seeds, such as 5, 9-12": "7"})
+    assert (way["stops"], way["request"]["seeds"]) == (["4", "7", "9"], (4, 7, 9))
+    assert (way["kind"], way["count"]) == ("seed", 61)
     # With what it is told of the path, the page asks for the exact frame.
     request = json.loads(json.dumps({**morph["request"], "t": 0.25}))
     frame = decode(build_frame_renderer(live.context)(request)["src"])
