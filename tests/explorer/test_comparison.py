@@ -178,7 +178,7 @@ def test_a_missing_reference_is_reported_before_any_work(sampler: Sampler) -> No
     with pytest.raises(MetricError) as caught:
         stream(FeatureBank(sampler), ["conv"], EXTRACTOR, num_samples=100)
     assert "conv learned avatars:toon-head at 32 px" in str(caught.value)
-    command = "reference --data avatars:toon-head --resolution 32 --extractor colours"
+    command = "reference --data avatars:toon-head --resolution 32 --channels 3 --extractor colours"
     assert f"python -m training {command}" in str(caught.value)
 
 
