@@ -96,6 +96,7 @@ def test_a_generator_stays_loaded(sampler: Sampler, monkeypatch: pytest.MonkeyPa
     sampler.sample_seeds("conv", [0])
     monkeypatch.setattr(sampler.library, "load", lambda name: pytest.fail("loaded again"))
     sampler.sample_seeds("conv", [1])
+    assert sampler.loaded_names == ["conv"]
 
 
 def test_names_that_no_model_has_leave_nothing_behind(sampler: Sampler) -> None:

@@ -106,6 +106,7 @@ def build_layer_describer(context: AppContext) -> Any:
 
     @answer_project_errors
     def describe_layers(name: str) -> dict[str, Any]:
+        """List the layers of both networks of a model."""
         from training.models.summary import count_model_parameters, summarize_model
 
         context.library.get_stamp(str(name))  # says so where the file has gone

@@ -131,6 +131,7 @@ def build_saver(context: AppContext) -> Any:
         shown: dict[str, Any] | None, model: str, seed: float, count: float, truncation: float,
         panel: dict[str, Any] | None, across: str | None, what: str, size: str, resize: str,
     ) -> str:  # fmt: skip
+        """Write what is shown as a PNG with its recipe, and return its path."""
         model = check_model(context, model)
         plan = plan_sheet(context, model, list_seeds(seed, count), panel, across)
         checkpoint = context.library.get_fingerprint(model)

@@ -85,16 +85,21 @@ def test_diagnose_prints_json(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert found["copying"]["source"] == "800 of 1,600 images"
 
 
+def save_photos(folder: Path, images: np.ndarray) -> Path:
+    """Save images, uint8 (N, H, W, C), in a new folder, and return it."""
+    folder.mkdir()
+    for number, image in enumerate(images):
+        save_png(folder / f"{number:02}.png", image)
+    return folder
+
+
 @pytest.mark.usefixtures("_has_blocks")
 def test_copies_are_looked_for_in_a_data_set_that_is_named(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    photos = tmp_path / "photos"
-    photos.mkdir()
     images = Sampler(CheckpointLibrary(folder)).sample_seeds("conv", range(1000, 1060))
     images[7] = Sampler(CheckpointLibrary(folder)).sample_seeds("conv", [3])[0]
-    for number, image in enumerate(images):
-        save_png(photos / f"{number:02}.png", image)
+    photos = save_photos(tmp_path / "photos", images)
     dataset = load_dataset(f"folder:{photos}", DatasetOptions(resolution=32), progress=False)
     save_reference(tmp_path / "ref", compute_reference(dataset, "blocks", progress=False))
     options = ("--num-samples", "64", "--extractor", "blocks", "--json", "--reference")
@@ -112,11 +117,8 @@ def test_a_data_set_is_named_as_it_was_cut_out_and_counted(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The left half of the first 60 of 62 images is found again by --crop and --max-images."""
-    photos = tmp_path / "photos"
-    photos.mkdir()
     images = Sampler(CheckpointLibrary(folder)).sample_seeds("conv", range(1000, 1062))
-    for number, image in enumerate(images):
-        save_png(photos / f"{number:02}.png", np.concatenate([image, 255 - image], axis=1))
+    photos = save_photos(tmp_path / "photos", np.concatenate([images, 255 - images], axis=2))
     options = DatasetOptions(resolution=32, crop=(0, 0, 32, 32), max_images=60)
     dataset = load_dataset(f"folder:{photos}", options, progress=False)
     np.testing.assert_array_equal(dataset.images.transpose(0, 2, 3, 1), images[:60])
