@@ -12,7 +12,7 @@ PIP_ARGS ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 # What is type-checked; tests are run instead.
-SOURCES := app.py training explorer benchmarks
+SOURCES := app.py training explorer benchmarks docs
 
 # The stamps carry the Python version in their names, so another Python finds none and makes the environment anew.
 PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)

@@ -16,7 +16,9 @@ from training.metrics.frechet_estimator import MIN_SAMPLES
 from training.metrics.reference import ReferenceStatistics
 
 MAX_SAMPLES = 50_000
-DIFFERENT_DATA = "The models learned different data: only scores with one reference compare."
+DIFFERENT_DATA = (
+    "The models are measured against different real images: only scores with one reference compare."
+)
 
 
 def stream_comparison(

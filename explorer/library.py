@@ -167,7 +167,8 @@ class CheckpointLibrary:
             return None
         dataset = entry.header.dataset
         folders = [self.get_references_folder(), get_cache_dir() / REFERENCES_FOLDER]
-        wanted = repr((dataset.get("fingerprint"), dataset.get("resolution"), extractor))
+        facts = ("fingerprint", "resolution", "label_fingerprints")
+        wanted = repr((*(dataset.get(fact) for fact in facts), extractor))
         files = [found for folder in folders for found in _list_checkpoints(folder)]
         with self._reference_lock:  # reading and checking one takes a good part of a second
             known = self._references.pop(wanted, None)

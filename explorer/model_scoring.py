@@ -31,7 +31,8 @@ class ComparisonUpdate:
 
     ``is_known`` marks a score from an earlier time; ``earlier`` are known ones of fewer samples.
     ``num_done`` is how many samples the work has got through: less than the score's while samples
-    behind a known score are gone through again. ``checkpoint`` is the hash of the weights.
+    behind a known score are gone through again. ``checkpoint`` is the hash of the weights, and
+    ``reference`` tells the real images apart, which titles do not: see `identify_reference`.
     """
 
     model: str
@@ -42,6 +43,7 @@ class ComparisonUpdate:
     earlier: tuple[Score, ...] = ()
     num_done: int = 0
     checkpoint: str = ""
+    reference: str = ""
 
 
 class ModelScoring:
@@ -242,4 +244,5 @@ class ModelScoring:
             earlier=earlier,
             num_done=self.num_samples if self.estimator is None else self.estimator.num_samples,
             checkpoint=self.samples.fingerprint,
+            reference=self.key.reference,
         )

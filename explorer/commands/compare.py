@@ -46,6 +46,7 @@ def run_compare(args: argparse.Namespace) -> int:
         FeatureBank(sampler), args.models, args.extractor, args.num_samples, args.seed, reference
     )
     scores: dict[str, Score] = {}
+    references: dict[str, str] = {}
     for update in updates:
         score = update.score
         print(
@@ -54,22 +55,15 @@ def run_compare(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         if update.is_last:
-            scores[update.model] = score
-    # Statistics are of one resolution, which titles do not tell.
-    references = {
-        name: (scores[name].reference, sampler.get_header(name).model.img_resolution)
-        for name in dict.fromkeys(args.models)
-    }
-    order = sort_by_reference(scores, references)
+            scores[update.model], references[update.model] = score, update.reference
+    order = sort_by_reference(scores, {name: references[name] for name in args.models})
     print(format_scores([(name, scores[name]) for name in order]))
     if len(set(references.values())) > 1:
         print(f"\n{DIFFERENT_DATA}")
     return 0
 
 
-def sort_by_reference(
-    scores: Mapping[str, Score], references: Mapping[str, tuple[str, int]]
-) -> list[str]:
+def sort_by_reference(scores: Mapping[str, Score], references: Mapping[str, str]) -> list[str]:
     """Sort names by reference, in the order in which these are first named, then by score."""
     groups = list(dict.fromkeys(references.values()))
     return sorted(references, key=lambda name: (groups.index(references[name]), scores[name].value))

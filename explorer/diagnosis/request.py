@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from training.datasets.types import ImageDataset
 from training.errors import MetricError
 from training.latents import check_seed
+from training.metrics.estimator import check_extractor
 from training.metrics.extractors import Extractor
 from training.metrics.real_features import RealFeatures
 from training.metrics.reference import ReferenceStatistics
@@ -74,11 +75,7 @@ def check_request(
             f"Diagnosis: the reference of {reference.title} is of an older format, without features"
             " of single real images; make it anew with `python -m training reference`."
         )
-    if samples.extractor.key != reference.extractor:
-        raise MetricError(
-            f"Diagnosis: the reference of {reference.title} was made with {reference.extractor},"
-            f" the samples' features with {samples.extractor.key}; use the same extractor for both."
-        )
+    check_extractor(reference, samples.extractor)
     if dataset is not None and dataset.fingerprint != reference.dataset.get("fingerprint"):
         raise MetricError(
             f"Diagnosis: the reference is of {reference.title}, but the images given are those of"

@@ -17,7 +17,7 @@ class ScoreRow:
     """Hold a model's newest score, all its scores by growing number of samples, and the progress.
 
     ``num_done`` is how many samples the work has got through; ``is_kept`` says that the newest
-    score is one that was known before.
+    score is one that was known before. ``reference`` tells references of one title apart.
     """
 
     model: str
@@ -26,6 +26,7 @@ class ScoreRow:
     is_kept: bool = False
     is_last: bool = False
     checkpoint: str = ""
+    reference: str = ""
 
     @property
     def score(self) -> "Score | None":
@@ -43,6 +44,7 @@ class ScoreRow:
             is_kept=update.is_known,
             is_last=update.is_last,
             checkpoint=update.checkpoint,
+            reference=update.reference,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -134,7 +136,7 @@ def describe_scores(board: Board) -> str:
         return ""
     # The sheets beside the board may be of other seeds, and truncated.
     note = f"Scores are of seeds 0 to {board.num_samples - 1:,} at truncation 1."
-    references = {row.score.reference for row in board.rows if row.score}
+    references = {row.reference for row in board.rows if row.score}
     return f"{note} {DIFFERENT_DATA}" if len(references) > 1 else note
 
 

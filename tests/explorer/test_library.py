@@ -152,3 +152,23 @@ def test_references_are_found_by_data_set_and_extractor(
     assert found is not None
     assert found.dataset == DATASET
     assert library.find_reference(entry, "inception") is None
+
+
+def test_a_model_gets_the_reference_that_knows_its_labels(
+    library: CheckpointLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one data set's images two tables of labels may be known, and a model for each."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    statistics = FeatureStatistics(np.zeros(2), np.eye(2), 100)
+    for name, column in (("conv", "age"), ("linear", "smile")):
+        dataset = DATASET | {"label_fingerprints": {column: "5e"}}
+        reference = ReferenceStatistics(dataset, "colours", statistics, ((64, 1.0),))
+        save_reference(library.get_references_folder() / f"{column}.safetensors", reference)
+        path = library.get(name).path
+        generator, header = load_generator(path)
+        save_generator(path, generator, dataclasses.replace(header, dataset=dataset))
+    library.rescan()
+    for name, column in (("conv", "age"), ("linear", "smile")):
+        found = library.find_reference(library.get(name), "colours")
+        assert found is not None
+        assert list(found.dataset["label_fingerprints"]) == [column]

@@ -19,13 +19,7 @@ class ScoreEstimator:
     """
 
     def __init__(self, reference: ReferenceStatistics, extractor: Extractor) -> None:
-        if reference.extractor != extractor.key:
-            raise MetricError(
-                f"Score: the reference of {reference.name} was made with the extractor"
-                f" {reference.extractor}, the samples would use {extractor.key}; use the same one,"
-                " or make a reference with `python -m training reference`."
-            )
-        check_weights(reference, extractor.weights)
+        check_extractor(reference, extractor)
         self.reference, self.extractor = reference, extractor
         self._estimator = FrechetEstimator(reference.statistics)
 
@@ -104,13 +98,25 @@ def _check_request(num_samples: int, batch_size: int) -> None:
         )
 
 
+def check_extractor(reference: ReferenceStatistics, extractor: Extractor) -> None:
+    """Raise MetricError unless a reference was made with an extractor, and with its weights."""
+    if reference.extractor != extractor.key:
+        raise MetricError(
+            f"The reference of {reference.name} was made with the extractor {reference.extractor},"
+            f" the samples would use {extractor.key}; use the same one, or make a reference with"
+            " `python -m training reference`."
+        )
+    check_weights(reference, extractor.weights)
+
+
 def check_weights(reference: ReferenceStatistics, weights: str | None) -> None:
     """Raise MetricError unless a reference was made with these weights (see `identify_weights`)."""
     if reference.weights != weights:
         raise MetricError(
-            f"Score: the reference of {reference.name} was made with"
+            f"The reference of {reference.name} was made with"
             f" {_name_weights(reference.weights)} of {reference.extractor}, the samples would use"
-            f" {_name_weights(weights)}; give the same --extractor-weights to both."
+            f" {_name_weights(weights)}; use one of the same weights (`python -m training reference"
+            " --extractor-weights`)."
         )
 
 

@@ -265,8 +265,12 @@ def test_wrong_requests_are_refused_before_any_work(world: World) -> None:
         start(options=DiagnosisOptions(63))
     with pytest.raises(MetricError, match="older format"):
         start(real=None)
-    with pytest.raises(MetricError, match="made with other, the samples' features with blocks"):
+    with pytest.raises(MetricError, match="with the extractor other, the samples would use blocks"):
         start(extractor="other")
+    with pytest.raises(
+        MetricError, match="SHA-256 0123abcd of blocks, the samples would use the us"
+    ):
+        start(details={"extractor_weights": "0123abcd"})
     with pytest.raises(ConfigError, match="out of range"):
         start(table=replace(table, base_seed=2**32 - 50))
     other = replace(world.reference, dataset=world.reference.dataset | {"fingerprint": "0"})

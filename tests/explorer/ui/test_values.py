@@ -156,14 +156,14 @@ def test_a_card_takes_any_value_of_json_anywhere(value: Any) -> None:
         assert json.loads(json.dumps(card, allow_nan=False))["name"] == "odd"
 
 
-def make_score(num_samples: int, value: float = 30.0, reference: str = "avatars") -> Score:
+def make_score(num_samples: int, value: float = 30.0) -> Score:
     """Make a score whose interval is 2 wide and whose extrapolation is 10 lower."""
     return Score(
         value=value,
         score_name="FD-EfficientNet-Lite0",
         extractor="efficientnet-lite0",
         num_samples=num_samples,
-        reference=reference,
+        reference="avatars",
         noise_floor=12.0,
         is_noise_floor_measured=True,
         interval=(value - 1, value + 1),
@@ -202,13 +202,15 @@ def test_of_two_scores_of_as_many_samples_the_newer_stays() -> None:
     assert row.scores == (make_score(64, 29.0),)
 
 
-@pytest.mark.parametrize(("other", "is_told"), [("avatars", False), ("faces", True)])
+@pytest.mark.parametrize(("other", "is_told"), [("a64", False), ("a128", True)])
 def test_scores_of_different_data_are_told_apart(other: str, is_told: bool) -> None:
-    first = ScoreRow("one", (make_score(64),), num_done=64)
-    second = ScoreRow("two", (make_score(64, reference=other),), num_done=64)
+    """Statistics at two resolutions have one title."""
+    first = ScoreRow("one").add(make_update(make_score(64), num_done=64, reference="a64"))
+    update = replace(make_update(make_score(64), num_done=64, reference=other), model="two")
+    second = ScoreRow("two").add(update)
     board = describe_scoring(Board((first, second), 128))[2]
     assert board["status"] == "64 of 128 samples of each model."
-    assert ("different data" in board["note"]) == is_told
+    assert ("different real images" in board["note"]) == is_told
 
 
 def test_the_card_of_an_older_checkpoint_shows_no_folders() -> None:
