@@ -88,7 +88,9 @@ def count_attention(model: ModelConfig) -> int:
 def measure_need(engine: AdversarialStep, device: torch.device, num_processes: int = 1) -> int:
     """Return the bytes that a training needs of its device, of one that processes share in all."""
     part = compute_part_size(engine.config, num_processes)
-    return _count_sharing(device, num_processes) * estimate_footprint(engine).compute_bytes(part)
+    with advise_out_of_memory("the networks", f"{SMALLER_NETWORKS}."):  # it builds them once more
+        found = estimate_footprint(engine)
+    return _count_sharing(device, num_processes) * found.compute_bytes(part)
 
 
 def check_networks(model: ModelConfig, device: torch.device, num_processes: int = 1) -> None:

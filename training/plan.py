@@ -36,7 +36,10 @@ def describe_plan(trainer: Trainer) -> str:
         ),
         ("goal", _describe_goal(config, images_per_step)),
         ("length", _describe_length(trainer, images_per_step)),
-        ("device", f"{trainer.device_name}, {'bf16 autocast' if trainer.has_autocast else 'fp32'}"),
+        (
+            "device",
+            f"{trainer.device_name}, {'bf16 autocast' if trainer.engine.has_autocast else 'fp32'}",
+        ),
         (
             "score",
             f"{config.extractor}, {config.score_samples:,} samples every "

@@ -7,25 +7,15 @@ from pathlib import Path
 
 import torch
 
+from training.assembly import build_batches, build_engine, read_labels
 from training.background import InlineRunner, choose_runner
-from training.batches import ImageBatches
 from training.datasets import ImageDataset
-from training.datasets.label_rows import LabelRows, read_label_rows
-from training.devices import describe_device, tune_device, uses_bfloat16
+from training.devices import describe_device, tune_device
 from training.errors import CheckpointError, DivergenceError, TrainingError
-from training.footprint import (
-    SMALLER_NETWORKS,
-    check_memory,
-    check_networks,
-    explain_out_of_memory,
-    measure_need,
-)
-from training.free_memory import advise_out_of_memory
+from training.footprint import check_memory, explain_out_of_memory, measure_need
 from training.health import check_losses, check_state, check_weights
 from training.keeping import TrainingKeeper, WatchingKeeper
-from training.labels import NO_LABELS
 from training.memory import measure_memory
-from training.models import get_model_spec
 from training.place_names import shorten_command
 from training.processes import ALONE, Processes, check_shares
 from training.progress import Progress, find_due, is_due
@@ -44,8 +34,6 @@ from training.sample_grid import sample_grid
 from training.scoring import TrainingScorer
 from training.signals import StopSignal
 from training.state import TrainingState
-from training.step import AdversarialStep
-from training.templates import fit_templates
 from training.tensorboard_log import TensorBoardLog
 from training.training_scores import TrainingScores
 
@@ -71,32 +59,16 @@ class Trainer:
         self._processes = processes
         check_shares(self.config, processes.num)
         self.dataset, self.folder, self.device = dataset, folder, device
-        self.labels = found = self._read_labels()
-        model = self.config.build_model_config(
-            dataset.channels, dataset.resolution, found.layout if found else NO_LABELS
-        )
         tune_device(device)
         self.device_name = describe_device(device)
-        self.has_autocast = uses_bfloat16(self.config.precision, device)
-        check_networks(model, device, processes.num)
-        with advise_out_of_memory("the networks", f"{SMALLER_NETWORKS}."):
-            self.engine = AdversarialStep(self.config, model, device, self.has_autocast, processes)
-            if found:
-                self.engine.set_templates(fit_templates(dataset, found.layout, found.rows))
-            self.num_bytes_needed = measure_need(self.engine, device, processes.num)
-        with advise_out_of_memory(f"{len(dataset):,} images", "take fewer, with --max-images."):
-            self.batches = ImageBatches(
-                dataset,
-                self.config.batch_size,
-                self.config.seed,
-                self.config.is_mirrored,
-                device,
-                processes,
-                found.rows if found else None,
-                self.num_bytes_needed,
-            )
+        self.labels = labels = read_labels(self.config, dataset)
+        self.engine = build_engine(self.config, dataset, labels, device, processes)
+        self.num_bytes_needed = measure_need(self.engine, device, processes.num)
+        self.batches = build_batches(
+            self.config, dataset, labels, device, processes, self.num_bytes_needed
+        )
         self._state = TrainingState(self.engine, self.batches)
-        self.precision = "bf16" if self.has_autocast else "fp32"
+        self.precision = "bf16" if self.engine.has_autocast else "fp32"
         command = shorten_command(run.command)
         facts = {"device": self.device_name, "precision": self.precision, "command": command}
         facts |= {"run_id": run.run_id} if run.run_id else {}
@@ -105,17 +77,11 @@ class Trainer:
             self.config, self.engine, dataset, folder, run.checkpoint_path, facts, processes.num
         )
         places = (run.checkpoints, run.dataset.cache_dir)
-        self._scorer = TrainingScorer(self.config, dataset, device, *places, processes, found)
+        self._scorer = TrainingScorer(self.config, dataset, device, *places, processes, labels)
         runner = runner or choose_runner(device, processes)
         self._scores = TrainingScores(
             self.config, self._scorer, self._state, self._keeper, processes, runner
         )
-
-    def _read_labels(self) -> LabelRows | None:
-        """Read the labels that the model is to learn, if it takes any."""
-        if not get_model_spec(self.config.model).has_labels:
-            return None
-        return read_label_rows(self.dataset, self.config.labels)
 
     def resume(self) -> None:
         """Go back to the state saved in the run folder; nothing is written before `train`.
