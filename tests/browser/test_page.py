@@ -201,6 +201,8 @@ def test_a_gif_is_made_shown_and_downloaded(browser_page: Page, tmp_path: Path) 
     browser_page.get_by_text("10 frames, 25 per second").wait_for()
     browser_page.get_by_alt_text("Your GIF").wait_for()
     assert browser_page.get_by_role("button", name="Play GIF").count() == 0
+    # Gradio's row of buttons has a border even where there is none.
+    assert browser_page.locator(".lx-made .icon-button-wrapper:visible").count() == 0
     with browser_page.expect_download() as download:
         browser_page.get_by_role("button", name="Download GIF").click()
     path = tmp_path / download.value.suggested_filename
