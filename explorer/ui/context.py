@@ -21,9 +21,9 @@ from explorer.score_results import ScoreResults
 from explorer.turns import Turns
 from explorer.ui.components.label_panel import build_label_panel
 from explorer.ui.components.open_dropdown import OpenDropdown
+from explorer.ui.errors import BusyError
 from explorer.ui.exports import ExportFolder
 from explorer.worker import Worker
-from training.errors import ConfigError
 from training.files import get_cache_dir
 from training.metrics.extractors import DEFAULT_EXTRACTOR
 
@@ -31,6 +31,12 @@ from training.metrics.extractors import DEFAULT_EXTRACTOR
 MAX_EXPORTS = 1
 # Scores and diagnoses take turns on the worker, so that several may run; more only wait longer.
 MAX_SCORE_JOBS = 4
+# A later drawing of the same widgets must not be done before an earlier one: each kind of drawing
+# has a line of its own, in which one goes after the other, those of a page that opens too.
+LINES: dict[str, dict[str, Any]] = {
+    name: {"concurrency_id": name, "concurrency_limit": 1} for name in ("sheet", "sheets", "morph")
+}
+IN_PASSING: dict[str, Any] = {"concurrency_id": "load", "concurrency_limit": 2}
 # Events of the page itself: no public endpoint, no veil over what they change.
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 # Long jobs start at once and wait in `Turns`: in Gradio's own queue they could say nothing.
@@ -99,9 +105,9 @@ class AppContext:
 
     @contextmanager
     def take_frame_slot(self) -> Iterator[None]:
-        """Wait for one of the slots for images outside the queue; raises ConfigError if busy."""
+        """Wait for one of the slots for images outside the queue; raises BusyError after 5 s."""
         if not self.frame_slots.acquire(timeout=5):
-            raise ConfigError("The server is busy: try again in a moment.")
+            raise BusyError("The server is busy: try again in a moment.")
         try:
             yield
         finally:
@@ -117,7 +123,9 @@ class Page:
     empty_notice: gr.HTML
     model_dropdowns: list[gr.Dropdown] = field(default_factory=list)
     min_models: list[int] = field(default_factory=list)
-    loaders: list[tuple[Callable[..., Any], list[Any], Any]] = field(default_factory=list)
+    loaders: list[tuple[Callable[..., Any], list[Any], Any, dict[str, Any]]] = field(
+        default_factory=list
+    )
     # Events after which every tab is filled anew, as when the page opens.
     refills: list[Any] = field(default_factory=list)
 
@@ -170,16 +178,23 @@ class Page:
         self.min_models.append(min_models)
         return dropdown
 
-    def on_load(self, function: Callable[..., Any], inputs: list[Any], outputs: Any) -> None:
-        """Ask for an event when the page opens; inputs are the widgets' values by then."""
-        self.loaders.append((function, inputs, outputs))
+    def on_load(
+        self,
+        function: Callable[..., Any],
+        inputs: list[Any],
+        outputs: Any,
+        line: dict[str, Any] = IN_PASSING,
+    ) -> None:
+        """Ask for an event when the page opens; inputs are the widgets' values by then.
+
+        ``line``: where it waits for others, one of LINES if it draws.
+        """
+        self.loaders.append((function, inputs, outputs, line))
 
     def fill_after(self, event: Any) -> None:
         """Fill every tab after an event: what was asked for with `on_load`."""
-        for function, inputs, outputs in self.loaders:
-            event.then(
-                function, inputs, outputs, concurrency_id="load", concurrency_limit=2, **PRIVATE
-            )
+        for function, inputs, outputs, line in self.loaders:
+            event.then(function, inputs, outputs, **line, **PRIVATE)
 
     @property
     def library_outputs(self) -> list[Any]:

@@ -13,6 +13,10 @@ from training.errors import ConfigError, ProjectError
 ERROR_TITLE = "That did not work"
 
 
+class BusyError(ConfigError):
+    """Say that the server is busy: what was asked for may be had in a moment."""
+
+
 def show_project_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     """Turn the ProjectErrors of an event's function or generator into a toast."""
     if inspect.isgeneratorfunction(function):
@@ -53,15 +57,34 @@ def warn_project_errors(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def write_project_errors(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn the ProjectErrors of a drawing function into {"message": sentence}, in its place.
+
+    For a first drawing: a toast would go, and leave nothing.
+    """
+
+    @wraps(function)
+    def call(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except ProjectError as error:
+            return {"message": str(error)}
+
+    return call
+
+
 def answer_project_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Turn the ProjectErrors of a function that the page calls itself into {"error": sentence}."""
+    """Turn the ProjectErrors of a function that the page calls itself into {"error": sentence}.
+
+    ``is_busy`` tells the page whether it is worth asking again.
+    """
 
     @wraps(function)
     def call(*args: Any) -> dict[str, Any]:
         try:
             return function(*args)
         except ProjectError as error:
-            return {"error": str(error)}
+            return {"error": str(error), "is_busy": isinstance(error, BusyError)}
 
     return call
 

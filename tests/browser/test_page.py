@@ -134,6 +134,8 @@ def test_a_sample_is_sent_to_interpolate(browser_page: Page, app: LiveApp) -> No
     browser_page.get_by_role("option", name="Seed 9", exact=True).click()
     browser_page.get_by_role("button", name="End a morph here").click()
     browser_page.wait_for_selector(".lx-morph:not(.is-empty)")
+    # The keyboard goes on there: the button that was pressed is hidden now.
+    browser_page.wait_for_function("document.activeElement.closest('.lx-scrub') !== null")
     assert browser_page.get_by_label("Seed B").input_value() == "9"
     browser_page.wait_for_function(
         "() => document.querySelectorAll('.lx-end b')[1].textContent === '9'"
@@ -184,10 +186,13 @@ def test_a_morph_goes_through_seeds_that_are_typed(browser_page: Page, app: Live
     through.fill("7, 3-4")
     through.press("Enter")
     browser_page.locator(".lx-strip .lx-edge").get_by_text("7", exact=True).wait_for()
+    assert browser_page.get_by_label("Go to 7, t = 0.25").count() == 1
     stop = browser_page.locator(".lx-strip .lx-frame").filter(has_text=re.compile(r"^3$"))
     stop.click()
     browser_page.wait_for_function(SETTLED)
     np.testing.assert_array_equal(read_stage(browser_page), app.sampler.sample_seeds("one", [3])[0])
+    spoken = browser_page.locator(".lx-scrub input[type=range]").get_attribute("aria-valuetext")
+    assert spoken == "3, 50 percent of the way"
     edges = browser_page.locator(".lx-strip .lx-edge").all_inner_texts()
     assert [text for text in edges if text] == ["0", "7", "3", "4", "1"]
     through.fill("")  # from A to B again, whose places are shown
@@ -238,6 +243,19 @@ def test_a_gif_rests_for_whoever_wants_less_motion(app: LiveApp, open_page: Open
     page.get_by_role("button", name="Stop GIF").click()
     frame.wait_for()
     assert gif.is_hidden()
+    # Of the next one, too, while the one before is hidden.
+    page.get_by_label("Seed A").fill("5")
+    page.wait_for_function("document.querySelector('.lx-end b').textContent === '5'")
+    page.get_by_role("button", name="Make GIF").click()
+    page.wait_for_function(
+        "(before) => document.querySelector('.lx-still canvas').toDataURL('image/png') !== before",
+        arg=frame.evaluate("(canvas) => canvas.toDataURL('image/png')"),
+    )
+    assert gif.is_hidden()
+    shown = read_uri(frame.evaluate("(canvas) => canvas.toDataURL('image/png')"))
+    path = max(app.exports.rglob("*.gif"), key=lambda path: path.stat().st_mtime_ns)
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(shown, np.asarray(image.convert("RGB")))
 
 
 def test_an_export_can_be_cancelled_and_started_again(browser_page: Page) -> None:
@@ -299,6 +317,28 @@ def test_a_phone_scrolls_down_only(app: LiveApp, open_page: OpenPage, tab: str) 
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
     names = [button.inner_text() for button in page.get_by_role("tab").all()]
     assert names == TABS
+
+
+def test_a_phone_can_hit_every_frame_of_a_long_morph(app: LiveApp, open_page: OpenPage) -> None:
+    """The strip scrolls where it has more stops than room, and follows the slider."""
+    page = open_page(app.url, PHONE)
+    page.wait_for_selector(".lx-sample .lx-frame img")
+    open_morph(page)
+    through = page.get_by_label("Through seeds")
+    through.fill("2-31")
+    through.press("Enter")
+    last = page.get_by_label("Go to 31, t = 0.97")
+    last.wait_for()
+    widths = page.locator(".lx-strip .lx-frame").evaluate_all(
+        "(all) => all.map((e) => e.clientWidth)"
+    )
+    assert len(widths) == 32
+    assert min(widths) >= 24  # WCAG 2.5.8
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.locator(".lx-scrub input[type=range]").press("End")
+    box = page.get_by_label("Go to 1, t = 1.00").bounding_box()
+    assert box is not None
+    assert box["x"] + box["width"] <= PHONE["width"]
 
 
 def test_every_control_is_reached_by_keyboard_and_shows_it(browser_page: Page) -> None:

@@ -15,7 +15,7 @@ from explorer.recipe import read_recipe
 from tests.browser.conftest import OpenPage, open_tab
 from tests.browser.test_diagnose import DONE, LONG_MS, find_cell, find_verdict, start
 from tests.browser.test_page import open_morph, read_sheet, wait_for_seeds
-from tests.explorer.ui.live_app import LiveApp
+from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,19 @@ def page(clinic: LiveApp, open_page: OpenPage) -> Page:
     page = open_page(clinic.url)
     page.get_by_role("listbox", name="Samples of one").wait_for()
     return page
+
+
+def test_a_page_says_which_model_has_gone(tmp_path: Path, open_page: OpenPage) -> None:
+    """One that opens has nothing else to show, and a toast would leave it waiting for ever."""
+    with serve(fill_folder(tmp_path / "checkpoints"), tmp_path / "exports") as app:
+        first = app.library.names[0]
+        app.library.get(first).path.unlink()
+        page = open_page(app.url)
+        for tab in ("Sample", "Interpolate", "Compare"):
+            open_tab(page, tab)
+            panel = page.get_by_role("tabpanel").filter(visible=True)
+            panel.get_by_text(f"{first}.safetensors has gone from").wait_for()
+        page.close()
 
 
 @contextmanager

@@ -126,6 +126,40 @@ def test_a_run_that_starts_while_the_page_is_open_is_shown_and_grows(
     page.close()
 
 
+def test_the_page_goes_on_watching_when_the_server_answers_again(
+    live_app: LiveApp, training: Training, open_page: OpenPage
+) -> None:
+    """What is drawn stays meanwhile, and the page says why it stands still."""
+    page = open_models(live_app, open_page)
+    wait_for_grid(page, 250)
+    lost = page.get_by_text("The server does not answer: is it still running? Asking again.")
+    page.route(LOOK, lambda route: route.fulfill(body="<html>a proxy's page</html>"))
+    lost.wait_for()
+    assert page.locator(".lx-run-grid").get_attribute("src")
+    page.unroute(LOOK)
+    training.write_row(500)
+    page.get_by_text("step 500 of 1,000").wait_for()
+    lost.wait_for(state="hidden")
+    page.close()
+
+
+def test_a_run_that_is_closed_while_its_samples_play_opens_at_rest(
+    live_app: LiveApp, training: Training, open_page: OpenPage
+) -> None:
+    page = open_models(live_app, open_page)
+    wait_for_grid(page, 250)
+    training.write_grid(500)
+    wait_for_grid(page, 500)
+    page.get_by_role("button", name="Play", exact=True).click()
+    row = page.get_by_role("button", name="growing")
+    row.click()  # closes it
+    page.locator(".lx-run-detail").wait_for(state="hidden")
+    row.click()
+    page.get_by_role("button", name="Play", exact=True).wait_for()
+    wait_for_grid(page, 500)
+    page.close()
+
+
 def test_the_slider_goes_back_in_time_by_keyboard_and_follows_at_its_end(
     live_app: LiveApp, training: Training, open_page: OpenPage
 ) -> None:

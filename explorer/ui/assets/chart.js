@@ -17,9 +17,10 @@
     const span = high - low || Math.abs(high) || 1;
     const power = 10 ** Math.floor(Math.log10(span / count));
     const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => span / size <= count);
-    const ticks = [];
-    for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) ticks.push(tick);
-    return ticks;
+    // Counted, not summed: a step may be less than what numbers of this size can tell apart.
+    const first = Math.ceil(low / step);
+    const numTicks = Math.min(count + 2, Math.floor(high / step + 1e-6) - first + 1) || 0;
+    return Array.from({ length: Math.max(0, numTicks) }, (_, index) => (first + index) * step);
   }
 
   const formatTick = (value) => {
@@ -64,11 +65,13 @@
     const gutter = limits.length ? 12 + MARK_STEP * limits.length + (hasLabels ? LABEL_WIDTH : 0) : 0;
     const first = EARLY_SHARE * Math.max(...points.map((point) => point[0]));
     const settled = spec.isCutEarly ? points.filter((point) => point[0] >= first) : points;
-    const ys = settled.map((point) => point[1]).concat(limits.map((series) => series.limit.value),
+    const measured = settled.map((point) => point[1]).concat(
       drawn.map((series) => series.floor).filter(isNumber), drawn.flatMap((series) => series.floors.slice(-1).map((point) => point[1])));
-    const largest = Math.max(...ys);
+    const extrapolated = limits.map((series) => series.limit.value);
+    const base = spec.fromZero ? [0] : [];
+    const largest = Math.max(...base, ...measured, ...extrapolated);
     // An extrapolation from few samples may be far below 0; its mark then stays at the edge.
-    const bottom = spec.fromZero ? Math.max(Math.min(0, ...ys), -0.1 * largest) : Math.min(...ys);
+    const bottom = Math.min(...base, ...measured, ...extrapolated.map((value) => (spec.fromZero ? Math.max(value, -0.1 * largest) : value)));
     const top = largest + (largest - bottom) * 0.06 || 1;
     const left = spec.xMin ?? Math.min(0, ...points.map((point) => point[0]));
     const right = Math.max(...points.map((point) => point[0]), spec.xMax || 0);
@@ -154,6 +157,14 @@
       y2: place.height - MARGIN.bottom }));
   }
 
+  // The end of an error bar: a cap, or at the edge an arrowhead to where it goes on.
+  function drawEnd(value, x, place) {
+    const y = place.inside(value);
+    if (value >= place.bottom && value <= place.top) return `M${x - 3} ${y}h6`;
+    const tail = value < place.bottom ? -5 : 5;
+    return `M${x - 3} ${y + tail}L${x} ${y}L${x + 3} ${y + tail}`;
+  }
+
   // Marks with error bars beside each other, so that four models do not cover one another.
   function drawLimits(plot, drawn, place) {
     const marks = drawn.map((series, index) => ({ ...series.limit, name: series.name, style: index % NUM_STYLES }))
@@ -167,9 +178,8 @@
       const x = start + MARK_STEP * (position + 0.5);
       const parts = [svg("title", { text: `${mark.name}, infinitely many samples: ${LX.formatScore(mark.value)}, 95 % interval ${LX.formatRange(mark.low, mark.high)}` })];
       if (isNumber(mark.low) && isNumber(mark.high)) {
-        const [low, high] = [place.inside(mark.low), place.inside(mark.high)];
         parts.push(svg("path", { class: "lx-error-bar", "data-series": mark.style,
-          d: `M${x} ${low}V${high}M${x - 3} ${low}h6M${x - 3} ${high}h6` }));
+          d: `M${x} ${place.inside(mark.low)}V${place.inside(mark.high)}${drawEnd(mark.low, x, place)}${drawEnd(mark.high, x, place)}` }));
       }
       parts.push(svg("circle", { class: "lx-limit", "data-series": mark.style, cx: x, cy: place.inside(mark.value), r: 4 }));
       plot.append(svg("g", { class: "lx-extrapolated", "data-model": mark.name }, parts));

@@ -22,7 +22,6 @@
       row.map((count, read) => {
         const share = totals[asked] ? count / totals[asked] : 0;
         return el("td", { class: asked === read ? "is-right" : null, style: `--share:${(asked === read ? share : Math.sqrt(share)).toFixed(3)}`,
-          "data-full": share > 0.55 ? "yes" : null,
           title: `${label.values[asked]} read as ${label.values[read]}: ${count} of ${totals[asked]}`,
           text: count ? String(Math.round(share * 100)) : "" });
       }))))));

@@ -99,6 +99,10 @@ window.LX = window.LX || {};
   LX.drawColour = (value) => drawSwatch(value, { "aria-hidden": "true" });
   LX.nameColour = (value) => drawSwatch(value, { role: "img", "aria-label": value, title: value });
 
+  // Gradio's functions for this are fulfilled with nothing where a request fails: that is an error as any other.
+  LX.ask = async (request) => (await request.catch(() => null))
+    || { error: "The server does not answer: is it still running?", isLost: true };
+
   LX.showNotice = (element, text) =>
     element.replaceChildren(LX.el("p", { class: "lx-notice", text }));
 

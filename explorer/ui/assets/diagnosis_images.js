@@ -2,6 +2,7 @@
 (() => {
   const MAX_IMAGES = 32;
   const MAX_THUMBNAILS = 64;
+  const WAITS = [0, 1000, 4000]; // ms before each try: a busy server or a lost connection may come back
 
   // Two requests at a time, one for pictures and one for small ones: the samples of a running
   // diagnosis come first.
@@ -12,10 +13,19 @@
     const thumbnails = new Map();
     const queues = { fetch_images: Promise.resolve(), fetch_thumbnails: Promise.resolve() };
 
-    function ask(name, request) {
-      const answer = queues[name].then(() => server[name](request)).catch(() => null);
-      queues[name] = answer;
+    async function request(name, wanted) {
+      let answer = null;
+      for (const wait of WAITS) {
+        await new Promise((done) => { setTimeout(done, wait); });
+        answer = await LX.ask(server[name](wanted));
+        if (!answer.isLost && !answer.is_busy) break;
+      }
       return answer;
+    }
+
+    function ask(name, wanted) {
+      queues[name] = queues[name].then(() => request(name, wanted));
+      return queues[name];
     }
 
     // Fills `known` with a promise per key; what could not be fetched is forgotten, to be asked again.
@@ -39,11 +49,11 @@
       return ids.map((id) => known.get(name(id)));
     }
 
-    const pickFrame = (answer, position) => (answer && answer.frames ? answer.frames[position] : null);
+    const pickFrame = (answer, position) => (answer.frames ? answer.frames[position] : null);
 
     async function cutSprite(request) {
       const answer = await ask("fetch_thumbnails", request);
-      if (!answer || !answer.sprite) return null;
+      if (!answer.sprite) return null;
       const image = new Image();
       image.src = answer.sprite;
       await image.decode();

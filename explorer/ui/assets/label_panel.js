@@ -35,13 +35,20 @@ LX.labelPanel = (element, context) => {
 
   function drawSlider(data, label, chosen) {
     const write = (value) => (Math.abs(value) < 1000 ? Number(Number(value).toPrecision(4)) : Math.round(value)).toString();
-    const readout = el("output", { text: chosen === undefined ? data.unset : write(chosen) });
+    const spell = (value) => (value === undefined ? data.unset : write(value));
+    const readout = el("output", { text: spell(chosen) });
     const range = el("input", { type: "range", min: label.low, max: label.high, step: label.step,
-      value: chosen ?? label.middle, "aria-label": LX.spellLabel(label.name),
-      oninput: () => { open.hidden = false; readout.textContent = write(range.value); choose(label.name, Number(range.value)); } });
+      value: chosen ?? label.middle, "aria-label": LX.spellLabel(label.name), "aria-valuetext": spell(chosen),
+      oninput: () => { open.hidden = false; show(range.value); choose(label.name, Number(range.value)); } });
     const open = el("button", { type: "button", class: "lx-link", hidden: chosen === undefined, text: data.unset,
-      onclick: () => { open.hidden = true; range.value = label.middle; readout.textContent = data.unset; choose(label.name, null);
+      onclick: () => { open.hidden = true; range.value = label.middle; show(undefined); choose(label.name, null);
         range.focus(); } }); // it had the focus, and is gone
+
+    function show(value) {
+      readout.textContent = spell(value);
+      range.setAttribute("aria-valuetext", spell(value));
+    }
+
     return el("div", { class: "lx-number-label" }, range, el("div", { class: "lx-number-text" }, readout, open));
   }
 

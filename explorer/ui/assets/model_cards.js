@@ -7,11 +7,11 @@ LX.modelCards = (element, context) => {
   let previews = Promise.resolve();
   async function fillStrip(strip, name) {
     if (!strip.isConnected) return;
-    const answer = await context.server.preview_model(name).catch(() => null);
-    if (!answer || !answer.frames) {
+    const answer = await LX.ask(context.server.preview_model(name));
+    if (!answer.frames) {
       const again = el("button", { type: "button", class: "lx-link", text: "Try again",
         onclick: () => { strip.replaceChildren(); seen.observe(strip); } });
-      strip.replaceChildren(el("p", { class: "lx-notice" }, (answer && answer.error) || "The server does not answer.", " ", again));
+      strip.replaceChildren(el("p", { class: "lx-notice" }, answer.error, " ", again));
       return;
     }
     strip.replaceChildren(...answer.frames.map((src, seed) =>
@@ -19,9 +19,11 @@ LX.modelCards = (element, context) => {
   }
 
   async function fillLayers(holder, name) {
-    const answer = await context.server.describe_layers(name).catch(() => null);
-    if (!answer || !answer.networks) {
-      holder.replaceChildren(el("p", { class: "lx-notice", text: (answer && answer.error) || "No layer table." }));
+    LX.showNotice(holder, "Counting…");
+    const answer = await LX.ask(context.server.describe_layers(name));
+    if (!answer.networks) {
+      const again = el("button", { type: "button", class: "lx-link", text: "Try again", onclick: () => fillLayers(holder, name) });
+      holder.replaceChildren(el("p", { class: "lx-notice" }, answer.error, " ", again));
       return;
     }
     const number = (text) => el("td", { class: "lx-number", text });

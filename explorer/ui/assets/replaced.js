@@ -11,8 +11,8 @@
     async function ask(shown) {
       if (!shown.length) return;
       const request = Object.fromEntries(shown.map(({ model, checkpoint }) => [model, checkpoint]));
-      const answer = await context.server.find_replaced(request).catch(() => null);
-      if (!answer || !answer.notes) return;
+      const answer = await LX.ask(context.server.find_replaced(request));
+      if (!answer.notes) return;
       for (const item of shown) {
         const text = answer.notes[item.model];
         if (!text) notes.delete(key(item)); // put back

@@ -1,5 +1,5 @@
-// Models tab: a training's samples on fixed seeds, with a slider from its first grid to its newest. Returns an update
-// function of (run, grids, onMove); grids are pairs of step and time written. At its end the slider follows new grids, and
+// Models tab: a training's samples on fixed seeds, with a slider from its first grid to its newest. Returns `stop`, and
+// `show` of (run, grids, onMove); grids are pairs of step and time written. At its end the slider follows new grids, and
 // onMove is given null instead of the step.
 LX.runSamples = (holder, readGrid) => {
   const { el } = LX;
@@ -44,18 +44,28 @@ LX.runSamples = (holder, readGrid) => {
     if (!key) return;
     const [step] = grids[position()];
     if (kept.has(key)) {
+      notice.textContent = "";
       keep(key, kept.get(key));
       await paint(kept.get(key), step);
       return;
     }
     if (isLoading) return;
     isLoading = true;
-    const answer = await readGrid({ name, step }).catch(() => null);
+    const answer = await LX.ask(readGrid({ name, step }));
     isLoading = false;
-    if (answer && answer.src) keep(key, answer.src);
-    if (key !== getKey()) await show();
-    else if (answer && answer.src) await paint(answer.src, step);
-    notice.textContent = (answer && answer.error) || "";
+    if (answer.src) keep(key, answer.src);
+    if (key !== getKey() || answer.src) {
+      await show();
+      return;
+    }
+    notice.textContent = answer.error;
+    clear(); // the picture of another step
+  }
+
+  function clear() {
+    image.removeAttribute("src");
+    image.alt = "";
+    delete image.dataset.step;
   }
 
   function move() {
@@ -94,11 +104,11 @@ LX.runSamples = (holder, readGrid) => {
   range.addEventListener("input", () => { stop(); move(); });
   play.addEventListener("click", () => { if (playing) stop(); else start(); });
 
-  return (run, newGrids, moved) => {
+  function update(run, newGrids, moved) {
     const isFollowing = run !== name || (isAtEnd() && !playing);
     if (run !== name) {
       stop();
-      image.removeAttribute("src");
+      clear();
     }
     [name, grids, onMove] = [run, newGrids, moved];
     figure.hidden = !grids.length;
@@ -108,5 +118,7 @@ LX.runSamples = (holder, readGrid) => {
     if (!grids.length) return;
     if (isFollowing) range.value = range.max;
     move();
-  };
+  }
+
+  return { show: update, stop };
 };

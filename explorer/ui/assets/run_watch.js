@@ -26,7 +26,7 @@ LX.runWatch = (element, context) => {
   root.replaceChildren(el("h2", { text: "Training runs" }), problem, empty, list, detail);
 
   const fillList = LX.runList(list, choose);
-  const showSamples = LX.runSamples(samples, (request) => context.server.read_grid(request));
+  const { show: showSamples, stop: stopSamples } = LX.runSamples(samples, (request) => context.server.read_grid(request));
   const isShown = () => element.clientWidth > 0 && !document.hidden;
 
   function choose(name) {
@@ -37,6 +37,7 @@ LX.runWatch = (element, context) => {
 
   function open(name) {
     [chosen, run] = [name, null];
+    stopSamples();
     if (name === null) detail.hidden = true; // else what is there stays until the other run's curves come
     for (const button of list.querySelectorAll("button")) {
       button.setAttribute("aria-expanded", String(button.dataset.run === name));
@@ -51,6 +52,7 @@ LX.runWatch = (element, context) => {
 
   // Every chart keeps its own holder, so that nothing moves while a curve grows.
   function drawCharts(step) {
+    if (!run) return undefined; // closed while its samples moved
     if (!run.charts.length) return LX.showNotice(charts, "Nothing has been written yet: the first numbers come after a few steps.");
     const holders = new Map([...charts.children].map((child) => [child.dataset.chart, child]));
     const wanted = run.charts.map(({ key }) => holders.get(key) || el("div", { class: "lx-chart", "data-chart": key }));
@@ -92,9 +94,9 @@ LX.runWatch = (element, context) => {
     if (!isShown() || isLooking) return;
     isLooking = true;
     const asked = chosen;
-    const answer = await context.server.look_at_runs({ name: chosen, version: run ? run.version : "" })
-      .catch(() => ({ error: "The server does not answer: is it still running? Asking again." }));
+    const answer = await LX.ask(context.server.look_at_runs({ name: chosen, version: run ? run.version : "" }));
     isLooking = false;
+    if (answer.isLost) answer.error += " Asking again.";
     if (asked === chosen) take(answer);
     // Chosen meanwhile, by the user or by itself: its curves are still to come.
     if (chosen !== null && !run && !answer.error) {

@@ -32,13 +32,31 @@ LX.scrubber = (element, context) => {
 
   function follow() {
     readout.textContent = t().toFixed(3);
-    range.setAttribute("aria-valuetext", `${Math.round(t() * 100)} percent of the way from A to B`);
+    range.setAttribute("aria-valuetext", describePlace());
     for (const frame of strip.children) {
       frame.setAttribute("aria-current", String(Math.abs(Number(frame.dataset.t) - t()) < 0.0005));
     }
+    scrollStrip();
     if (!sprite) return;
     root.dataset.exact = "";
     drawFromSprite(stage, t());
+  }
+
+  // What a screen reader says of the position: the stop, where it is on one, or the value of a swept label.
+  function describePlace() {
+    const share = `${Math.round(t() * 100)} percent of the way`;
+    if (!data || !data.kind) return `${share} from A to B`;
+    const place = t() * (data.stops.length - 1);
+    const name = nameStop(Math.abs(place - Math.round(place)) < 1e-6 ? Math.round(place) : place);
+    return name ? `${name}, ${share}` : share;
+  }
+
+  // Where the strip is wider than its place, the frame of the position stays in sight.
+  function scrollStrip() {
+    const frame = strip.children[Math.round(t() * (strip.children.length - 1))];
+    if (!frame || strip.scrollWidth <= strip.clientWidth) return;
+    const [start, end] = [frame.offsetLeft, frame.offsetLeft + frame.offsetWidth - strip.clientWidth];
+    strip.scrollLeft = Math.min(start, Math.max(end, strip.scrollLeft));
   }
 
   // The last position always wins: every move cancels the timer, and only the newest answer is drawn.
@@ -48,8 +66,8 @@ LX.scrubber = (element, context) => {
     timer = setTimeout(async () => {
       if (!data || !sprite) return;
       const position = t();
-      const answer = await context.server.render_frame({ ...data.request, t: position }).catch(() => null);
-      if (!answer || mine !== request) return;
+      const answer = await LX.ask(context.server.render_frame({ ...data.request, t: position }));
+      if (mine !== request) return;
       refusal.textContent = answer.error || "";
       if (!answer.src) return;
       const image = new Image();
@@ -103,10 +121,11 @@ LX.scrubber = (element, context) => {
       const position = index / (count - 1);
       const canvas = el("canvas", { "aria-hidden": "true" });
       drawFromSprite(canvas, position);
+      const place = `t = ${position.toFixed(2)}`;
+      const name = data.kind ? nameStop(index / perLeg) : "";
       return el("button", { type: "button", class: "lx-frame", "data-t": position,
-        "aria-label": `Go to t = ${position.toFixed(2)}`, onclick: () => { stop(); moveTo(position); } },
-      canvas, el("span", { class: "lx-edge",
-        text: data.kind ? nameStop(index / perLeg) : position.toFixed(2).replace(/^0/, "") }));
+        "aria-label": `Go to ${name ? `${name}, ${place}` : place}`, onclick: () => { stop(); moveTo(position); } },
+      canvas, el("span", { class: "lx-edge", text: data.kind ? name : position.toFixed(2).replace(/^0/, "") }));
     }));
   }
 
@@ -154,4 +173,15 @@ LX.scrubber = (element, context) => {
     else load(value);
     loaded = identify(value);
   });
+};
+
+// Whoever was sent to the morph goes on there: the button with the focus is on a tab that is hidden by now.
+LX.focusMorph = () => {
+  const started = performance.now();
+  const focus = (now) => {
+    const range = document.querySelector(".lx-scrub input[type=range]"); // made when the tab is first opened
+    if (range && range.offsetParent) range.focus();
+    else if (now - started < 3000) requestAnimationFrame(focus);
+  };
+  requestAnimationFrame(focus);
 };

@@ -17,6 +17,7 @@ LX.stillGif = (element) => {
   document.addEventListener("load", ({ target }) => {
     if (!element.isConnected || !target.matches?.(".lx-made img")) return;
     image = target;
+    image.loading = "eager"; // hidden, a lazy one would never load the next GIF
     if (!LX.prefersCalm()) {
       image.hidden = false;
       root.replaceChildren();

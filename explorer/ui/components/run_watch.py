@@ -23,6 +23,7 @@ from training.rewind import MAX_REWINDS
 # More digits than a chart can show would only be more bytes.
 SIGNIFICANT_DIGITS = 5
 MAX_SCORES = 400
+MAX_SERIES = 4  # of a chart: so many kinds of lines there are
 # Columns of a row that say when it was written, not how the training goes.
 PLACES = ("step", "images_seen", "seconds")
 
@@ -212,7 +213,7 @@ def describe_scores(history: RunHistory) -> list[dict[str, Any]]:
 
 
 def describe_fidelities(scores: NumberTable) -> list[dict[str, Any]]:
-    """Describe the chart of how well a stranger reads each label; none without labels."""
+    """Describe charts of how well a stranger reads each label; none without labels."""
     names = [name for name in scores.names if name.startswith(FIDELITY_PREFIX)]
     if not names:
         return []
@@ -222,7 +223,16 @@ def describe_fidelities(scores: NumberTable) -> list[dict[str, Any]]:
         for label, steps, values in curves
     ]
     title = "Labels read right by a stranger (numbers: rank correlation)"
-    return [{"key": "labels", "title": title, "series": series, "fromZero": True}]
+    parts = [series[start : start + MAX_SERIES] for start in range(0, len(series), MAX_SERIES)]
+    return [
+        {
+            "key": f"labels-{number}",
+            "title": title if len(parts) == 1 else f"{title}, {number} of {len(parts)}",
+            "series": part,
+            "fromZero": True,
+        }
+        for number, part in enumerate(parts, 1)
+    ]
 
 
 def describe_losses(losses: NumberTable) -> list[dict[str, Any]]:

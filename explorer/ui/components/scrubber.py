@@ -8,6 +8,9 @@ import numpy as np
 
 from explorer.ui.encoding import SPRITE_COLUMNS, encode_sprite
 
+# The keyboard's focus goes along to the morph.
+FOCUS_MORPH = "() => LX.focusMorph()"
+
 TEMPLATE = """
 <div class="lx-morph is-empty">
   <p class="lx-notice" role="status"></p>

@@ -14,8 +14,8 @@ from explorer.ui.components.comparison_sheet import (
 from explorer.ui.components.long_run import LongRun, build_long_run, set_board, wait_in_line
 from explorer.ui.components.model_cards import describe_model
 from explorer.ui.components.score_board import build_score_board
-from explorer.ui.context import PRIVATE, AppContext, Page
-from explorer.ui.errors import show_project_errors, warn_project_errors
+from explorer.ui.context import LINES, PRIVATE, AppContext, Page
+from explorer.ui.errors import show_project_errors, warn_project_errors, write_project_errors
 from explorer.ui.replaced import SCORE_AGAIN, build_replaced_finder
 from explorer.ui.scoring import Board, describe_board, stream_board
 from training.errors import ConfigError
@@ -52,7 +52,6 @@ def build_tab(context: AppContext, page: Page) -> None:
 def connect_sheets(context: AppContext, page: Page, inputs: list[Any], sheets: gr.HTML) -> None:
     """Draw the sheets when the page opens and whenever an input changes."""
 
-    @warn_project_errors
     def draw(models: list[str], seeds: str, truncation: float) -> dict[str, Any]:
         if len(context.library.names) < MIN_MODELS:
             return {"message": context.library.message or ONE_MODEL}
@@ -67,15 +66,14 @@ def connect_sheets(context: AppContext, page: Page, inputs: list[Any], sheets: g
     models, seeds, truncation = inputs
     gr.on(
         [models.change, seeds.submit, seeds.blur, truncation.input],
-        draw,
+        warn_project_errors(draw),
         inputs,
         sheets,
         trigger_mode="always_last",
-        concurrency_id="sample",
-        concurrency_limit=2,
+        **LINES["sheets"],
         **PRIVATE,
     )
-    page.on_load(draw, inputs, sheets)
+    page.on_load(write_project_errors(draw), inputs, sheets, LINES["sheets"])
 
 
 def connect_scoring(context: AppContext, inputs: list[Any], run: LongRun) -> None:

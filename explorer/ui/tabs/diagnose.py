@@ -12,6 +12,7 @@ from explorer.ui.components.diagnosis import (
 )
 from explorer.ui.components.long_run import LongRun, build_long_run, set_board, wait_in_line
 from explorer.ui.components.model_cards import describe_model
+from explorer.ui.components.scrubber import FOCUS_MORPH
 from explorer.ui.context import PRIVATE, AppContext, Page
 from explorer.ui.diagnosing import MAX_MODELS, check_models, stream_cases
 from explorer.ui.diagnosis_images import build_image_functions
@@ -82,7 +83,8 @@ def connect_morphing(context: AppContext, page: Page, board: gr.HTML) -> None:
         page.morph_truncation, *page.morph_panels, page.morph_sweep, page.tabs,
     ]  # fmt: skip
     # Through the queue: what happens outside of it cannot show a message.
-    board.morph(send, list(page.morph_panels), outputs, **PRIVATE)
+    sending = board.morph(send, list(page.morph_panels), outputs, **PRIVATE)
+    sending.success(None, js=FOCUS_MORPH, **PRIVATE)
 
 
 def allow_real_images(context: AppContext, value: dict[str, Any]) -> None:

@@ -14,13 +14,14 @@ from explorer.ui.components.label_panel import read_row
 from explorer.ui.components.progress_line import build_progress_line, describe_progress
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
 from explorer.ui.components.still_gif import build_still_gif
-from explorer.ui.context import LONG, PRIVATE, AppContext, Page
+from explorer.ui.context import LINES, LONG, PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import (
     answer_project_errors,
     check_whole,
     show_project_errors,
     warn_project_errors,
+    write_project_errors,
 )
 from explorer.ui.label_controls import LabelControls, connect_label_controls
 from explorer.ui.label_plans import MorphPlan, get_layout, plan_morph
@@ -184,7 +185,6 @@ def read_stops(request: dict[str, Any]) -> tuple[tuple[int, ...], Rows]:
 def connect_morph(context: AppContext, page: Page, scrubber: gr.HTML, path: list[Any]) -> None:
     """Render the path whenever one of its inputs changes, and when the page opens."""
 
-    @warn_project_errors
     def draw(*inputs: Any) -> dict[str, Any]:
         """Render the path of what the controls hold."""
         if not inputs[0]:
@@ -215,15 +215,14 @@ def connect_morph(context: AppContext, page: Page, scrubber: gr.HTML, path: list
     for triggers, function in (([*others, *whole], draw), ([through.change], draw_direct)):
         gr.on(
             triggers,
-            function,
+            warn_project_errors(function),
             path,
             scrubber,
             trigger_mode="always_last",
-            concurrency_id="morph",
-            concurrency_limit=1,
+            **LINES["morph"],
             **PRIVATE,
         )
-    page.on_load(draw, path, scrubber)
+    page.on_load(write_project_errors(draw), path, scrubber, LINES["morph"])
 
 
 def plan_recipe(

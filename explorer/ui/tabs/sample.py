@@ -17,9 +17,15 @@ from explorer.replay import render_recipe
 from explorer.ui.components.contact_sheet import SheetLabels, build_contact_sheet, describe_sheet
 from explorer.ui.components.label_panel import build_label_panel, read_row
 from explorer.ui.components.open_dropdown import OpenDropdown
-from explorer.ui.context import PRIVATE, AppContext, Page
+from explorer.ui.components.scrubber import FOCUS_MORPH
+from explorer.ui.context import LINES, PRIVATE, AppContext, Page
 from explorer.ui.downloads import connect_download
-from explorer.ui.errors import check_whole, show_project_errors, warn_project_errors
+from explorer.ui.errors import (
+    check_whole,
+    show_project_errors,
+    warn_project_errors,
+    write_project_errors,
+)
 from explorer.ui.label_controls import LabelControls, connect_label_controls, set_row
 from explorer.ui.label_plans import SheetPlan, plan_sheet
 from explorer.ui.morph import check_model
@@ -57,21 +63,21 @@ def build_tab(context: AppContext, page: Page) -> None:
     draw, make_png = build_drawer(context), build_saver(context)
     asked = [model, seed, count, truncation, labels.panels[0], labels.sweep]
     inputs = [*asked, is_read]
-    follow: dict[str, Any] = {**PRIVATE, "concurrency_id": "sample", "concurrency_limit": 2}
     gr.on(
         [
             model.change, seed.change, count.input, truncation.input, labels.panels[0].input,
             labels.sweep.input, is_read.input,
         ],
-        draw,
+        warn_project_errors(draw),
         inputs,
         sheet,
         trigger_mode="always_last",
-        **follow,
+        **LINES["sheet"],
+        **PRIVATE,
     )  # fmt: skip
     connect_label_controls(context, page, model, labels)
     dice.click(roll_seed, None, seed, queue=False, **PRIVATE)
-    page.on_load(draw, inputs, sheet)
+    page.on_load(write_project_errors(draw), inputs, sheet, LINES["sheet"])
     saved = [shown, *asked, what, size, resize]
     connect_download(save, make_png, saved, concurrency_id="sample", js=TAKE_SHOWN)
     connect_sending(context, page, sheet)
@@ -91,7 +97,6 @@ def build_labels() -> tuple[LabelControls, gr.Checkbox]:
 def build_drawer(context: AppContext) -> Any:
     """Build the function that draws the sheet."""
 
-    @warn_project_errors
     def draw(
         model: str | None, seed: float | None, count: float, truncation: float,
         panel: dict[str, Any] | None, across: str | None, is_read: bool,
@@ -204,4 +209,5 @@ def connect_sending(context: AppContext, page: Page, sheet: gr.HTML) -> None:
         sweep = page.morph_sweep
         outputs = [page.morph_model, seed, page.morph_truncation, panel, sweep, page.tabs]
         # Through the queue: what happens outside of it cannot show a message.
-        listener(build_sender(side), [panel, sweep], outputs, **PRIVATE)
+        sending = listener(build_sender(side), [panel, sweep], outputs, **PRIVATE)
+        sending.success(None, js=FOCUS_MORPH, **PRIVATE)

@@ -68,6 +68,18 @@ def test_every_registered_tab_is_on_the_page(live: LiveApp) -> None:
     assert [(tab.id, tab.label) for tab in tabs] == [(key, tab.title) for key, tab in TABS.items()]
 
 
+def test_drawings_of_one_thing_wait_for_each_other(live: LiveApp) -> None:
+    """The page that opens draws, too: its drawing must not be done after what is asked for next."""
+    drawn = [fn for fn in live.demo.fns.values() if fn.name in ("draw", "draw_direct")]
+    lines: dict[int, set[tuple[str, int | None]]] = {}
+    for fn in drawn:
+        (output,) = fn.outputs
+        lines.setdefault(output._id, set()).add((str(fn.concurrency_id), fn.concurrency_limit))
+    assert len(lines) == 3  # a sheet, several side by side, a morph
+    assert len(drawn) > 2 * len(lines)  # when something is chosen, when the page opens, on Rescan
+    assert sorted(map(sorted, lines.values())) == [[("morph", 1)], [("sheet", 1)], [("sheets", 1)]]
+
+
 def test_nothing_is_kept_shown_or_reported(live: LiveApp) -> None:
     options = get_launch_options()
     assert options["run_history"] is False

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 import gradio as gr
 import pytest
 
-from explorer.ui.errors import answer_project_errors, check_whole, show_project_errors
+from explorer.ui.errors import (
+    BusyError,
+    answer_project_errors,
+    check_whole,
+    show_project_errors,
+    write_project_errors,
+)
 from training.errors import CheckpointError, ConfigError
 
 
@@ -63,7 +69,23 @@ def test_a_function_called_by_the_page_answers_with_the_sentence() -> None:
     def fail(name: str) -> dict[str, str]:
         raise ConfigError(f"no {name}")
 
-    assert fail("<b>") == {"error": "no <b>"}
+    assert fail("<b>") == {"error": "no <b>", "is_busy": False}
+
+
+def test_the_page_is_told_when_to_ask_again() -> None:
+    @answer_project_errors
+    def wait() -> dict[str, str]:
+        raise BusyError("in a moment")
+
+    assert wait() == {"error": "in a moment", "is_busy": True}
+
+
+def test_a_first_drawing_that_fails_says_why_in_its_place() -> None:
+    @write_project_errors
+    def draw(name: str) -> dict[str, str]:
+        raise CheckpointError(f"no {name}")
+
+    assert draw("<b>") == {"message": "no <b>"}
 
 
 @pytest.mark.parametrize(("value", "expected"), [(3, 3), (3.0, 3), (0, 0)])

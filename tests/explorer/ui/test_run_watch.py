@@ -214,11 +214,22 @@ def test_each_label_is_a_curve_of_how_well_it_is_read(tmp_path: Path) -> None:
         for step, hair in ((10, 0.5), (20, 0.75))
     ]
     write_rows(tmp_path / "one", *rows)
-    chart = next(chart for chart in describe(tmp_path)["charts"] if chart["key"] == "labels")
-    assert [(one["name"], one["points"]) for one in chart["series"]] == [
+    charts = [chart for chart in describe(tmp_path)["charts"] if "stranger" in chart["title"]]
+    assert [(one["name"], one["points"]) for one in charts[0]["series"]] == [
         ("hair", [[10, 0.5], [20, 0.75]]),
         ("age", [[10, 0.25], [20, 0.25]]),
     ]
+    assert len(charts) == 1
+
+
+def test_many_labels_are_several_charts_whose_lines_can_be_told_apart(tmp_path: Path) -> None:
+    labels = [{"label": f"l{index}", "fidelity": {"value": 0.5}} for index in range(6)]
+    write_rows(tmp_path / "one", {"step": 10, "score": 50.0, "labels": labels})
+    charts = [chart for chart in describe(tmp_path)["charts"] if "stranger" in chart["title"]]
+    names = [[one["name"] for one in chart["series"]] for chart in charts]
+    assert names == [["l0", "l1", "l2", "l3"], ["l4", "l5"]]
+    assert [chart["title"][-8:] for chart in charts] == [", 1 of 2", ", 2 of 2"]
+    assert len({chart["key"] for chart in charts}) == 2
 
 
 def test_a_hundred_thousand_rows_become_few_points_with_every_peak(tmp_path: Path) -> None:
