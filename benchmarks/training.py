@@ -47,7 +47,7 @@ class TurnLength:
 MODELS = {
     "dcgan": TurnLength(cpu=3, cuda=200),
     "wgan_gp": TurnLength(cpu=1, cuda=40),
-    "sgan": TurnLength(cpu=20, cuda=2000),
+    "sgan": TurnLength(cpu=20, cuda=1500),
 }
 # Times as fast as the plain loop, at least, by device and precision.
 GOALS = {

@@ -1,29 +1,35 @@
 """An exponential moving average of a generator's weights."""
 
 import copy
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 
-def build_ema(generator: nn.Module) -> nn.Module:
-    """Copy a generator into its average: eval mode, no gradients."""
-    return copy.deepcopy(generator).eval().requires_grad_(False)
+class AveragedGenerator:
+    """Average a generator's weights over the steps, from those it has now.
 
-
-@torch.no_grad()
-def update_ema(generator_ema: nn.Module, generator: nn.Module, decay: float) -> None:
-    """Move the average a step: ema = decay * ema + (1 - decay) * generator.
-
-    Batch-norm means and variances are averaged like weights; counters are copied.
+    ``network`` is the average, in eval mode and without gradients. Batch-norm means and variances
+    are averaged like weights; counters are copied.
     """
-    averaged = cast("dict[str, Tensor]", generator_ema.state_dict())
-    current = generator.state_dict()
-    floats = [name for name, tensor in averaged.items() if tensor.is_floating_point()]
-    torch._foreach_lerp_([averaged[n] for n in floats], [current[n] for n in floats], 1 - decay)
-    for name in averaged.keys() - set(floats):
-        averaged[name].copy_(current[name])
+
+    def __init__(self, generator: nn.Module) -> None:
+        self.network = copy.deepcopy(generator).eval().requires_grad_(False)
+        # Collected once: weights are changed where they are, and to list them takes longer than
+        # a small network's step on a GPU.
+        current = generator.state_dict()
+        averaged = self.network.state_dict()
+        names = [name for name, tensor in averaged.items() if tensor.is_floating_point()]
+        self._means = [averaged[name] for name in names]
+        self._current = [current[name] for name in names]
+        self._counters = [(averaged[name], current[name]) for name in averaged.keys() - set(names)]
+
+    @torch.no_grad()
+    def update(self, decay: float) -> None:
+        """Move the average a step: ema = decay * ema + (1 - decay) * generator."""
+        torch._foreach_lerp_(self._means, self._current, 1 - decay)
+        for counter, current in self._counters:
+            counter.copy_(current)
 
 
 def warm_up_decay(decay: float, step: int) -> float:

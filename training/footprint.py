@@ -109,23 +109,49 @@ def check_networks(model: ModelConfig, device: torch.device, num_processes: int 
         )
 
 
-def check_memory(engine: AdversarialStep, device: torch.device, num_processes: int = 1) -> None:
+def check_memory(
+    engine: AdversarialStep,
+    device: torch.device,
+    num_processes: int = 1,
+    is_resumed: bool = False,
+) -> None:
     """Raise TrainingError, with a batch size that fits, if memory will surely be too small.
 
-    Where the system does not tell how much is free, nothing is checked.
+    Where the system does not tell how much is free, nothing is checked. A run that is resumed keeps
+    its batch size.
     """
     free, needed = read_free_bytes(device), measure_need(engine, device, num_processes)
-    if free is None or needed <= free:
+    sharing = _count_sharing(device, num_processes)
+    if free is None:
+        return
+    free += sharing * count_held_bytes(engine)  # is needed, and there already
+    if needed <= free:
         return
     config, found = engine.config, estimate_footprint(engine)
-    sharing = _count_sharing(device, num_processes)
     fitting = part = compute_part_size(config, num_processes)
     while fitting > 1 and sharing * found.compute_bytes(fitting) > free:
         fitting //= 2
     raise TrainingError(
         f"A batch of {config.batch_size} images needs about {needed / GIB:.1f} GiB of memory, and "
-        f"{free / GIB:.1f} GiB are free: {suggest(config, part, fitting)}"
+        f"can have {free / GIB:.1f} GiB: "
+        + (
+            "end other programs, or go on with the run where there is more memory."
+            if is_resumed
+            else suggest(config, part, fitting)
+        )
     )
+
+
+def count_held_bytes(engine: AdversarialStep) -> int:
+    """Count the bytes that networks and optimisers hold by now: less before the first step."""
+    networks = (engine.generator, engine.discriminator, engine.generator_ema)
+    held = [tensor for network in networks for tensor in network.state_dict().values()]
+    for network in networks:
+        held += [weight.grad for weight in network.parameters() if weight.grad is not None]
+    for optimizer in (engine.optimizer_g.optimizer, engine.optimizer_d.optimizer):
+        values = [value for state in optimizer.state.values() for value in state.values()]
+        held += [value for value in values if isinstance(value, torch.Tensor)]
+    return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,9 @@ def read_free_bytes(device: torch.device, proc: Path = PROC) -> int | None:
     of a group of processes around it, is nearer: beyond it processes are killed without a word.
     """
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
+        # What PyTorch has kept for itself and does not use is free for it.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
     if device.type != "cpu":
         return None
     found = (_read_machine_bytes(proc), *_read_group_bytes(proc))

@@ -31,7 +31,7 @@ class HistoryWriter:
 
         A full disk raises ProjectError and leaves no part of the row.
         """
-        line = json.dumps(_replace_nonfinite(row)).encode() + b"\n"
+        line = json.dumps(to_plain(row)).encode() + b"\n"
         end = self._file.seek(0, os.SEEK_END)
         with explain_write_errors(self._path):
             try:
@@ -93,12 +93,12 @@ def is_loss_row(row: Row) -> bool:
     return "images_per_second" in row
 
 
-def _replace_nonfinite(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """Return plain JSON values in which numbers that are not finite, however deep, are None."""
     if isinstance(value, Mapping):
-        return {key: _replace_nonfinite(item) for key, item in value.items()}
+        return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_replace_nonfinite(item) for item in value]
+        return [to_plain(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -19,7 +19,6 @@ from training.errors import CheckpointError
 from training.files import check_writable, explain_write_errors, remove_leftovers
 from training.health import check_state
 from training.history import Row, read_history, select_scores
-from training.metrics.score import Score
 from training.place_names import shorten_place
 from training.progress import Progress
 from training.runs import RunFolder
@@ -110,6 +109,15 @@ class TrainingKeeper:
             generator = state.engine.generator_ema
             self._save_checkpoint(self._checkpoint_path, state.progress, generator, [])
 
+    def is_latest_kept(self, step: int) -> bool:
+        """Tell whether the generator of the last step is kept, where no score chooses one."""
+        if self._config.score_every or self.list_scores():
+            return True
+        try:
+            return load_header(self._checkpoint_path).training.get("step") == step
+        except CheckpointError:
+            return False
+
     def load_state(self) -> dict[str, Any]:
         """Read the newest state that is whole; see `StateStore.load`."""
         return self._folder.states.load()
@@ -119,14 +127,15 @@ class TrainingKeeper:
         path = self._folder.snapshots / f"step-{progress.step:07d}.safetensors"
         self._save_checkpoint(path, progress, self._engine.generator_ema, self.list_scores())
 
-    def save_if_best(self, progress: Progress, generator: nn.Module, score: Score) -> None:
-        """Write the generator that was scored, unless a score in the metrics is better.
+    def save_if_best(self, progress: Progress, generator: nn.Module, row: Row) -> None:
+        """Write the generator of a score row to come, unless a score in the metrics is better.
 
-        Then the checkpoint there is gets the scores that came after it. Whose it is was asked
-        before the score was told (`check_is_own`).
+        Then the checkpoint there is gets the scores that came after it. Raises CheckpointError, as
+        `check_is_own` does.
         """
-        scores = self.list_scores()
-        if score.value <= min(row["score"] for row in scores):
+        self.check_is_own()
+        scores = [*self.list_scores(), row]
+        if row["score"] <= min(one["score"] for one in scores):
             self._save_checkpoint(self._checkpoint_path, progress, generator, scores)
         elif self._checkpoint_path.is_file():  # it may have been moved away meanwhile
             self._extend_checkpoint(scores)
@@ -179,5 +188,5 @@ class WatchingKeeper(TrainingKeeper):
     def save_snapshot(self, progress: Progress) -> None:
         """Leave it to the main process."""
 
-    def save_if_best(self, progress: Progress, generator: nn.Module, score: Score) -> None:
+    def save_if_best(self, progress: Progress, generator: nn.Module, row: Row) -> None:
         """Leave it to the main process."""

@@ -33,18 +33,20 @@ def build_adam(
     parameters: Iterable[Tensor], rate: Rate, betas: tuple[float, float]
 ) -> torch.optim.Optimizer:
     """Build Adam (Kingma and Ba 2015)."""
-    return torch.optim.Adam(
+    adam = torch.optim.Adam(
         parameters, lr=rate, betas=betas, fused=True, capturable=is_capturable(rate)
     )
+    return prepare_capture(adam, rate)
 
 
 def build_rmsprop(
     parameters: Iterable[Tensor], rate: Rate, betas: tuple[float, float]
 ) -> torch.optim.Optimizer:
     """Build RMSprop (Tieleman and Hinton 2012), without momentum; its decay is the second beta."""
-    return torch.optim.RMSprop(
+    rmsprop = torch.optim.RMSprop(
         parameters, lr=rate, alpha=betas[1], foreach=True, capturable=is_capturable(rate)
     )
+    return prepare_capture(rmsprop, rate)
 
 
 def build_rate(rate: float, config: "TrainConfig", device: torch.device) -> Rate:
@@ -55,6 +57,16 @@ def build_rate(rate: float, config: "TrainConfig", device: torch.device) -> Rate
 def is_capturable(rate: Rate) -> bool:
     """Tell whether steps may be recorded in a CUDA graph: PyTorch has to be told before."""
     return isinstance(rate, Tensor) and rate.is_cuda
+
+
+def prepare_capture(optimizer: torch.optim.Optimizer, rate: Rate) -> torch.optim.Optimizer:
+    """Let an optimiser whose steps will be recorded take some before; returns it.
+
+    PyTorch would warn of these: made for recordings, they are slower by themselves.
+    """
+    if is_capturable(rate):
+        optimizer._warned_capturable_if_run_uncaptured = True
+    return optimizer
 
 
 OPTIMIZERS: dict[str, OptimizerSpec] = {

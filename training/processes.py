@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -21,6 +22,9 @@ from training.models.synced_norm import synchronize_batch_norms
 
 if TYPE_CHECKING:
     from training.config import TrainConfig
+
+# For what the main process prepares for all; where it fails, torchrun ends those that wait.
+LONGEST_WAIT = timedelta(days=7)
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -101,7 +105,7 @@ class JoinedProcesses(Processes):
         self.rank = int(self._accelerator.process_index)
         self.num = int(self._accelerator.num_processes)
         # Numbers in memory go through a group of their own, so that no device has to be waited for.
-        self._hosts: Any = distributed.new_group(backend="gloo")
+        self._hosts: Any = distributed.new_group(backend="gloo", timeout=LONGEST_WAIT)
 
     def wrap(self, network: nn.Module) -> nn.Module:
         """Return a network whose backward pass averages gradients over all processes."""

@@ -9,7 +9,7 @@ from torch import Tensor, profiler
 from training.batches import RealBatch
 from training.config import TrainConfig
 from training.devices import send
-from training.ema import build_ema, update_ema, warm_up_decay
+from training.ema import AveragedGenerator, warm_up_decay
 from training.models import ModelConfig
 from training.processes import ALONE, Processes
 from training.step_graph import build_updates
@@ -37,7 +37,8 @@ class AdversarialStep:
         self._computed = build_updates(self.updates, config.cuda_graph, device, processes.num)
         self.generator, self.discriminator = self.updates.generator, self.updates.discriminator
         self.optimizer_g, self.optimizer_d = self.updates.optimizer_g, self.updates.optimizer_d
-        self.generator_ema = build_ema(self.generator)
+        self._average = AveragedGenerator(self.generator)
+        self.generator_ema = self._average.network
         # One CPU generator draws latents and epsilons: its state makes a resume exact.
         self.rng = torch.Generator().manual_seed(config.seed)
 
@@ -51,8 +52,7 @@ class AdversarialStep:
         self.updates.seed_noise(step)
         stats = self._computed.run(self._draw_batches(draw_real))
         with profiler.record_function("ema"):
-            decay = warm_up_decay(self.config.ema_decay, step)
-            update_ema(self.generator_ema, self.generator, decay)
+            self._average.update(warm_up_decay(self.config.ema_decay, step))
         return stats
 
     @property

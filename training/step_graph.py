@@ -64,7 +64,8 @@ class CudaRecorder:
             if is_out_of_memory(cause):  # whoever runs the step knows what to do
                 raise cause from None
             raise TrainingError(
-                f"The step could not be recorded as a CUDA graph ({cause}): leave --cuda-graph out."
+                f"The step could not be recorded as a CUDA graph ({cause}): leave --cuda-graph out,"
+                " or resume with --no-cuda-graph."
             ) from error
         return graph.replay, stats
 
@@ -129,5 +130,8 @@ def build_updates(
             f"{device.type}: leave it out, or resume with --no-cuda-graph."
         )
     if num_processes > 1:
-        raise ConfigError("--cuda-graph is for a single process: leave it out under torchrun.")
+        raise ConfigError(
+            "--cuda-graph is for a single process: leave it out under torchrun, or resume with "
+            "--no-cuda-graph."
+        )
     return RecordedUpdates(updates, RECORDERS[device.type](updates, device))

@@ -77,7 +77,7 @@ def run_train(args: argparse.Namespace) -> int:
             trainer = resume_trainer(args, place) if args.resume else start_trainer(args, place)
             if place[0].is_main:
                 print(describe_plan(trainer))
-                check_memory(trainer.engine, trainer.device, place[0].num)
+                check_memory(trainer.engine, trainer.device, place[0].num, bool(args.resume))
             return 0
         return _run_resumed(args, place) if args.resume else _run_new(args, place)
 

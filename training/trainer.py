@@ -114,7 +114,9 @@ class Trainer:
         Raises TrainingError if a loss or weight stops being finite (with ``on_nan`` "rewind": for
         the fourth time); the checkpoint and the saved state stay those of the last good save.
         """
-        check_memory(self.engine, self.device, self._processes.num)
+        check_memory(
+            self.engine, self.device, self._processes.num, is_resumed=self.progress.step > 0
+        )
         self._keeper.prepare()
         self._scorer.load()
         with StopSignal() as stop, self._open_reporter() as reporter, self._scores:
@@ -240,11 +242,16 @@ class Trainer:
 
     @property
     def is_done(self) -> bool:
-        """Tell whether the goal is reached and its last step is scored, where scores are wanted.
+        """Tell whether the goal is reached and its last step scored; without scores, kept.
 
         Every process has to ask.
         """
-        return self.is_finished and (not self.config.score_every or self._scores.is_scored())
+        if not self.is_finished:
+            return False
+        if self.config.score_every:
+            return self._scores.is_scored()
+        step = self.progress.step
+        return self._processes.agree(self._processes.is_main and self._keeper.is_latest_kept(step))
 
     @property
     def resume_command(self) -> str:

@@ -9,6 +9,7 @@ from torch import nn
 from training.background import InlineRunner
 from training.config import TrainConfig
 from training.free_memory import advise_out_of_memory
+from training.history import to_plain
 from training.keeping import TrainingKeeper
 from training.metrics.score import describe_score
 from training.processes import Processes
@@ -122,15 +123,16 @@ class TrainingScores:
     def _write(
         self, pending: PendingScore, measured: TrainingScore, reporter: SilentReporter
     ) -> None:
-        """Write a score, maybe after the losses of later steps; the best generator is kept.
+        """Keep the best generator and write a score, maybe after the losses of later steps.
 
         Holding those back would show them late, and lose them in a crash. Every reader takes losses
         and scores for two series, each by growing step, and a resume or rewind goes by the steps.
+
+        The generator comes first: a resume takes a row for what says that it was kept, and without
+        one scores this step again.
         """
-        self._keeper.check_is_own()  # before a row says that this generator was kept
         labels = measured.labels and [one.describe() for one in measured.labels]
         facts = describe_score(measured.score)
-        reporter.report_score(
-            {**pending.progress.describe(), **facts, **pending.losses, "labels": labels}
-        )
-        self._keeper.save_if_best(pending.progress, pending.generator, measured.score)
+        row = to_plain({**pending.progress.describe(), **facts, **pending.losses, "labels": labels})
+        self._keeper.save_if_best(pending.progress, pending.generator, row)
+        reporter.report_score(row)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from tests.training.test_step import build_batches, build_step
-from training.ema import build_ema, update_ema, warm_up_decay
+from training.ema import AveragedGenerator, warm_up_decay
 
 
 def make_network(value):
@@ -18,20 +18,21 @@ def make_network(value):
 
 def test_average_by_hand():
     generator = make_network(0.0)
-    averaged = build_ema(generator)
+    average = AveragedGenerator(generator)
+    averaged = average.network
     generator.load_state_dict(make_network(8.0).state_dict())
-    update_ema(averaged, generator, decay=0.75)
+    average.update(decay=0.75)
     assert averaged[0].weight.item() == pytest.approx(2.0)
     assert averaged[1].running_mean.item() == pytest.approx(20.0)
     assert averaged[1].num_batches_tracked.item() == 8
-    update_ema(averaged, generator, decay=0.75)
+    average.update(decay=0.75)
     assert averaged[0].weight.item() == pytest.approx(3.5)
     assert generator[0].weight.item() == 8.0
 
 
 def test_average_is_a_copy_for_evaluation():
     generator = make_network(1.0)
-    averaged = build_ema(generator)
+    averaged = AveragedGenerator(generator).network
     assert not averaged.training
     assert not any(weights.requires_grad for weights in averaged.parameters())
     generator[0].weight.data.fill_(9.0)
@@ -46,13 +47,15 @@ def test_decay_warms_up():
 
 def test_average_is_a_weighted_sum_of_all_steps():
     generator = make_network(0.0)
-    averaged = build_ema(generator)
+    average = AveragedGenerator(generator)
     values = torch.tensor([1.0, 5.0, -2.0, 4.0])
     for value in values:
         generator[0].weight.data.fill_(value)
-        update_ema(averaged, generator, decay=0.9)
+        average.update(decay=0.9)
     weights = 0.1 * 0.9 ** torch.arange(3, -1, -1)
-    assert averaged[0].weight.item() == pytest.approx((weights * values).sum().item(), rel=1e-5)
+    assert average.network[0].weight.item() == pytest.approx(
+        (weights * values).sum().item(), rel=1e-5
+    )
 
 
 @pytest.mark.parametrize(("ema_decay", "expected"), [(0.0, 0.0), (0.1, 0.1), (0.999, 2 / 11)])

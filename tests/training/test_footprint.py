@@ -6,17 +6,20 @@ import pytest
 import torch
 
 from training import footprint
+from training.batches import RealBatch
 from training.config import TrainConfig
 from training.errors import TrainingError
 from training.footprint import (
     check_memory,
     check_networks,
+    count_held_bytes,
     estimate_bytes_per_image,
     estimate_footprint,
     explain_out_of_memory,
     measure_need,
 )
 from training.models import ModelConfig
+from training.models.summary import count_parameters
 from training.step import AdversarialStep
 
 CPU = torch.device("cpu")
@@ -70,20 +73,45 @@ def test_attention_maps_count():
 def test_a_batch_that_does_not_fit_is_refused_with_one_that_does(num_images, advice, monkeypatch):
     engine = build_engine()
     found = estimate_footprint(engine)
-    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: found.compute_bytes(num_images))
+    held = count_held_bytes(engine)
+    free = found.compute_bytes(num_images) - held
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: free)
     with pytest.raises(TrainingError, match=r"batch of 64 images needs about .*" + advice):
         check_memory(engine, CPU)
-    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: found.compute_bytes(64))
+    with pytest.raises(TrainingError, match="GiB: end other programs, or go on with the run"):
+        check_memory(engine, CPU, is_resumed=True)
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: found.compute_bytes(64) - held)
     check_memory(engine, CPU)
     monkeypatch.setattr(footprint, "read_free_bytes", lambda _: None)
     check_memory(engine, CPU)
+
+
+def test_a_run_that_could_start_can_be_resumed(monkeypatch):
+    """Of what it needs it holds more by then: gradients, and both moments of Adam."""
+    engine = build_engine()
+    networks = (engine.generator, engine.discriminator)
+    num_weights = sum(map(count_parameters, networks))
+    fresh = count_held_bytes(engine)
+    buffers = [value for one in (*networks, engine.generator_ema) for value in one.buffers()]
+    assert fresh == 4 * (num_weights + count_parameters(engine.generator)) + sum(
+        value.numel() * value.element_size() for value in buffers
+    )
+    white = RealBatch(torch.ones(64, 1, 32, 32), torch.zeros(64, 0))
+    engine.run(1, lambda: white)
+    grown = count_held_bytes(engine) - fresh
+    num_counters = sum(len(list(network.parameters())) for network in networks)  # Adam's, of steps
+    assert grown == 4 * (3 * num_weights + num_counters)
+    free = estimate_footprint(engine).compute_bytes(64) - fresh - grown
+    monkeypatch.setattr(footprint, "read_free_bytes", lambda _: free)
+    check_memory(engine, CPU, is_resumed=True)
 
 
 def test_parts_and_processes_need_less_each():
     engine = build_engine(grad_accum=4)
     found = estimate_footprint(engine)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(footprint, "read_free_bytes", lambda _: found.compute_bytes(16))
+        free = found.compute_bytes(16) - count_held_bytes(engine)
+        patch.setattr(footprint, "read_free_bytes", lambda _: free)
         check_memory(engine, CPU)
         # Two processes on one processor share its memory, and each has weights of its own.
         with pytest.raises(TrainingError, match="batch of 64 images"):

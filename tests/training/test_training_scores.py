@@ -1,6 +1,7 @@
 """Scores taken beside a training: what is written is as if each had been taken at once."""
 
 import concurrent.futures
+import errno
 import gc
 import os
 import random
@@ -26,7 +27,8 @@ from tests.training.shared_runs import make_dataset
 from tests.training.test_step_graph import TracingRecorder
 from training import step_graph
 from training.background import BackgroundRunner
-from training.checkpoint import hash_weights, load_header
+from training.checkpoint import hash_weights, load_header, save_generator
+from training.errors import ProjectError
 from training.history import is_loss_row, read_history, select_scores, truncate_history
 from training.step_graph import NUM_STEPS_BEFORE
 
@@ -241,6 +243,54 @@ def test_a_score_lost_by_kill_minus_9_is_made_by_the_resume(tmp_path, repository
     whole.train()
     assert list_scored(resumed) == [4, 8, 10]
     assert_same_training(resumed, whole)
+
+
+def test_a_score_whose_generator_could_not_be_kept_is_taken_again(
+    build_trainer, tiny_extractor, monkeypatch
+):
+    """The state of its step is there already: nothing but a row says that the score was taken."""
+    options = {"steps": 8, "score_every": 2, "save_every": 2, "data": make_dataset(), **SCORING}
+    whole = build_trainer("whole", runner=LateRunner(), **options)
+    whole.train()
+    best = load_header(whole.checkpoint_path).training["step"]
+
+    def fail_for_best(path, generator, header, dtype):
+        if header.training["step"] == best and path == broken.checkpoint_path:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save_generator(path, generator, header, dtype)
+
+    broken = build_trainer("broken", runner=LateRunner(), **options)
+    with monkeypatch.context() as patch:
+        patch.setattr("training.keeping.save_generator", fail_for_best)
+        with pytest.raises(ProjectError, match="No space left"):
+            broken.train()
+    resumed = build_trainer("broken", runner=LateRunner(), **options)
+    resumed.resume()
+    resumed.train()
+    assert_same_training(resumed, whole)
+
+
+def test_a_last_generator_that_could_not_be_kept_is_kept_by_a_resume(build_trainer, monkeypatch):
+    """Without scores the checkpoint is written after the state, which says that all is done."""
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    options = {"steps": 4, "save_every": 2}
+    broken = build_trainer(**options)
+    before_step(broken, lambda step: monkeypatch.setattr("training.keeping.save_generator", fail)
+                if step == 4 else None)  # fmt: skip
+    with pytest.raises(ProjectError, match="No space left"):
+        broken.train()
+    monkeypatch.undo()
+    assert broken.folder.states.load()["step"] == 4
+    assert load_header(broken.checkpoint_path).training["step"] == 2
+    resumed = build_trainer(**options)
+    resumed.resume()
+    assert not resumed.is_done
+    resumed.train()
+    assert resumed.is_done
+    assert load_header(resumed.checkpoint_path).training["step"] == 4
 
 
 @pytest.mark.parametrize("model", ["dcgan", "label_gan"])

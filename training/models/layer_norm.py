@@ -2,7 +2,9 @@
 
 A gradient penalty differentiates it twice. PyTorch then computes the first derivative in many
 passes over memory, and the second in more. On a CPU the first is here its quick one for a single
-pass, and the second a closed form, taken over a few samples at a time that stay in the cache.
+pass, and the second a closed form, taken over a few samples at a time that stay in the cache. A GPU
+normalises the rows that maps with channels innermost are in memory: PyTorch's group norm would copy
+them into another order and back, and keep their means in the maps' type.
 """
 
 import math
@@ -35,7 +37,16 @@ class LayerNorm2d(nn.GroupNorm):
                 normalized: Tensor = _LayerNorm.apply(x, self.weight, self.bias, self.eps)
                 return normalized
             scale, shift = self.weight.to(x.dtype), self.bias.to(x.dtype)
+            if x.device.type == "cuda":
+                return normalize_rows(x, scale, shift, self.eps)
             return functional.group_norm(x, self.num_groups, scale, shift, self.eps)
+
+
+def normalize_rows(x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+    """Normalise maps (N, C, H, W) as rows (N, H * W * C); scale and shift are (C,)."""
+    maps = x.permute(0, 2, 3, 1)  # (N, H, W, C)
+    normalized = functional.layer_norm(maps, maps.shape[1:], eps=eps)
+    return torch.addcmul(shift, normalized, scale).permute(0, 3, 1, 2)
 
 
 def has_own_gradients(x: Tensor, scale: Tensor) -> bool:

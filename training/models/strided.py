@@ -1,10 +1,10 @@
 """Convolutions that halve or double the side of maps: 4x4 kernels, stride 2.
 
-On a CPU gradients that are differentiated once more, as by a gradient penalty, are computed here.
-PyTorch then convolves with the gradients as a kernel, whatever the size, which takes up to seven
-times as long as the weights' gradient of a first pass: the same sums. Only for small maps in
-bfloat16 that convolution, dilated, samples taking the place of channels, is the quicker way, in a
-first pass too.
+Gradients that are differentiated once more, as by a gradient penalty, are computed here. PyTorch
+then convolves with the gradients as a kernel, whatever the size, which on a CPU takes up to seven
+times as long as the weights' gradient of a first pass: the same sums. On a CPU alone, for small
+maps in bfloat16, that convolution, dilated, samples taking the place of channels, is the quicker
+way, in a first pass too.
 """
 
 from typing import Any
@@ -49,13 +49,14 @@ class StridedConvTranspose2d(nn.ConvTranspose2d):
 
 
 def has_own_gradients(maps: Tensor) -> bool:
-    """Tell whether gradients may be wanted on a CPU."""
-    return maps.device.type == "cpu" and torch.is_grad_enabled()
+    """Tell whether gradients may be wanted, on a device whose libraries have those of weights."""
+    return maps.device.type in ("cpu", "cuda") and torch.is_grad_enabled()
 
 
 def is_dilated_shorter(small: Tensor) -> bool:
     """Tell whether the weights' gradient is quicker as a dilated convolution."""
-    return small.dtype == torch.bfloat16 and max(small.shape[2:]) <= MAX_DILATED_SIDE
+    is_narrow = small.device.type == "cpu" and small.dtype == torch.bfloat16
+    return is_narrow and max(small.shape[2:]) <= MAX_DILATED_SIDE
 
 
 def get_dtype(maps: Tensor) -> torch.dtype:

@@ -24,6 +24,22 @@ def test_it_is_layer_normalisation_with_a_scale_per_channel(norm):
     torch.testing.assert_close(norm(images), expected)
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_rows_of_a_gpu_are_the_same(norm, memory_format):
+    norm.double()
+    images = 5 + 3 * torch.randn(2, 3, 2, 4, dtype=torch.float64)
+    images = images.to(memory_format=memory_format).requires_grad_()
+
+    def normalize(x, scale, shift):
+        return layer_norm.normalize_rows(x, scale, shift, norm.eps)
+
+    inputs = (images, norm.weight, norm.bias)
+    torch.testing.assert_close(normalize(*inputs), norm(images))
+    assert normalize(*inputs).is_contiguous(memory_format=torch.channels_last)
+    assert torch.autograd.gradcheck(normalize, inputs)
+    assert torch.autograd.gradgradcheck(normalize, inputs)
+
+
 def test_under_autocast_it_keeps_the_type_and_sums_in_float32(norm):
     # In bfloat16 256 + 1 is 256: sums in that type would lose nearly all of these ones.
     images = torch.ones(1, 3, 64, 64)
