@@ -35,8 +35,9 @@ help: ## Lists these targets
 app: $(APP_STAMP) ## Starts the app and prints its address
 	@$(RUN) app.py $(ARGS)
 
+# Files of tests side by side, on as many cores as there are, four at most; ARGS="-n 0" for one after the other.
 test: $(DEV_STAMP) ## Runs all tests, the browser tests too where a Chromium is found
-	@$(RUN) -m pytest $(ARGS)
+	@$(RUN) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile $(ARGS)
 
 lint: $(DEV_STAMP) ## Checks style, formatting and types
 	@status=0; \

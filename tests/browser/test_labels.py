@@ -12,6 +12,7 @@ import torch
 
 from explorer.recipe import Recipe, read_recipe
 from tests.browser.conftest import PHONE, OpenPage, open_tab, read_uri
+from tests.browser.driving import SETTLED, read_stage
 from tests.explorer.labelled import LAYOUT, save_labelled_model, save_untrained_reader
 from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
 from training.labels import ClassLabel, LabelLayout
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 FRAMES = ".lx-sample .lx-frame"
-SETTLED = """() => {
-  const morph = document.querySelector(".lx-morph");
-  return morph.dataset.exact === Number(morph.querySelector("input").value).toFixed(3);
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -96,8 +93,7 @@ def wait_for_stage(page: Page, expected: np.ndarray) -> None:
     """Wait until the stage of Interpolate shows exactly this image."""
     for _ in range(200):
         page.wait_for_function(SETTLED)
-        data = page.evaluate("document.querySelector('.lx-stage').toDataURL('image/png')")
-        if np.array_equal(read_uri(data), expected):
+        if np.array_equal(read_stage(page), expected):
             return
         page.wait_for_timeout(100)
     raise AssertionError("The stage does not show the image expected.")

@@ -13,8 +13,8 @@ from PIL import Image
 
 from explorer.recipe import read_recipe
 from tests.browser.conftest import OpenPage, open_tab
+from tests.browser.driving import open_morph, read_sheet, wait_for_seeds
 from tests.browser.test_diagnose import DONE, LONG_MS, find_cell, find_verdict, start
-from tests.browser.test_page import open_morph, read_sheet, wait_for_seeds
 from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 
 if TYPE_CHECKING:

@@ -98,6 +98,17 @@ def evaluate(tiny_extractor):
 
 
 @pytest.fixture
+def models(save_checkpoint, make_reference, folder, capsys):
+    """Write two checkpoints and their reference into the folders where they are found."""
+    (folder / "checkpoints").mkdir()
+    for seed, name in enumerate(("first", "second")):
+        save_checkpoint(folder / "checkpoints" / f"{name}.safetensors", seed)
+    make_reference()
+    capsys.readouterr()
+    return [f"checkpoints/{name}.safetensors" for name in ("first", "second")]
+
+
+@pytest.fixture
 def reference(tiny_extractor, make_dataset):
     return compute_reference(make_dataset(200), "tiny", progress=False)
 
