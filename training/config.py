@@ -29,7 +29,11 @@ class TrainConfig(TechniqueOptions):
     data: str
     name: str
     steps: int | None = option(
-        None, "stop after so many generator steps", kind=int, low=1, high=100_000_000
+        None,
+        f"stop after so many generator steps ({DEFAULT_STEPS:,} where no goal is given)",
+        kind=int,
+        low=1,
+        high=100_000_000,
     )
     kimg: float | None = option(
         None, "stop after so many thousand real images shown", low=0.001, high=1e6

@@ -56,7 +56,7 @@ class TechniqueOptions(LabelOptions):
     lr_decay: float = option(
         0.0,
         "share of the training, its last, over which both learning rates fall linearly to zero; "
-        "0: constant; needs --steps or --kimg",
+        "0: constant; not with --minutes",
         low=0.0,
         high=1.0,
         term="linear decay of the learning rates over the last share",

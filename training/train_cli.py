@@ -51,7 +51,9 @@ def add_train_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentPa
     parser.add_argument("--preset", choices=PRESETS, help=describe_presets())
     parser.add_argument("--resume", type=Path, metavar="RUN", help="go on with runs/NAME")
     parser.add_argument(
-        "--dry-run", action="store_true", help="print the plan (parameters, memory, steps) and end"
+        "--dry-run",
+        action="store_true",
+        help="prepare the images, print the plan (parameters, memory, steps) and end",
     )
     parser.add_argument("--runs", type=Path, help=f"run folders ({DEFAULT_RUNS})")
     parser.add_argument(

@@ -57,7 +57,8 @@ def build_sampling_endpoints(context: AppContext) -> None:
         """Make a grid of samples as a PNG; seeds are numbers and ranges such as "0-15, 42".
 
         Of a model with labels, labels such as "age=30" hold for all images, and the values of the
-        label that across names go across, one seed to a row.
+        label that across names go across, one seed to a row, whatever columns says. size is the
+        edge of an image in pixels, 0 as the model makes it.
         """
         return save_grid(context, model, seeds, truncation, columns, size, labels, across)
 
@@ -65,7 +66,7 @@ def build_sampling_endpoints(context: AppContext) -> None:
     def compare(
         models: list[str], seeds: str = "0-15", truncation: float = 1.0, columns: int = 4
     ) -> list[FileData]:
-        """Make one grid per model, all from the same seeds in the same order."""
+        """Make a grid for each of two to four models, from the same seeds in the same order."""
         return [
             save_grid(context, name, seeds, truncation, columns, 0) for name in check_models(models)
         ]
@@ -108,7 +109,7 @@ def build_score_endpoint(context: AppContext) -> None:
         """Score one to four models, streaming every model's newest score as samples come in.
 
         A score has its 95 % interval, its noise floor and its extrapolation to infinitely many
-        samples; the last one has all samples. Scores known from before come at once.
+        samples; the last one has all samples, 16 to 50,000. Scores known from before come at once.
         """
         if len(models) > MAX_MODELS or len(set(models)) < len(models):
             raise ConfigError(f"Give one to {MAX_MODELS} different models to score.")
@@ -135,7 +136,8 @@ def build_diagnosis_endpoint(context: AppContext) -> None:
 
         A model's "verdict" is null at first, parts are null until they are measured, and "is_done"
         says which value is the last; a model that cannot be diagnosed has its reason as "error".
-        With search_all, copies are looked for among all images it learned: minutes, once.
+        With search_all, copies are looked for among all images of the reference, if these are on
+        the server and 10,000 at most: minutes, once. Takes 64 to 50,000 samples.
         """
         with context.scoring.join() as place:
             for _ in place.wait():
@@ -164,7 +166,7 @@ def build_morph_endpoints(context: AppContext) -> None:
     ) -> FileData:
         """Make the image at position t in [0, 1] between two seeds, as a PNG of native size.
 
-        It holds no recipe: seeds, labels and t are all it takes to ask for it again. Seeds such as
+        It holds no recipe: the arguments are all it takes to ask for it again. Seeds such as
         "5, 9-12" in through lie on the way, evenly spaced. Of a model with labels, those such as
         "age=30" lead to to_labels; sweep names a label whose values are gone through instead, at
         seed_a.

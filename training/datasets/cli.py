@@ -72,7 +72,10 @@ def add_source_arguments(group: argparse._ActionsContainer) -> None:
 def add_place_arguments(parser: "argparse._ActionsContainer") -> None:
     """Add the options that say where images lie, and where what is made of them is kept."""
     parser.add_argument(
-        "--data-root", type=parse_folder, help="where mnist, fashion-mnist, cifar10 and celeba lie"
+        "--data-root",
+        type=parse_folder,
+        help="where mnist, fashion-mnist, cifar10 and celeba lie, or are downloaded to (downloads/ "
+        "in the cache)",
     )
     parser.add_argument(
         "--cache-dir",

@@ -51,14 +51,15 @@ ALL = "all"
 EXAMPLES = """examples:
   python -m training evaluate checkpoints/dcgan-avatars.safetensors
   python -m training evaluate checkpoints/*.safetensors --num-samples 10000 --json > scores.json
-  python -m training evaluate checkpoints/*celeba* --metrics kid,recall --chart scores.svg
+  python -m training evaluate checkpoints/*celeba.safetensors --metrics kid --chart scores.svg
   python -m training evaluate --protocol thesis
 """
 
 NOTES = f"""
-A reference holds at most {MAX_IMAGES:,} images. infinite N is without the bias of few samples, and
-keeps that of the reference. Published FIDs mostly compare 50,000 samples with all images: make the
-reference with `reference --data DATA --reference-images N`, then give --num-samples 50000.
+A reference holds at most {MAX_IMAGES:,} images, unless --reference-images says otherwise. infinite
+N is without the bias of few samples, and keeps that of the reference. Published FIDs mostly compare
+50,000 samples with all images: make a reference of all with `reference --data DATA --extractor
+inception --reference-images N`, then give --extractor inception --num-samples 50000.
 """
 
 Result = TypeVar("Result", Evaluation, RepeatedScore)

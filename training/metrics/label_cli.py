@@ -65,7 +65,7 @@ def add_fidelity_parser(subparsers: Subparsers) -> None:
         type=Path,
         metavar="FILE",
         help=f"a reader's file (that of the images the model learned, in {READER_FOLDER}/ beside "
-        f"it, {DEFAULT_READER_FOLDER}, or the cache)",
+        f"it, the cache, or {DEFAULT_READER_FOLDER})",
     )
     parser.add_argument(
         "--num-samples",
