@@ -76,7 +76,7 @@ def write_project_errors(function: Callable[..., Any]) -> Callable[..., Any]:
 def answer_project_errors(function: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
     """Turn the ProjectErrors of a function that the page calls itself into {"error": sentence}.
 
-    ``is_busy`` tells the page whether it is worth asking again.
+    Of a BusyError "is_busy", too, which tells the page to ask again.
     """
 
     @wraps(function)
@@ -84,7 +84,8 @@ def answer_project_errors(function: Callable[..., dict[str, Any]]) -> Callable[.
         try:
             return function(*args)
         except ProjectError as error:
-            return {"error": str(error), "is_busy": isinstance(error, BusyError)}
+            answer: dict[str, Any] = {"error": str(error)}
+            return {**answer, "is_busy": True} if isinstance(error, BusyError) else answer
 
     return call
 

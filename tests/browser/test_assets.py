@@ -154,7 +154,7 @@ def test_pictures_that_a_busy_server_refused_are_asked_for_again(page: Page) -> 
         };
         const good = { frames: ["one", "two"] };
         const busy = { error: "busy", is_busy: true };
-        const replaced = { error: "written again", is_busy: false };
+        const replaced = { error: "written again" };
         const found = [
             await run("busy", [busy, good]),
             await run("lost", [undefined, undefined, good]),

@@ -155,7 +155,8 @@ def test_a_run_that_is_closed_while_its_samples_play_opens_at_rest(
     row.click()  # closes it
     page.locator(".lx-run-detail").wait_for(state="hidden")
     row.click()
-    page.get_by_role("button", name="Play", exact=True).wait_for()
+    page.get_by_role("button", name="Play", exact=True).click()  # not Pause: nothing moves
+    page.get_by_role("button", name="Play", exact=True).wait_for()  # at the end
     wait_for_grid(page, 500)
     page.close()
 

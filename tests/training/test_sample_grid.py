@@ -55,7 +55,7 @@ def fail_to_allocate(*_):
     ("place", "sentence"),
     [
         ("training.updates.build_discriminator", r"the networks: choose a smaller --width or --"),
-        ("training.trainer.fit_templates", r"the networks: choose a smaller --width or --res"),
+        ("training.assembly.fit_templates", r"the networks: choose a smaller --width or --res"),
         ("training.batches.send", r"48 images: take fewer, with --max-images\.$"),
     ],
 )

@@ -69,7 +69,7 @@ def test_a_function_called_by_the_page_answers_with_the_sentence() -> None:
     def fail(name: str) -> dict[str, str]:
         raise ConfigError(f"no {name}")
 
-    assert fail("<b>") == {"error": "no <b>", "is_busy": False}
+    assert fail("<b>") == {"error": "no <b>"}
 
 
 def test_the_page_is_told_when_to_ask_again() -> None:

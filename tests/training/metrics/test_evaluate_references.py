@@ -61,8 +61,8 @@ def test_the_help_says_what_a_published_score_needs(evaluate, make_reference, fo
     with pytest.raises(SystemExit, match="0"):
         evaluate("--help")
     text = " ".join(capsys.readouterr().out.split())
-    assert "A reference holds at most 10,000 images." in text
-    assert "`reference --data DATA --reference-images N`" in text
+    assert "A reference holds at most 10,000 images, unless --reference-images says" in text
+    assert "`reference --data DATA --extractor inception --reference-images N`" in text
     assert make_reference("--reference-images", "30", "--output", "limited.safetensors") == 0
     assert make_reference("--reference-images", "60000", "--output", "all.safetensors") == 0
     counts = [load_reference(folder / f"{name}.safetensors") for name in ("limited", "all")]
