@@ -16,6 +16,7 @@ from tests.browser.conftest import OpenPage, open_tab
 from tests.browser.driving import open_morph, read_sheet, wait_for_seeds
 from tests.browser.test_diagnose import DONE, LONG_MS, find_cell, find_verdict, start
 from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
+from training.files import write_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,11 +52,12 @@ def replaced(app: LiveApp) -> Iterator[None]:
     """Let the file of "one" hold other weights for a while: those of "stuck"."""
     path = app.library.get("one").path
     original = path.read_bytes()
-    path.write_bytes(app.library.get("stuck").path.read_bytes())
+    # As a training does: whoever reads meanwhile finds one file or the other, whole.
+    write_bytes(path, app.library.get("stuck").path.read_bytes())
     try:
         yield
     finally:
-        path.write_bytes(original)
+        write_bytes(path, original)
 
 
 def rescan(page: Page) -> None:

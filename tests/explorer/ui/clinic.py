@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from explorer.ui.context import AppContext
 from tests.explorer.ui.live_app import LiveApp
 from training.datasets.types import ImageDataset
+from training.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,12 @@ def replaced(clinic: Clinic) -> Iterator[None]:
     """Let the file of "one" hold the weights of "stuck" for a while."""
     path = clinic.app.library.get("one").path
     original = path.read_bytes()
-    path.write_bytes(clinic.app.library.get("stuck").path.read_bytes())
+    # As a training does: whoever reads meanwhile finds one file or the other, whole.
+    write_bytes(path, clinic.app.library.get("stuck").path.read_bytes())
     try:
         yield
     finally:
-        path.write_bytes(original)
+        write_bytes(path, original)
 
 
 def build_context(clinic: Clinic, sends_real_images: bool = True) -> AppContext:
