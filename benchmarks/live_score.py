@@ -150,6 +150,8 @@ def measure_warm(app: RunningApp, scored: frozenset[str]) -> list[float]:
     """Measure the seconds from a call to the first value of models that are not scored yet."""
     from gradio_client import Client  # type: ignore[import-untyped]
 
+    from explorer.ui.tabs.compare import MAX_MODELS
+
     client = Client(app.url, verbose=False)
     try:
         cards = client.predict(api_name="/list_models")
@@ -157,7 +159,7 @@ def measure_warm(app: RunningApp, scored: frozenset[str]) -> list[float]:
         if not names:
             raise UnavailableError("it takes more models in checkpoints/ than Compare chooses")
         start = time.perf_counter()
-        job = client.submit(names, NUM_WARM_SAMPLES, api_name="/score")
+        job = client.submit(names[:MAX_MODELS], NUM_WARM_SAMPLES, api_name="/score")
         for rows in job:
             if any(row["value"] is not None for row in rows):
                 seconds = time.perf_counter() - start
