@@ -103,15 +103,14 @@ class TrainingKeeper:
             "num_processes": self._num_processes,
         }
         self._folder.states.save(step, {**values, **origin})
-        # Of a run that was scored before, the best one stays.
-        if not self._config.score_every and not self.list_scores():
+        if self._keeps_latest():
             self.check_is_own()
             generator = state.engine.generator_ema
             self._save_checkpoint(self._checkpoint_path, state.progress, generator, [])
 
     def is_latest_kept(self, step: int) -> bool:
         """Tell whether the generator of the last step is kept, where no score chooses one."""
-        if self._config.score_every or self.list_scores():
+        if not self._keeps_latest():
             return True
         try:
             return load_header(self._checkpoint_path).training.get("step") == step
@@ -143,6 +142,10 @@ class TrainingKeeper:
     def list_scores(self) -> list[Row]:
         """Return the score rows of the run so far."""
         return select_scores(read_history(self._folder.metrics_path))
+
+    def _keeps_latest(self) -> bool:
+        """Tell whether no score chooses: of a run that was scored before, the best one stays."""
+        return not self._config.score_every and not self.list_scores()
 
     def _extend_checkpoint(self, scores: list[Row]) -> None:
         """Rewrite the best checkpoint with the scores that came after it."""

@@ -33,20 +33,18 @@ def build_adam(
     parameters: Iterable[Tensor], rate: Rate, betas: tuple[float, float]
 ) -> torch.optim.Optimizer:
     """Build Adam (Kingma and Ba 2015)."""
-    adam = torch.optim.Adam(
+    return torch.optim.Adam(
         parameters, lr=rate, betas=betas, fused=True, capturable=is_capturable(rate)
     )
-    return prepare_capture(adam, rate)
 
 
 def build_rmsprop(
     parameters: Iterable[Tensor], rate: Rate, betas: tuple[float, float]
 ) -> torch.optim.Optimizer:
     """Build RMSprop (Tieleman and Hinton 2012), without momentum; its decay is the second beta."""
-    rmsprop = torch.optim.RMSprop(
+    return torch.optim.RMSprop(
         parameters, lr=rate, alpha=betas[1], foreach=True, capturable=is_capturable(rate)
     )
-    return prepare_capture(rmsprop, rate)
 
 
 def build_rate(rate: float, config: "TrainConfig", device: torch.device) -> Rate:
@@ -57,16 +55,6 @@ def build_rate(rate: float, config: "TrainConfig", device: torch.device) -> Rate
 def is_capturable(rate: Rate) -> bool:
     """Tell whether steps may be recorded in a CUDA graph: PyTorch has to be told before."""
     return isinstance(rate, Tensor) and rate.is_cuda
-
-
-def prepare_capture(optimizer: torch.optim.Optimizer, rate: Rate) -> torch.optim.Optimizer:
-    """Let an optimiser whose steps will be recorded take some before; returns it.
-
-    PyTorch would warn of these: made for recordings, they are slower by themselves.
-    """
-    if is_capturable(rate):
-        optimizer._warned_capturable_if_run_uncaptured = True
-    return optimizer
 
 
 OPTIMIZERS: dict[str, OptimizerSpec] = {
@@ -93,9 +81,11 @@ class NetworkOptimizer:
         spec = OPTIMIZERS[str(config.optimizer)]
         betas = (float(config.beta1 or 0.0), float(config.beta2 or 0.0))
         self.rate = rate = float(learning_rate or 0.0)  # in use: what the device has is rounded
-        self.optimizer = spec.build(
-            self._parameters, build_rate(rate, config, self._parameters[0].device), betas
-        )
+        own_rate = build_rate(rate, config, self._parameters[0].device)
+        self.optimizer = spec.build(self._parameters, own_rate, betas)
+        if is_capturable(own_rate):
+            # PyTorch would warn of the steps before a recording, which are slower by themselves.
+            self.optimizer._warned_capturable_if_run_uncaptured = True
         self._lr_decay, self._weight_clip = config.lr_decay, weight_clip
         weight = config.historical_averaging
         self._history = HistoricalAverage(self._parameters, weight) if weight else None

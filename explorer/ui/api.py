@@ -13,7 +13,7 @@ from explorer.latents import parse_seeds
 from explorer.recipe import DEFAULT_HOLD, Recipe
 from explorer.replay import render_recipe
 from explorer.ui.components.model_cards import describe_card
-from explorer.ui.context import LONG, AppContext
+from explorer.ui.context import LINES, LONG, AppContext
 from explorer.ui.diagnosing import Case, stream_cases
 from explorer.ui.endpoint import build_endpoint
 from explorer.ui.label_plans import get_layout
@@ -209,7 +209,7 @@ def build_morph_endpoints(context: AppContext) -> None:
         for step in export_gif(context, recipe):
             yield describe_file(step.path)
 
-    gr.api(interpolate_frame, api_name="interpolate_frame", concurrency_id="morph")
+    gr.api(interpolate_frame, api_name="interpolate_frame", **LINES["morph"])
     # Of an iterator, Gradio's page and clients would say "Any".
     export_morph.__annotations__["return"] = FileData
     gr.api(export_morph, api_name="export_gif", **LONG)
