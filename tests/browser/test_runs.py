@@ -90,6 +90,15 @@ def wait_for_grid(page: Page, step: int) -> None:
     np.testing.assert_array_equal(pixels, np.full((256, 256, 3), COLOURS[step]))
 
 
+@pytest.fixture
+def watched(live_app: LiveApp, training: Training, open_page: OpenPage) -> Iterator[Page]:
+    """Open the page on the run, with its newest grid shown; it is closed before its server goes."""
+    page = open_models(live_app, open_page)
+    wait_for_grid(page, 250)
+    yield page
+    page.close()
+
+
 def test_a_run_that_starts_while_the_page_is_open_is_shown_and_grows(
     live_app: LiveApp, open_page: OpenPage
 ) -> None:
@@ -127,105 +136,90 @@ def test_a_run_that_starts_while_the_page_is_open_is_shown_and_grows(
 
 
 def test_the_page_goes_on_watching_when_the_server_answers_again(
-    live_app: LiveApp, training: Training, open_page: OpenPage
+    watched: Page, training: Training
 ) -> None:
     """What is drawn stays meanwhile, and the page says why it stands still."""
-    page = open_models(live_app, open_page)
-    wait_for_grid(page, 250)
-    lost = page.get_by_text("The server does not answer: is it still running? Asking again.")
-    page.route(LOOK, lambda route: route.fulfill(body="<html>a proxy's page</html>"))
+    lost = watched.get_by_text("The server does not answer: is it still running? Asking again.")
+    watched.route(LOOK, lambda route: route.fulfill(body="<html>a proxy's page</html>"))
     lost.wait_for()
-    assert page.locator(".lx-run-grid").get_attribute("src")
-    page.unroute(LOOK)
+    assert watched.locator(".lx-run-grid").get_attribute("src")
+    watched.unroute(LOOK)
     training.write_row(500)
-    page.get_by_text("step 500 of 1,000").wait_for()
+    watched.get_by_text("step 500 of 1,000").wait_for()
     lost.wait_for(state="hidden")
-    page.close()
 
 
 def test_a_run_that_is_closed_while_its_samples_play_opens_at_rest(
-    live_app: LiveApp, training: Training, open_page: OpenPage
+    watched: Page, training: Training
 ) -> None:
-    page = open_models(live_app, open_page)
-    wait_for_grid(page, 250)
     training.write_grid(500)
-    wait_for_grid(page, 500)
-    page.get_by_role("button", name="Play", exact=True).click()
-    row = page.get_by_role("button", name="growing")
+    wait_for_grid(watched, 500)
+    watched.get_by_role("button", name="Play", exact=True).click()
+    row = watched.get_by_role("button", name="growing")
     row.click()  # closes it
-    page.locator(".lx-run-detail").wait_for(state="hidden")
+    watched.locator(".lx-run-detail").wait_for(state="hidden")
     row.click()
-    page.get_by_role("button", name="Play", exact=True).click()  # not Pause: nothing moves
-    page.get_by_role("button", name="Play", exact=True).wait_for()  # at the end
-    wait_for_grid(page, 500)
-    page.close()
+    watched.get_by_role("button", name="Play", exact=True).click()  # not Pause: nothing moves
+    watched.get_by_role("button", name="Play", exact=True).wait_for()  # at the end
+    wait_for_grid(watched, 500)
 
 
 def test_the_slider_goes_back_in_time_by_keyboard_and_follows_at_its_end(
-    live_app: LiveApp, training: Training, open_page: OpenPage
+    watched: Page, training: Training
 ) -> None:
-    page = open_models(live_app, open_page)
-    wait_for_grid(page, 250)
-    slider = page.get_by_label("Step of the samples")
+    slider = watched.get_by_label("Step of the samples")
     slider.focus()
-    page.keyboard.press("Home")
-    wait_for_grid(page, 0)
+    watched.keyboard.press("Home")
+    wait_for_grid(watched, 0)
     assert slider.get_attribute("aria-valuetext") == "step 0"
-    assert page.locator(".lx-run-charts .lx-cursor").count() > 0
+    assert watched.locator(".lx-run-charts .lx-cursor").count() > 0
     training.write_row(500)
     training.write_grid(500)
-    page.wait_for_function(
+    watched.wait_for_function(
         "document.querySelector('[aria-label=\"Step of the samples\"]').max === '2'"
     )
     assert slider.input_value() == "0"  # who looks back is not pulled away
-    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == (
+    assert watched.evaluate("document.activeElement.getAttribute('aria-label')") == (
         "Step of the samples"
     )
-    wait_for_grid(page, 0)
-    page.get_by_role("group", name="Training of growing").get_by_role("button", name="Play").click()
-    wait_for_grid(page, 500)
-    page.get_by_role("button", name="Play", exact=True).last.wait_for()
-    page.close()
+    wait_for_grid(watched, 0)
+    watched.get_by_role("group", name="Training of growing").get_by_role(
+        "button", name="Play"
+    ).click()
+    wait_for_grid(watched, 500)
+    watched.get_by_role("button", name="Play", exact=True).last.wait_for()
 
 
-def test_nothing_is_asked_while_another_tab_is_open(
-    live_app: LiveApp, training: Training, open_page: OpenPage
-) -> None:
-    page = open_models(live_app, open_page)
-    wait_for_grid(page, 250)
-    page.clock.install()
+def test_nothing_is_asked_while_another_tab_is_open(watched: Page, training: Training) -> None:
+    watched.clock.install()
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    with page.expect_response(LOOK):
+    watched.on("request", lambda request: asked.append(request.url))
+    with watched.expect_response(LOOK):
         pass  # the next look sets its timer by the clock installed
-    open_tab(page, "Sample")
-    page.wait_for_function("document.querySelector('.lx-runs').clientWidth === 0")
+    open_tab(watched, "Sample")
+    watched.wait_for_function("document.querySelector('.lx-runs').clientWidth === 0")
     asked.clear()
     for _ in range(5):
-        page.clock.fast_forward(10_000)
+        watched.clock.fast_forward(10_000)
     assert [url for url in asked if LOOK.search(url)] == []
     training.write_row(60)
-    open_tab(page, "Models")
-    page.get_by_text("step 60 of 1,000").wait_for()
-    page.close()
+    open_tab(watched, "Models")
+    watched.get_by_text("step 60 of 1,000").wait_for()
 
 
 def test_a_run_opens_and_closes_by_keyboard_and_keeps_the_focus(
-    live_app: LiveApp, training: Training, open_page: OpenPage
+    watched: Page, training: Training
 ) -> None:
-    page = open_models(live_app, open_page)
-    wait_for_grid(page, 250)
-    detail = page.get_by_role("group", name="Training of growing")
-    row = page.get_by_role("button", name="growing")
+    detail = watched.get_by_role("group", name="Training of growing")
+    row = watched.get_by_role("button", name="growing")
     row.focus()
-    page.keyboard.press("Enter")
+    watched.keyboard.press("Enter")
     detail.wait_for(state="hidden")
-    page.keyboard.press("Enter")
+    watched.keyboard.press("Enter")
     detail.wait_for()
     training.write_row(60)
-    page.get_by_text("step 60 of 1,000").wait_for()
-    assert page.evaluate("document.activeElement.dataset.run") == "growing"
-    page.close()
+    watched.get_by_text("step 60 of 1,000").wait_for()
+    assert watched.evaluate("document.activeElement.dataset.run") == "growing"
 
 
 def test_a_rewind_is_told_and_only_rates_that_fall_are_drawn(
