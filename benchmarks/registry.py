@@ -36,7 +36,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "slider": Benchmark("slider to pixels in a browser", run_slider),
     "live_score": Benchmark("scores while they are computed", run_live_score),
     "sampling": Benchmark("seeds to images", run_sampling),
-    "animation": Benchmark("a morph from latents to a GIF file", run_animation),
+    "animation": Benchmark("a morph from latents to a file, in every format", run_animation),
     "frechet": Benchmark("Frechet distances", run_frechet),
     "extraction": Benchmark("features a second", run_extraction),
     "training": Benchmark("training, and against a plain loop", run_training),

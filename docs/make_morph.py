@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from explorer.animation import resize_frames, save_gif
+from explorer.animation import resize_frames, save_animation
 from explorer.labels import sweep_rows
 from explorer.latents import parse_seeds
 from explorer.library import CheckpointLibrary
@@ -39,7 +39,7 @@ def main() -> None:
     panels = [make_loop(sampler, text, args.frames, args.size) for text in args.loops]
     gap = np.full((args.frames, args.size, GAP, 3), 17, np.uint8)
     columns = [column for panel in panels for column in (gap, panel)][1:]
-    save_gif(args.output, np.concatenate(columns, axis=2), args.fps)
+    save_animation(args.output, np.concatenate(columns, axis=2), args.fps)
     print(f"Written: {args.output}, {args.output.stat().st_size / 1e6:.1f} MB")
 
 

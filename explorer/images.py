@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from explorer.recipe import MAX_SIZE, MIN_SIZE, RECIPE_KEY, RESIZE_METHODS, Recipe
+from explorer.formats.base import TEXT_KEY, to_pillow
+from explorer.recipe import MAX_SIZE, MIN_SIZE, RESIZE_METHODS, Recipe
 from training.errors import ConfigError
 from training.files import write_atomically
 
@@ -56,11 +57,6 @@ def save_png(path: Path, image: np.ndarray, recipe: Recipe | None = None) -> Non
     """Write an image, uint8 (H, W, C) with C 1 or 3, losslessly with its recipe in a text chunk."""
     info = PngInfo()
     if recipe is not None:
-        info.add_text(RECIPE_KEY, recipe.to_json())
+        info.add_text(TEXT_KEY, recipe.to_json())
     picture = to_pillow(image)
     write_atomically(path, lambda temporary: picture.save(temporary, format="PNG", pnginfo=info))
-
-
-def to_pillow(image: np.ndarray) -> Image.Image:
-    """Wrap an image, uint8 (H, W, C) with C 1 or 3, for Pillow."""
-    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)

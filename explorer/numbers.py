@@ -1,4 +1,4 @@
-"""Numbers of files that anyone may have written, told in words."""
+"""Numbers told in words, of files that anyone may have written too."""
 
 from typing import Any
 
@@ -15,6 +15,11 @@ def format_score(value: float) -> str:
     """Write a score with the decimals that its size leaves worth reading, as charts do."""
     size = abs(value)
     return f"{value:.{1 if size >= 100 else 2 if size >= 1 else 3}f}"
+
+
+def format_bytes(size: int) -> str:
+    """Write the size of a file in kB or MB."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{max(1, round(size / 1e3))} kB"
 
 
 def format_seconds(value: Any) -> str | None:

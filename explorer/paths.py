@@ -10,19 +10,26 @@ MIN_FRAMES, MAX_FRAMES = 2, 600
 
 
 def build_path(
-    stops: Tensor, num_frames: int, method: str = "slerp", is_ping_pong: bool = False
+    stops: Tensor,
+    num_frames: int,
+    method: str = "slerp",
+    is_ping_pong: bool = False,
+    is_closed: bool = False,
 ) -> Tensor:
     """Build the latents of a morph through stops (K, z_dim), (T, z_dim): as many frames each way.
 
     ``num_frames`` (2 to 600) counts from the first stop to the last inclusive, evenly spaced; where
-    a frame falls on a stop it is that latent, bit by bit. With ``is_ping_pong`` the way back
-    follows and T is 2 * num_frames - 2: neither end is shown twice, so that a loop runs smoothly.
-    ``method`` is a key of INTERPOLATIONS.
+    a frame falls on a stop it is that latent, bit by bit. So that a loop runs smoothly no end is
+    shown twice: with ``is_ping_pong`` the way back follows and T is 2 * num_frames - 2, and where
+    the way ``is_closed``, ending where it begins, its last frame is left out and T is
+    num_frames - 1. ``method`` is a key of INTERPOLATIONS.
     """
     check_num_frames(num_frames)
     t = torch.arange(num_frames, dtype=torch.float64)
     path = follow_path(stops, t, num_frames - 1, method)  # (num_frames, z_dim)
-    return torch.cat([path, path[1:-1].flip(0)]) if is_ping_pong else path
+    if is_ping_pong:
+        return torch.cat([path, path[1:-1].flip(0)])
+    return path[:-1] if is_closed else path
 
 
 def follow_path(stops: Tensor, t: Tensor, length: float = 1.0, method: str = "slerp") -> Tensor:
@@ -49,17 +56,22 @@ def fit_frames(num_frames: int, num_stops: int) -> int:
     return legs * max(1, per_leg) + 1
 
 
-def find_stop_frames(num_stops: int, num_frames: int, is_ping_pong: bool) -> tuple[int, ...]:
+def find_stop_frames(
+    num_stops: int, num_frames: int, is_ping_pong: bool, is_closed: bool = False
+) -> tuple[int, ...]:
     """Return which frames of `build_path` show the stops, in the order in which they come."""
     last = num_frames - 1
     there = [round(stop * last / (num_stops - 1)) for stop in range(num_stops)]
-    back = [2 * last - frame for frame in reversed(there[1:-1])] if is_ping_pong else []
-    return (*there, *back)
+    if is_ping_pong:
+        return (*there, *(2 * last - frame for frame in reversed(there[1:-1])))
+    return tuple(there[:-1] if is_closed else there)
 
 
-def count_path_frames(num_frames: int, is_ping_pong: bool) -> int:
+def count_path_frames(num_frames: int, is_ping_pong: bool, is_closed: bool = False) -> int:
     """Return how many frames `build_path` makes."""
-    return 2 * num_frames - 2 if is_ping_pong else num_frames
+    if is_ping_pong:
+        return 2 * num_frames - 2
+    return num_frames - 1 if is_closed else num_frames
 
 
 def check_num_frames(num_frames: int) -> int:

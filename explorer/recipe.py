@@ -3,19 +3,20 @@
 import json
 import sys
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from explorer import __version__
+from explorer.formats import read_text
 from explorer.latents import MAX_SEEDS, check_truncation
 from explorer.paths import check_method, check_num_frames
 from training.errors import ConfigError, ProjectError
 from training.latents import check_seed
 
-RECIPE_KEY = "latent-explorer"  # the PNG text chunk's keyword; the prefix of the GIF comment
 KINDS = ("sample", "grid", "interpolation")
 RESIZE_METHODS = ("lanczos", "nearest")
 MIN_SIZE, MAX_SIZE = 16, 1024
@@ -38,8 +39,9 @@ class Recipe:
     ``checkpoint`` is the hash of the checkpoint's weights. ``size`` is the edge of each image in
     pixels, 0 for the model's own. ``labels`` has a row of values per seed, or is empty: then a
     model with labels draws them by seed, and a morph keeps those of its first. ``method``,
-    ``num_frames`` (first to last seed inclusive), ``fps``, ``is_ping_pong`` and ``hold`` (seconds
-    that each stop is shown at least) matter for interpolations only.
+    ``num_frames`` (first to last seed inclusive), ``fps``, ``is_ping_pong``, ``is_closed`` (the
+    last stop is the first again, and is not shown twice) and ``hold`` (seconds that each stop is
+    shown at least) matter for interpolations only.
     """
 
     kind: str
@@ -52,6 +54,7 @@ class Recipe:
     num_frames: int = 60
     fps: float = 30.0
     is_ping_pong: bool = False
+    is_closed: bool = False
     hold: float = 0.0
     columns: int = 8
     size: int = 0
@@ -98,6 +101,10 @@ class Recipe:
             )
         for seed in self.seeds:
             check_seed(seed)
+        if self.is_closed and not is_closed_way(self.seeds, self.labels):
+            raise ConfigError(
+                "A closed way has to end with the seed and labels that it begins with."
+            )
         if self.labels and len(self.labels) != len(self.seeds):
             raise ConfigError(
                 f"{len(self.seeds)} seeds need as many labels or none, found {len(self.labels)}."
@@ -121,6 +128,12 @@ class Recipe:
             ) from error
 
 
+def is_closed_way(seeds: Sequence[int], labels: Sequence[Sequence[float]] = ()) -> bool:
+    """Return whether a morph ends with the seed and labels of its first stop, after others."""
+    ends_alike = seeds[0] == seeds[-1] and (not labels or labels[0] == labels[-1])
+    return len(seeds) > 2 and ends_alike
+
+
 def check_fps(fps: float) -> float:
     """Return the frame rate if it is in [1, 50], else raise ConfigError."""
     if not 1 <= fps <= MAX_FPS:
@@ -139,22 +152,18 @@ def check_hold(hold: float) -> float:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """Read the recipe out of a PNG or GIF that this program wrote; raises RecipeError."""
+    """Read the recipe out of an image or animation of this program; raises RecipeError."""
     try:
         with warnings.catch_warnings():
             # No pixel is decoded here, and our own grids may be larger than what Pillow warns of.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                text = _find_recipe_text(image)
+            text = read_text(path)
     except FileNotFoundError as error:
         raise RecipeError(f"There is no file {path}: check the path.") from error
-    # Pillow reports damaged files with all of these.
-    except (
-        *(UnidentifiedImageError, Image.DecompressionBombError),
-        *(OSError, ValueError, SyntaxError),
-    ) as error:
+    # Damaged files are reported with all of these.
+    except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise RecipeError(
-            f"{Path(path).name} is not a readable PNG or GIF: choose a file saved by this program."
+            f"{Path(path).name} is damaged and cannot be read: choose another copy of it."
         ) from error
     if text is None:
         raise RecipeError(
@@ -162,22 +171,6 @@ def read_recipe(path: Path) -> Recipe:
             "(an editor, a messenger) saved it again without it. Choose the original file."
         )
     return Recipe.from_json(text)
-
-
-def format_gif_comment(recipe: Recipe) -> bytes:
-    """Return the comment that carries a recipe in a GIF."""
-    return f"{RECIPE_KEY}:{recipe.to_json()}".encode("ascii")
-
-
-def _find_recipe_text(image: Image.Image) -> str | None:
-    if image.format == "PNG":
-        text = image.info.get(RECIPE_KEY)
-        return text if isinstance(text, str) else None
-    if image.format == "GIF":
-        comment = image.info.get("comment", b"").decode("ascii", errors="replace")
-        prefix, _, text = comment.partition(":")
-        return text if prefix == RECIPE_KEY else None
-    return None
 
 
 def _check_types(values: dict[str, Any]) -> dict[str, Any]:

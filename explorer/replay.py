@@ -45,7 +45,9 @@ def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
         check_pixels(count_images(recipe), get_edge(recipe, sampler))
     latents = sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
     if recipe.kind == "interpolation":
-        latents = build_path(latents, recipe.num_frames, recipe.method, recipe.is_ping_pong)
+        latents = build_path(
+            latents, recipe.num_frames, recipe.method, recipe.is_ping_pong, recipe.is_closed
+        )
     chunks = sampler.iter_images(recipe.model, latents, make_label_vectors(recipe, sampler))
     # After the sampler has taken its generator, which it then keeps.
     check_weights(sampler.library, recipe.model, recipe.checkpoint, MAKE_AGAIN)
@@ -60,7 +62,7 @@ def make_label_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
     vectors = make_stop_vectors(recipe, sampler)
     if vectors is None or recipe.kind != "interpolation":
         return vectors
-    return build_path(vectors, recipe.num_frames, "lerp", recipe.is_ping_pong)
+    return build_path(vectors, recipe.num_frames, "lerp", recipe.is_ping_pong, recipe.is_closed)
 
 
 def make_stop_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
@@ -78,7 +80,7 @@ def make_stop_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
 def count_images(recipe: Recipe) -> int:
     """Return how many images `iter_images` makes: one per seed, or one per frame."""
     if recipe.kind == "interpolation":
-        return count_path_frames(recipe.num_frames, recipe.is_ping_pong)
+        return count_path_frames(recipe.num_frames, recipe.is_ping_pong, recipe.is_closed)
     return len(recipe.seeds)
 
 

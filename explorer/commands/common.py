@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from explorer.animation import get_real_fps, write_morph
+from explorer.animation import write_morph
+from explorer.formats import get_format
 from explorer.images import save_png
 from explorer.labels import parse_values
 from explorer.library import CheckpointLibrary
 from explorer.recipe import MAX_SIZE, MIN_SIZE, RESIZE_METHODS, Recipe
-from explorer.replay import arrange_images, count_images, iter_images
+from explorer.replay import arrange_images, count_images, get_edge, iter_images
 from explorer.sampler import Sampler
 from training.devices import select_device
 from training.errors import ConfigError
@@ -89,20 +90,25 @@ def parse_labels(text: str, model: str, sampler: Sampler) -> dict[str, float]:
 
 
 def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
-    """Make a recipe's images with a progress bar and write them as a PNG or GIF."""
-    suffix = ".gif" if recipe.kind == "interpolation" else ".png"
-    if path.suffix.lower() != suffix:
-        raise ConfigError(f"{path} cannot hold this: name an --output that ends in {suffix}.")
+    """Make a recipe's images with a progress bar and write them, a morph by its path's suffix."""
+    is_morph = recipe.kind == "interpolation"
+    if is_morph:
+        edge = get_edge(recipe, sampler)
+        get_format(path).check_size(edge, edge)
+    elif path.suffix.lower() != ".png":
+        raise ConfigError(
+            f"{path} cannot hold an image of this program: name one that ends in .png."
+        )
     check_output(path)
     coming = iter_images(recipe, sampler)
     with (
         explain_write_errors(path),
         tqdm(total=count_images(recipe), unit="image", leave=False) as bar,
     ):
-        if recipe.kind == "interpolation":
+        if is_morph:
             for num_done in write_morph(path, coming, recipe):
                 bar.update(num_done - bar.n)
-            fps = get_real_fps(recipe.fps)
+            fps = get_format(path).get_real_fps(recipe.fps)
             text = f"{count_images(recipe)} frames at {fps:.4g} frames per second"
         else:
             chunks = []

@@ -11,10 +11,11 @@ from explorer.commands.common import (
     parse_labels,
     write_recipe,
 )
+from explorer.formats import FORMATS
 from explorer.labels import choose_stops
 from explorer.latents import INTERPOLATIONS, MAX_SEED, parse_through
 from explorer.paths import MAX_FRAMES, MIN_FRAMES, check_num_frames, fit_frames
-from explorer.recipe import DEFAULT_HOLD, MAX_FPS, MAX_HOLD, Recipe
+from explorer.recipe import DEFAULT_HOLD, MAX_FPS, MAX_HOLD, Recipe, is_closed_way
 
 
 def add_interpolate_parser(subparsers: Subparsers) -> None:
@@ -22,7 +23,7 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "interpolate",
         help="write a morph between two seeds, through others if wished",
-        description="Write the way from one seed's image to another's as a GIF that loops.",
+        description="Write the way from one seed's image to another's as an animation that loops.",
     )
     parser.add_argument("model", metavar="MODEL", help="name of a checkpoint, without the suffix")
     for flag, name, default in (("--from", "first_seed", 1), ("--to", "last_seed", 2)):
@@ -46,7 +47,7 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--fps",
         type=float,
         default=30.0,
-        help=f"frames per second, 1 to {MAX_FPS}, rounded to what a GIF can do (%(default)s)",
+        help=f"frames per second, 1 to {MAX_FPS}, rounded to what the format can do (%(default)s)",
     )
     parser.add_argument(
         "--hold",
@@ -75,7 +76,11 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "the middle nine tenths of the data",
     )
     parser.add_argument(
-        "--output", type=Path, default=Path("morph.gif"), help="file to write (%(default)s)"
+        "--output",
+        type=Path,
+        default=Path("morph.gif"),
+        help="file to write (%(default)s), whose ending chooses the format: "
+        + "; ".join(f"{suffix}, {made.about}" for suffix, made in FORMATS.items()),
     )
     add_common_arguments(parser)
     parser.set_defaults(run=run_interpolate)
@@ -101,6 +106,7 @@ def run_interpolate(args: argparse.Namespace) -> int:
         num_frames=fit_frames(args.frames, len(seeds)),
         fps=args.fps,
         is_ping_pong=args.ping_pong,
+        is_closed=is_closed_way(seeds, rows),
         hold=args.hold,
         size=args.size,
         resize=args.resize,

@@ -18,10 +18,14 @@ def add_replay_parser(subparsers: Subparsers) -> None:
     parser = subparsers.add_parser(
         "replay",
         help="make an image or animation again from the recipe inside it",
-        description="Read the recipe in a PNG or GIF of this program and make its images again.",
+        description="Read the recipe in an image or animation of this program and make it again.",
     )
-    parser.add_argument("file", type=Path, metavar="FILE", help="PNG or GIF with a recipe")
-    parser.add_argument("--output", type=Path, help="file to write (FILE-replay beside it)")
+    parser.add_argument("file", type=Path, metavar="FILE", help="image or animation with a recipe")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        help="file to write, of an animation in any of its formats (FILE-replay beside it)",
+    )
     add_common_arguments(parser)
     parser.set_defaults(run=run_replay)
 

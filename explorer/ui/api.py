@@ -1,7 +1,6 @@
 """The public endpoints: the same as the page, for programs (`gradio_client`, curl)."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,13 +14,14 @@ from explorer.replay import render_recipe
 from explorer.ui.components.model_cards import describe_card
 from explorer.ui.context import LINES, LONG, AppContext
 from explorer.ui.diagnosing import Case, stream_cases
+from explorer.ui.downloads import describe_file
 from explorer.ui.endpoint import build_endpoint
 from explorer.ui.label_plans import get_layout
 from explorer.ui.morph import (
     build_recipe,
     check_model,
     check_way,
-    export_gif,
+    export_morph,
     name_morph,
     render_position,
     set_export,
@@ -149,7 +149,7 @@ def build_diagnosis_endpoint(context: AppContext) -> None:
 
 
 def build_morph_endpoints(context: AppContext) -> None:
-    """Register interpolate_frame and export_gif."""
+    """Register interpolate_frame and export_morph."""
 
     @build_endpoint
     def interpolate_frame(
@@ -179,7 +179,7 @@ def build_morph_endpoints(context: AppContext) -> None:
         return describe_file(path)
 
     @build_endpoint
-    def export_morph(
+    def export_animation(
         model: str,
         seed_a: int,
         seed_b: int,
@@ -195,24 +195,25 @@ def build_morph_endpoints(context: AppContext) -> None:
         sweep: str = "",
         hold: float = DEFAULT_HOLD,
         through: str = "",
+        format: str = "gif",
     ) -> Iterator[FileData]:
-        """Make a GIF from one seed to another, or of a sweep; its recipe is in its comment.
+        """Make an animation from one seed to another, or of a sweep, with its recipe inside.
 
         Labels and through are given as to interpolate_frame. Seeds and values are shown for hold
-        seconds. The value is null until the file is there; a job that is cancelled before leaves
-        none.
+        seconds. format is gif, webp, mp4, apng or zip (single PNGs). The value is null until the
+        file is there; a job that is cancelled before leaves none.
         """
         way = (seed_a, seed_b, through)
         seeds, rows = plan_stops(context, model, way, labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
         recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong, hold)
-        for step in export_gif(context, recipe):
+        for step in export_morph(context, recipe, f".{format}"):
             yield describe_file(step.path)
 
     gr.api(interpolate_frame, api_name="interpolate_frame", **LINES["morph"])
     # Of an iterator, Gradio's page and clients would say "Any".
-    export_morph.__annotations__["return"] = FileData
-    gr.api(export_morph, api_name="export_gif", **LONG)
+    export_animation.__annotations__["return"] = FileData
+    gr.api(export_animation, api_name="export_morph", **LONG)
 
 
 def build_library_endpoints(context: AppContext) -> None:
@@ -248,12 +249,3 @@ def plan_stops(
     values, changes = parse_values(labels, layout), parse_values(to_labels, layout)
     seeds = check_way(*way)
     return choose_stops(context.sampler, model, seeds, values, changes, sweep)
-
-
-def describe_file(path: Path | None) -> Any:
-    """Describe a file so that Gradio serves it and its client downloads it; None if there is none.
-
-    The endpoints are annotated with FileData, which their clients see; Gradio finds files to
-    serve in plain JSON values only.
-    """
-    return path and FileData(path=str(path), orig_name=path.name).model_dump()

@@ -1,9 +1,11 @@
-"""One click makes a file and saves it."""
+"""Files for the browser: as Gradio takes them, and saved by one click."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio import FileData
 
 SAVE_SCRIPT = """
 (file) => {
@@ -39,3 +41,12 @@ def connect_download(
         show_progress="hidden",
         js=js,
     ).success(None, made, js=SAVE_SCRIPT, api_visibility="private")
+
+
+def describe_file(path: Path | None) -> Any:
+    """Describe a file so that Gradio serves it and its client downloads it; None if there is none.
+
+    The endpoints are annotated with FileData, which their clients see; Gradio finds files to
+    serve in plain JSON values only.
+    """
+    return path and FileData(path=str(path), orig_name=path.name).model_dump()

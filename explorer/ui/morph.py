@@ -1,4 +1,4 @@
-"""What the Interpolate tab and the public endpoints both do: one frame, a preview, a GIF."""
+"""What the Interpolate tab and the public endpoints both do: a frame, a preview, an animation."""
 
 import math
 from collections.abc import Iterator
@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from explorer.animation import get_real_fps, write_morph
+from explorer.animation import write_morph
+from explorer.formats import FORMATS
 from explorer.labels import Rows
 from explorer.latents import parse_through
 from explorer.paths import check_num_frames, fit_frames, follow_path
-from explorer.recipe import Recipe, check_hold
-from explorer.replay import count_images, iter_images, make_stop_vectors, render_recipe
+from explorer.recipe import Recipe, check_hold, is_closed_way
+from explorer.replay import count_images, get_edge, iter_images, make_stop_vectors, render_recipe
 from explorer.ui.context import AppContext
 from explorer.ui.errors import check_whole
 from training.errors import ConfigError
@@ -91,11 +92,17 @@ def render_position(context: AppContext, recipe: Recipe, t: float) -> np.ndarray
         return context.sampler.sample_images(recipe.model, latents, labels)[0]
 
 
-def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
-    """Write a morph as a GIF when its turn comes, reporting every few frames.
+def export_morph(context: AppContext, recipe: Recipe, suffix: str = ".gif") -> Iterator[ExportStep]:
+    """Write a morph in a format of FORMATS when its turn comes, reporting every few frames.
 
-    Closing the iterator takes it out of the line or stops it, and leaves no file.
+    Closing the iterator takes it out of the line or stops it, and leaves no file. Raises
+    ConfigError for an unknown format.
     """
+    if suffix not in FORMATS:
+        names = ", ".join(known.removeprefix(".") for known in FORMATS)
+        raise ConfigError(f"Unknown format {suffix.removeprefix('.')!r}: choose one of {names}.")
+    edge = get_edge(recipe, context.sampler)
+    FORMATS[suffix].check_size(edge, edge)
     total = count_images(recipe)
     # Before the wait: what is made is of the generator there is now, whatever a training writes.
     chunks = iter_images(recipe, context.sampler)
@@ -104,12 +111,12 @@ def export_gif(context: AppContext, recipe: Recipe) -> Iterator[ExportStep]:
             yield ExportStep(0, total, num_ahead)
         yield ExportStep(0, total)
         with (
-            context.downloads.make(name_morph(recipe), ".gif") as path,
+            context.downloads.make(name_morph(recipe), suffix) as path,
             closing(write_morph(path, chunks, recipe)) as writing,
         ):
             for done in writing:
                 yield ExportStep(done, total)
-    yield ExportStep(total, total, path=path, fps=get_real_fps(recipe.fps))
+    yield ExportStep(total, total, path=path, fps=FORMATS[suffix].get_real_fps(recipe.fps))
 
 
 def name_morph(recipe: Recipe) -> str:
@@ -130,7 +137,8 @@ def set_export(
 ) -> Recipe:
     """Return the recipe with what an animation needs; raises ConfigError for invalid values.
 
-    Every stop gets a frame, which may change the number of frames a little.
+    Every stop gets a frame, which may change the number of frames a little; a way that ends where
+    it begins is closed.
     """
     count = check_num_frames(check_whole(num_frames, "The number of frames"))
     return replace(
@@ -140,5 +148,6 @@ def set_export(
         size=check_whole(size, "The size"),
         resize=resize,
         is_ping_pong=bool(is_ping_pong),
+        is_closed=is_closed_way(recipe.seeds, recipe.labels),
         hold=check_hold(hold or 0.0),
     )

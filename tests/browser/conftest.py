@@ -22,7 +22,7 @@ OpenPage = Callable[..., "Page"]
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 # The machine may be busy with other work: nothing here measures time.
-TIMEOUT_MS = 30_000
+TIMEOUT_MS = 120_000
 
 
 def read_uri(uri: str | None) -> np.ndarray:

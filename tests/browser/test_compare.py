@@ -44,7 +44,7 @@ def find_row(page: Page, model: str) -> Locator:
 
 def wait_for_value(page: Page, model: str) -> None:
     """Wait for a model's first score; the feature extractor may have to be loaded for it."""
-    find_row(page, model).locator("td", has_text="Discs").wait_for(timeout=240_000)
+    find_row(page, model).locator("td", has_text="Discs").wait_for(timeout=600_000)
 
 
 def make_score(num_samples: int, value: float) -> Score:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 # The feature extractor may have to be loaded, on a busy machine.
-LONG_MS = 240_000
+LONG_MS = 600_000
 DONE = "() => document.querySelector('.lx-diagnosis .lx-status')?.textContent.startsWith('Done')"
 
 

@@ -1,4 +1,4 @@
-"""Interpolate in a real browser: the slider, the strip, and GIFs."""
+"""Interpolate in a real browser: the slider and the strip."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from explorer.latents import interpolate_slerp, sample_latents
-from explorer.recipe import read_recipe
-from tests.browser.conftest import PHONE, OpenPage, read_uri
+from tests.browser.conftest import PHONE, OpenPage
 from tests.browser.driving import (
     SETTLED,
     open_morph,
@@ -19,8 +17,6 @@ from tests.browser.driving import (
 from tests.explorer.ui.live_app import LiveApp
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from playwright.sync_api import Page
 
 
@@ -91,78 +87,6 @@ def test_a_morph_goes_through_seeds_that_are_typed(browser_page: Page, app: Live
     assert [text for text in edges if text] == ["0", "7", "3", "4", "1"]
     through.fill("")  # from A to B again, whose places are shown
     browser_page.locator(".lx-strip .lx-edge", has_text=".50").wait_for()
-
-
-def test_a_gif_is_made_shown_and_downloaded(browser_page: Page, tmp_path: Path) -> None:
-    open_morph(browser_page)
-    browser_page.get_by_label("Frames from A to B").fill("6")
-    browser_page.get_by_role("button", name="Make GIF").click()
-    browser_page.get_by_text("10 frames, 25 per second").wait_for()
-    browser_page.get_by_alt_text("Your GIF").wait_for()
-    assert browser_page.get_by_role("button", name="Play GIF").count() == 0
-    # Gradio's row of buttons has a border even where there is none.
-    assert browser_page.locator(".lx-made .icon-button-wrapper:visible").count() == 0
-    with browser_page.expect_download() as download:
-        browser_page.get_by_role("button", name="Download GIF").click()
-    path = tmp_path / download.value.suggested_filename
-    download.value.save_as(path)
-    with Image.open(path) as image:
-        assert (image.format, image.size, getattr(image, "n_frames", 1)) == ("GIF", (256, 256), 10)
-        for frame in range(10):
-            image.seek(frame)
-            image.load()
-    assert read_recipe(path).seeds == (0, 1)
-
-
-def test_a_gif_rests_for_whoever_wants_less_motion(app: LiveApp, open_page: OpenPage) -> None:
-    """Its first frame is shown until Play; others see it move at once."""
-    page = open_page(app.url, reduced_motion="reduce")
-    page.wait_for_selector(".lx-sample .lx-frame img")
-    open_morph(page)
-    page.get_by_label("Frames from A to B").fill("6")
-    page.get_by_label("Pixels", exact=True).click()
-    page.get_by_role("option", name="As the model made it").click()
-    page.get_by_role("button", name="Make GIF").click()
-    frame = page.get_by_role("img", name="Your GIF, its first frame")
-    frame.wait_for()
-    gif = page.get_by_alt_text("Your GIF", exact=True)
-    assert gif.is_hidden()
-    shown = read_uri(frame.evaluate("(canvas) => canvas.toDataURL('image/png')"))
-    path = max(app.exports.rglob("*.gif"), key=lambda path: path.stat().st_mtime_ns)
-    with Image.open(path) as image:
-        np.testing.assert_array_equal(shown, np.asarray(image.convert("RGB")))
-    page.get_by_role("button", name="Play GIF").click()
-    gif.wait_for()
-    assert frame.is_hidden()
-    page.get_by_role("button", name="Stop GIF").click()
-    frame.wait_for()
-    assert gif.is_hidden()
-    # Of the next one, too, while the one before is hidden.
-    page.get_by_label("Seed A").fill("5")
-    page.wait_for_function("document.querySelector('.lx-end b').textContent === '5'")
-    before = frame.evaluate("(canvas) => canvas.toDataURL('image/png')")  # the next is made fast
-    page.get_by_role("button", name="Make GIF").click()
-    page.wait_for_function(
-        "(before) => document.querySelector('.lx-still canvas').toDataURL('image/png') !== before",
-        arg=before,
-    )
-    assert gif.is_hidden()
-    shown = read_uri(frame.evaluate("(canvas) => canvas.toDataURL('image/png')"))
-    path = max(app.exports.rglob("*.gif"), key=lambda path: path.stat().st_mtime_ns)
-    with Image.open(path) as image:
-        np.testing.assert_array_equal(shown, np.asarray(image.convert("RGB")))
-
-
-def test_an_export_can_be_cancelled_and_started_again(browser_page: Page) -> None:
-    open_morph(browser_page)
-    browser_page.get_by_label("Frames from A to B").fill("600")
-    browser_page.get_by_role("button", name="Make GIF").click()
-    browser_page.get_by_text(re.compile(r"Writing frame \d+ of 1198")).wait_for()
-    browser_page.get_by_role("button", name="Cancel").click()
-    browser_page.get_by_text("No GIF was made.").wait_for()
-    browser_page.get_by_label("Frames from A to B").fill("3")
-    browser_page.get_by_role("button", name="Make GIF").click()
-    browser_page.get_by_text("4 frames, 25 per second").wait_for()
 
 
 def test_a_phone_can_hit_every_frame_of_a_long_morph(app: LiveApp, open_page: OpenPage) -> None:

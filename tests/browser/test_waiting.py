@@ -54,14 +54,14 @@ def test_a_second_visitors_gif_waits_and_can_be_cancelled(
     press(second, "Make GIF")
     second.get_by_text(WAITING).wait_for()
     press(second, "Cancel")
-    second.get_by_text("No GIF was made.").wait_for()
+    second.get_by_text("No file was made.").wait_for()
     wait_for_rest(second, "Make GIF", "Cancel")
     assert count_files(app) == before + 1  # the first one's, on its way
 
     press(second, "Make GIF")
     second.get_by_text(WAITING).wait_for()
     press(first, "Cancel")
-    first.get_by_text("No GIF was made.").wait_for()
+    first.get_by_text("No file was made.").wait_for()
     second.get_by_text("4 frames, 25 per second").wait_for()
     wait_for_rest(first, "Make GIF", "Cancel")
     wait_for_rest(second, "Make GIF", "Cancel")

@@ -40,6 +40,19 @@ def test_the_count_is_right(num_frames: int, is_ping_pong: bool) -> None:
     assert len(path) == count_path_frames(num_frames, is_ping_pong)
 
 
+def test_a_closed_way_shows_its_first_stop_once() -> None:
+    loop = torch.tensor([[0.0], [4.0], [0.0]])
+    path = build_path(loop, 5, "lerp", is_closed=True)
+    assert path[:, 0].tolist() == [0, 2, 4, 2]
+    assert find_stop_frames(3, 5, is_ping_pong=False, is_closed=True) == (0, 2)
+    assert count_path_frames(5, is_ping_pong=False, is_closed=True) == 4
+    # There and back it is passed in the middle.
+    both = build_path(loop, 5, "lerp", is_ping_pong=True, is_closed=True)
+    assert both[:, 0].tolist() == [0, 2, 4, 2, 0, 2, 4, 2]
+    assert find_stop_frames(3, 5, is_ping_pong=True, is_closed=True) == (0, 2, 4, 6)
+    assert count_path_frames(5, is_ping_pong=True, is_closed=True) == 8
+
+
 @pytest.mark.parametrize("num_frames", [1, 601])
 def test_counts_outside_are_refused(num_frames: int) -> None:
     with pytest.raises(ConfigError, match="2 to 600"):

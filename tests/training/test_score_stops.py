@@ -74,7 +74,7 @@ def test_a_stop_keeps_the_steps_after_a_score_that_is_there(build_trainer, tiny_
 
     def stop(step):
         if step == 8:
-            concurrent.futures.wait(runner.results, timeout=60)
+            concurrent.futures.wait(runner.results, timeout=300)
             os.kill(os.getpid(), signal.SIGINT)
 
     before_step(trainer, stop)

@@ -310,7 +310,7 @@ def test_signals_save_the_state_and_print_the_command_that_resumes(
         metrics = Path("runs/my-run/metrics.jsonl")
         wait_for_metrics(process, metrics)
         process.send_signal(number)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
     assert process.returncode == status, errors
     step = read_history(metrics)[-1]["step"]
     assert f"Stopped at step {step}" in output

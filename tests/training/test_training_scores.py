@@ -159,7 +159,7 @@ def test_a_score_is_written_after_the_step_that_finds_it_done(build_trainer, tin
     def look(step):
         scored[step] = list_scored(trainer)
         if step == 8:
-            concurrent.futures.wait(runner.results, timeout=60)
+            concurrent.futures.wait(runner.results, timeout=300)
 
     before_step(trainer, look)
     trainer.train()

@@ -1,65 +1,37 @@
-"""Interpolate: a morph from seed to seed, by hand and as a GIF."""
+"""Interpolate: a morph from seed to seed, by hand and as an animation."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import gradio as gr
 
 from explorer.labels import Rows
-from explorer.recipe import DEFAULT_HOLD, MAX_HOLD, MAX_STOPS, RESIZE_METHODS, Recipe
-from explorer.turns import describe_wait
+from explorer.recipe import MAX_STOPS, Recipe
 from explorer.ui.components.label_panel import read_row
-from explorer.ui.components.progress_line import build_progress_line, describe_progress
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
-from explorer.ui.components.still_gif import build_still_gif
-from explorer.ui.context import LINES, LONG, PRIVATE, AppContext, Page
+from explorer.ui.context import LINES, PRIVATE, AppContext, Page
 from explorer.ui.encoding import encode_png
 from explorer.ui.errors import (
     answer_project_errors,
     check_whole,
-    show_project_errors,
     warn_project_errors,
     write_project_errors,
 )
+from explorer.ui.export_panel import build_export_panel, connect_export
 from explorer.ui.label_controls import LabelControls, connect_label_controls
 from explorer.ui.label_plans import MorphPlan, get_layout, plan_morph
 from explorer.ui.morph import (
-    ExportStep,
     build_recipe,
     check_model,
     check_way,
-    export_gif,
     render_position,
     render_preview,
-    set_export,
 )
-from explorer.ui.replaced import DRAW_AGAIN, check_shown
+from explorer.ui.replaced import DRAW_AGAIN
 from explorer.weights import hold_weights
 from training.errors import ConfigError, ProjectError
 
 METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
-NUM_OPTIONS = 6  # of an export, behind the inputs of the path
-# The morph that the page shows at the click goes along: the GIF is to be of the same weights.
-TAKE_SHOWN = "(_, ...inputs) => [LX.shownMorph || null, ...inputs]"
-SIZES = [("As the model made it", 0), *((str(size), size) for size in (128, 256, 384, 512))]
-
-
-@dataclass(frozen=True)
-class ExportWidgets:
-    """Hold the widgets that an export changes."""
-
-    start: gr.Button
-    cancel: gr.Button
-    progress: gr.HTML
-    result: gr.Image
-    download: gr.DownloadButton
-
-    @property
-    def outputs(self) -> list[Any]:
-        """Return them in the order of `describe_export`."""
-        return [self.start, self.cancel, self.progress, self.result, self.download]
 
 
 def build_tab(context: AppContext, page: Page) -> None:
@@ -76,35 +48,7 @@ def build_tab(context: AppContext, page: Page) -> None:
             method = gr.Radio(METHODS, value="slerp", label="Path")
             page.morph_truncation.render()
             labels = build_labels(page)
-            gr.HTML("<h3>Make a GIF</h3>")
-            with gr.Row():
-                frames = gr.Number(60, label="Frames from A to B", precision=0, min_width=100)
-                fps = gr.Number(25, label="Frames per second", precision=0, min_width=100)
-            with gr.Row():
-                hold = gr.Number(
-                    DEFAULT_HOLD, label="Hold at ends (s)", minimum=0, maximum=MAX_HOLD,
-                    step=0.1, min_width=100,
-                )  # fmt: skip
-                size = gr.Dropdown(SIZES, value=256, label="Pixels", min_width=100)
-            resize = gr.Radio(list(RESIZE_METHODS), value="lanczos", label="Enlarge with")
-            is_ping_pong = gr.Checkbox(True, label="There and back")
-            with gr.Row():
-                start = gr.Button("Make GIF", variant="primary", min_width=100)
-                cancel = gr.Button("Cancel", variant="stop", min_width=80, interactive=False)
-            progress = build_progress_line()
-            result = gr.Image(
-                label="Your GIF",
-                alt_text="Your GIF",
-                show_label=False,
-                type="filepath",
-                format="gif",
-                interactive=False,
-                buttons=[],
-                visible=False,
-                elem_classes="lx-made",
-            )
-            build_still_gif()
-            download = gr.DownloadButton("Download GIF", visible=False)
+            export = build_export_panel()
 
     path = [
         page.morph_model, page.morph_seed_a, page.morph_seed_b, page.morph_through, method,
@@ -121,10 +65,7 @@ def build_tab(context: AppContext, page: Page) -> None:
         queue=False,
         **PRIVATE,
     )
-    options = [frames, fps, size, resize, is_ping_pong, hold]
-    connect_export(
-        context, [*path, *options], ExportWidgets(start, cancel, progress, result, download)
-    )
+    connect_export(context, export, path, lambda *inputs: plan_recipe(context, *inputs)[0])
 
 
 def build_labels(page: Page) -> LabelControls:
@@ -242,58 +183,3 @@ def plan_recipe(
     plan = plan_morph(context, check_model(context, model), seeds, (panel_a, panel_b), sweep)
     recipe = build_recipe(context, model, plan.seeds, method, truncation, plan.rows)
     return recipe, plan
-
-
-def connect_export(context: AppContext, inputs: list[Any], widgets: ExportWidgets) -> None:
-    """Make a GIF in steps that can be cancelled, show it and offer it for download."""
-
-    @show_project_errors
-    def make(shown: dict[str, Any] | None, *inputs: Any) -> Iterator[list[Any]]:
-        yield describe_export(describe_wait(0), 0, 1)
-        path, options = inputs[:-NUM_OPTIONS], inputs[-NUM_OPTIONS:]
-        recipe = set_export(plan_recipe(context, *path)[0], *options)
-        check_shown(context, recipe.model, shown)
-        for step in export_gif(context, recipe):
-            yield describe_step(step)
-
-    shown = gr.JSON(visible=False)
-    running = widgets.start.click(
-        make, [shown, *inputs], widgets.outputs, js=TAKE_SHOWN, **LONG, **PRIVATE
-    )
-    # Cancelling makes the running event fail, so that one thing ends both: a second one could come
-    # late and end the next export.
-    running.failure(stop_export, widgets.progress, widgets.outputs, queue=False, **PRIVATE)
-    widgets.cancel.click(None, cancels=[running], api_visibility="private")
-
-
-def stop_export(progress: dict[str, Any] | None) -> list[Any]:
-    """Return the widgets to rest; what is finished by then, a next export perhaps, stays."""
-    shown = progress or {}
-    is_finished = bool(shown.get("text")) and shown.get("done") == shown.get("total")
-    return describe_export(str(shown["text"]) if is_finished else "No GIF was made.")
-
-
-def describe_step(step: ExportStep) -> list[Any]:
-    """Describe an export on its way for the widgets of `ExportWidgets`."""
-    if step.path is not None:
-        text = f"{step.total} frames, {step.fps:.4g} per second"
-        return describe_export(text, path=str(step.path))
-    if step.num_ahead is None:  # drawn again, it would be read out again
-        return [gr.skip()] * 5
-    if step.done == 0:
-        return describe_export(describe_wait(step.num_ahead), 0, step.total)
-    # The last frame is followed by the end of the file: only the path says that it is there.
-    text = f"Writing frame {step.done} of {step.total}"
-    return describe_export(text, min(step.done, step.total - 1), step.total)
-
-
-def describe_export(text: str, done: int = 0, total: int = 0, path: str | None = None) -> list[Any]:
-    """Describe the state of an export for the widgets of `ExportWidgets`."""
-    is_running = done < total
-    return [
-        gr.Button(interactive=not is_running),
-        gr.Button(interactive=is_running),
-        describe_progress(text, done, total),
-        gr.skip() if path is None else gr.Image(path, visible=True),
-        gr.skip() if path is None else gr.DownloadButton(value=path, visible=True),
-    ]

@@ -33,9 +33,9 @@ def test_an_empty_folder_opens_and_learns_of_a_new_checkpoint(tmp_path: Path) ->
 def run_event(app: LiveApp, session: str, fn_index: int, data: list[Any]) -> dict[str, Any]:
     """Run an event of the page as a browser does, and return what comes back at its end."""
     body = {"data": data, "fn_index": fn_index, "session_hash": session}
-    httpx.post(f"{app.url}gradio_api/queue/join", json=body, timeout=60).raise_for_status()
+    httpx.post(f"{app.url}gradio_api/queue/join", json=body, timeout=300).raise_for_status()
     address = f"{app.url}gradio_api/queue/data"
-    with httpx.stream("GET", address, params={"session_hash": session}, timeout=60) as lines:
+    with httpx.stream("GET", address, params={"session_hash": session}, timeout=300) as lines:
         for line in lines.iter_lines():
             message = json.loads(line.removeprefix("data:")) if line else {}
             if message.get("msg") == "process_completed":

@@ -146,7 +146,7 @@ def test_a_program_gets_every_state_as_json(clinic: Clinic) -> None:
     client = Client(clinic.app.url, verbose=False)
     try:
         job = client.submit(["stuck"], 64, api_name="/diagnose")
-        (last,) = job.result(timeout=240)
+        (last,) = job.result(timeout=600)
         outputs = job.outputs()
     finally:
         client.close()

@@ -23,8 +23,8 @@ from explorer.replay import replay_recipe
 from tests.explorer.ui.live_app import EXTRACTOR, TERMS, LiveApp, save_small_checkpoint
 
 ENDPOINTS = {
-    "/sample", "/compare", "/score", "/interpolate_frame", "/export_gif", "/list_models", "/rescan",
-    "/diagnose",
+    "/sample", "/compare", "/score", "/diagnose", "/interpolate_frame", "/export_morph",
+    "/list_models", "/rescan",
 }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_exactly_these_endpoints_are_public(client: Client) -> None:
 
 def test_programs_are_told_that_a_gif_is_a_file(client: Client) -> None:
     endpoints: Any = client.view_api(return_format="dict", print_info=False)
-    (returned,) = endpoints["named_endpoints"]["/export_gif"]["returns"]
+    (returned,) = endpoints["named_endpoints"]["/export_morph"]["returns"]
     assert returned["python_type"]["type"] == "filepath"
 
 
@@ -87,14 +87,14 @@ def test_a_way_goes_through_seeds(client: Client, live: LiveApp) -> None:
     path = client.predict("one", 4, 9, 0.5, through="7", api_name="/interpolate_frame")
     np.testing.assert_array_equal(read_pixels(path), live.sampler.sample_seeds("one", [7])[0])
     path = client.predict(
-        "one", 4, 9, num_frames=5, size=0, through="7, 1-2", api_name="/export_gif"
+        "one", 4, 9, num_frames=5, size=0, through="7, 1-2", api_name="/export_morph"
     )
     recipe = read_recipe(Path(path))
     assert (recipe.seeds, recipe.num_frames) == ((4, 7, 1, 2, 9), 5)
 
 
 def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
-    path = client.predict("one", 1, 2, 5, 20, 48, "nearest", True, api_name="/export_gif")
+    path = client.predict("one", 1, 2, 5, 20, 48, "nearest", True, api_name="/export_morph")
     with Image.open(path) as image:
         assert (image.size, getattr(image, "n_frames", 1)) == ((48, 48), 8)
         assert image.info["loop"] == 0
@@ -105,15 +105,22 @@ def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
     assert recipe.hold == 0.3
 
 
+@pytest.mark.parametrize("name", ["webp", "mp4", "apng", "zip"])
+def test_a_morph_comes_in_the_format_asked_for(client: Client, name: str) -> None:
+    path = Path(client.predict("one", 1, 2, 3, size=0, format=name, api_name="/export_morph"))
+    assert path.name == f"one-1-to-2.{name}"
+    assert read_recipe(path).seeds == (1, 2)
+
+
 def test_an_export_that_is_cancelled_leaves_no_file_and_the_next_one_starts(
     client: Client, live: LiveApp
 ) -> None:
     before = set(live.exports.iterdir())
-    job = client.submit("one", 1, 2, 600, 25, 512, "lanczos", False, api_name="/export_gif")
+    job = client.submit("one", 1, 2, 600, 25, 512, "lanczos", False, api_name="/export_morph")
     for _ in job:  # the first value comes when it has begun
         break
     job.cancel()
-    client.predict("one", 1, 2, 3, 25, 64, "lanczos", False, api_name="/export_gif")
+    client.predict("one", 1, 2, 3, 25, 64, "lanczos", False, api_name="/export_morph")
     made = set(live.exports.iterdir()) - before
     assert [path.name for folder in made for path in folder.iterdir()] == ["one-1-to-2.gif"]
     assert len(made) == 1
@@ -121,12 +128,12 @@ def test_an_export_that_is_cancelled_leaves_no_file_and_the_next_one_starts(
 
 @pytest.mark.parametrize(
     ("endpoint", "arguments"),
-    [("/export_gif", ["one", 1, 2, 3]), ("/score", [["one"], 16]), ("/diagnose", [["one"], 64])],
+    [("/export_morph", ["one", 1, 2, 3]), ("/score", [["one"], 16]), ("/diagnose", [["one"], 64])],
 )
 def test_a_job_that_waits_for_others_can_be_cancelled(
     client: Client, live: LiveApp, endpoint: str, arguments: list[Any]
 ) -> None:
-    turns = live.context.exporting if endpoint == "/export_gif" else live.context.scoring
+    turns = live.context.exporting if endpoint == "/export_morph" else live.context.scoring
     with ExitStack() as others:
         for _ in range(turns.num_at_once):
             others.enter_context(turns.join())
@@ -140,10 +147,10 @@ def test_a_job_that_waits_for_others_can_be_cancelled(
 
 
 def test_a_program_without_the_client_gets_the_file_at_the_end(live: LiveApp) -> None:
-    data = ["one", 1, 2, 3, 25, 64, "lanczos", False, "slerp", 1.0, "", "", "", 0.3, ""]
-    call = f"{live.url}gradio_api/call/export_gif"
+    data = ["one", 1, 2, 3, 25, 64, "lanczos", False, "slerp", 1.0, "", "", "", 0.3, "", "gif"]
+    call = f"{live.url}gradio_api/call/export_morph"
     event = httpx.post(call, json={"data": data}).json()["event_id"]
-    lines = httpx.get(f"{call}/{event}", timeout=60).text.splitlines()
+    lines = httpx.get(f"{call}/{event}", timeout=300).text.splitlines()
     values = [
         json.loads(line.removeprefix("data: "))
         for line in lines
@@ -208,13 +215,23 @@ def test_rescan_finds_new_files_and_missing_ones(client: Client, live: LiveApp) 
         ("/interpolate_frame", ["one", 0, 1, 1.5], "must be in [0, 1]"),
         ("/interpolate_frame", ["one", 0, 1, 0.5, "walk"], "Unknown interpolation 'walk'"),
         ("/interpolate_frame", ["one", 0.5, 1], "seed_a is 0.5: give a whole number"),
-        ("/export_gif", ["one", 0, 1, 1], "1 frames are out of range"),
+        ("/export_morph", ["one", 0, 1, 1], "1 frames are out of range"),
         (
             "/interpolate_frame",
             ["one", 0, 1, 0.5, "slerp", 1, "", "", "", "5;"],
             "'5;' is not a number",
         ),
-        ("/export_gif", ["one", 0, 1, 10, 90], "90.0 frames per second are out of range"),
+        (
+            "/export_morph",
+            ["one", 0, 1, 9, 9, 0, "nearest", True, "slerp", 1, "", "", "", 0, "", "avi"],
+            "Unknown format 'avi': choose one of gif, webp, mp4, apng, zip",
+        ),
+        (
+            "/export_morph",
+            ["one", 0, 1, 9, 9, 33, "nearest", True, "slerp", 1, "", "", "", 0, "", "mp4"],
+            "found 33 x 33: choose a size of 34",
+        ),
+        ("/export_morph", ["one", 0, 1, 10, 90], "90.0 frames per second are out of range"),
         ("/score", [["one"], 1], "1 samples are out of range"),
         ("/score", [[], 64], "No models were chosen"),
         ("/score", [["one"], 64, "vgg"], "vgg"),

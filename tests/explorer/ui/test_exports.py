@@ -18,7 +18,7 @@ from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.context import AppContext
 from explorer.ui.exports import ExportFolder
-from explorer.ui.morph import ExportStep, build_recipe, export_gif, set_export
+from explorer.ui.morph import ExportStep, build_recipe, export_morph, set_export
 from tests.explorer.ui.live_app import save_small_checkpoint
 from training.errors import ProjectError
 
@@ -34,7 +34,7 @@ def context(tmp_path: Path) -> AppContext:
 
 def start_export(context: AppContext, num_frames: int = 40) -> Iterator[ExportStep]:
     recipe = build_recipe(context, "one", (1, 2), "slerp", 1.0)
-    return export_gif(context, set_export(recipe, num_frames, 25, 64, "lanczos", False, 0.3))
+    return export_morph(context, set_export(recipe, num_frames, 25, 64, "lanczos", False, 0.3))
 
 
 def list_files(context: AppContext) -> list[Path]:
@@ -82,7 +82,7 @@ def test_a_failed_export_leaves_nothing(
 
     export = start_export(context)
     next(export)
-    monkeypatch.setattr("explorer.gif.save_frames", fill_disk)
+    monkeypatch.setattr("explorer.formats.gif_frames.save_frames", fill_disk)
     with pytest.raises(ProjectError, match="No space left on the disk while writing"):
         list(export)
     assert list_files(context) == []

@@ -253,7 +253,14 @@ def test_programs_ask_for_labels_by_name(labelled: LiveApp, labelled_client: Cli
 
 def test_programs_make_the_gif_of_a_sweep(labelled_client: Client) -> None:
     path = labelled_client.predict(
-        "faces", 5, 5, num_frames=3, size=32, labels="age=50", sweep="hair", api_name="/export_gif"
+        "faces",
+        5,
+        5,
+        num_frames=3,
+        size=32,
+        labels="age=50",
+        sweep="hair",
+        api_name="/export_morph",
     )
     recipe = read_recipe(Path(path))
     assert recipe.seeds == (5, 5)

@@ -23,9 +23,9 @@ from explorer.sampler import Sampler
 from explorer.ui.components.model_cards import describe_card
 from explorer.ui.context import AppContext, choose_models
 from explorer.ui.encoding import SPRITE_COLUMNS, encode_png, encode_sprite
+from explorer.ui.export_panel import stop_export
 from explorer.ui.scoring import Board, ScoreRow, describe_progress
 from explorer.ui.tabs.compare import check_models, check_seeds, describe_scoring, stop_scoring
-from explorer.ui.tabs.interpolate import stop_export
 from explorer.ui.tabs.sample import list_seeds
 from training.checkpoint import CheckpointHeader
 from training.config import TrainConfig
@@ -267,10 +267,10 @@ def test_stopping_keeps_values_and_clears_an_empty_board() -> None:
 
 def test_stopping_an_export_late_leaves_a_finished_one_alone() -> None:
     assert stop_export({"text": "Rendering 8 of 20", "done": 8, "total": 20})[2]["text"] == (
-        "No GIF was made."
+        "No file was made."
     )
     assert stop_export({"text": "20 frames", "done": 0, "total": 0})[2]["text"] == "20 frames"
-    assert stop_export({})[2]["text"] == "No GIF was made."
+    assert stop_export({})[2]["text"] == "No file was made."
 
 
 def test_preparing_loads_the_default_extractor_once_on_the_worker(

@@ -10,11 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from explorer.images import to_pillow
-from training.cores import count_usable_cores
+from explorer.formats.base import NO_FRAMES, NUM_THREADS, to_pillow
 from training.errors import ConfigError
 
-NUM_THREADS = min(4, count_usable_cores())  # Pillow's inner loops release the interpreter lock
 HEADER_BYTES, IMAGE_BYTES = 13, 10  # of the file and of each image, without their colours
 EXTENSION = ord("!")
 MAX_DELAY = 10 * 65_535  # ms: two bytes hold hundredths of a second
@@ -59,7 +57,7 @@ def encode_gif(
             yield num_done, b"".join(pool.map(lambda part: encode_frame(part, options), parts))
             del shown[: len(parts)]
     if num_done == 0:
-        raise ConfigError("An animation needs at least one frame, found none.")
+        raise ConfigError(NO_FRAMES)
     yield num_done, b"".join(encode_frame(part, options) for part in list_parts(shown)) + b";"
 
 

@@ -1,0 +1,93 @@
+"""Frames -> a file, encoded by FFmpeg's libraries (PyAV) as the frames come."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import chain
+from typing import IO
+
+import av
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from explorer.formats.base import NO_FRAMES
+from training.errors import ConfigError
+
+X264_THREADS = 4  # whatever the machine has: with another number x264 writes other bytes
+BT709, LIMITED_RANGE = 1, 1  # of ITU-T H.273: matrix, primaries and transfer; 16 to 235
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Choose a container, a codec, its pixels and the options of both, by FFmpeg's names.
+
+    With ``is_bt709`` colours are converted by that standard and the file says so.
+    """
+
+    container: str
+    codec: str
+    pixels: str
+    codec_options: dict[str, str] = field(default_factory=dict)
+    container_options: dict[str, str] = field(default_factory=dict)
+    is_bt709: bool = False
+
+
+def encode_frames(
+    file: IO[bytes],
+    frames: Iterable[np.ndarray],
+    encoding: Encoding,
+    count_ticks: Callable[[int], int],
+    ticks_per_second: float,
+    comment: str = "",
+) -> Iterator[int]:
+    """Write frames, uint8 (H, W, C) with C 1 or 3, yielding how many are encoded so far.
+
+    ``file`` is open for writing, and Python's: a full disk is the error that it is elsewhere. The
+    frame of an index is shown for ``count_ticks(index)`` ticks. Raises ConfigError if there is no
+    frame.
+    """
+    coming = iter(frames)
+    first = next(coming, None)
+    if first is None:
+        raise ConfigError(NO_FRAMES)
+    tick = 1 / Fraction(ticks_per_second).limit_denominator(1000)
+    with av.open(file, "w", encoding.container, options=encoding.container_options) as container:
+        if comment:
+            container.metadata["comment"] = comment
+        stream = _add_stream(container, encoding, first.shape, tick)
+        place = 0
+        for index, frame in enumerate(chain([first], coming)):
+            picture = _wrap(frame, encoding)
+            picture.pts, picture.time_base = place, tick
+            picture.duration = count_ticks(index)
+            place += picture.duration
+            container.mux(stream.encode(picture))
+            yield index + 1
+        container.mux(stream.encode(None))
+
+
+def _add_stream(
+    container: OutputContainer, encoding: Encoding, shape: tuple[int, ...], tick: Fraction
+) -> VideoStream:
+    stream = container.add_stream(encoding.codec, options=encoding.codec_options)
+    assert isinstance(stream, VideoStream)
+    stream.height, stream.width = shape[:2]
+    stream.pix_fmt = encoding.pixels
+    stream.time_base = tick
+    context = stream.codec_context
+    context.time_base, context.framerate = tick, 1 / tick
+    context.thread_count = X264_THREADS
+    if encoding.is_bt709:
+        context.colorspace = context.color_primaries = context.color_trc = BT709
+        context.color_range = LIMITED_RANGE
+    return stream
+
+
+def _wrap(frame: np.ndarray, encoding: Encoding) -> VideoFrame:
+    """Return a frame as FFmpeg takes it, in the encoding's pixels."""
+    colours = frame.repeat(3, axis=-1) if frame.shape[-1] == 1 else frame
+    picture = VideoFrame.from_ndarray(np.ascontiguousarray(colours), format="rgb24")
+    colorspace = "ITU709" if encoding.is_bt709 else None
+    return picture.reformat(format=encoding.pixels, dst_colorspace=colorspace)
