@@ -104,7 +104,7 @@ def read_text(path: Path) -> str | None:
 WEBP = AnimationFormat(
     name="WebP",
     suffix=".webp",
-    about="all colours, a tenth of a GIF's size; for web pages",
+    about="all colours, a seventh of a GIF's size; for web pages",
     media="image",
     get_ticks_per_second=lambda fps: TICKS_PER_SECOND,
     write=write_webp,
