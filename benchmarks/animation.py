@@ -18,13 +18,14 @@ def run_animation(context: Context) -> Iterator[Measurement]:
     """Measure the seconds from two seeds to a file on disk, and its size, for every format."""
     from explorer.animation import resize_frames, save_animation
     from explorer.formats import FORMATS
-    from explorer.paths import build_path
+    from explorer.paces import place_evenly
+    from explorer.paths import Timeline
 
     with open_sampler(context) as (sampler, model), tempfile.TemporaryDirectory() as folder:
 
         def make(suffix: str, sizes: list[float], call: int) -> None:
             ends = sampler.make_latents(model, [2 * call, 2 * call + 1])
-            path = build_path(ends, NUM_FRAMES, "slerp")
+            path = Timeline(place_evenly(NUM_FRAMES, len(ends))).walk(ends)
             frames = resize_frames(sampler.sample_images(model, path), SIZE, "lanczos")
             made = Path(folder) / f"{call}{suffix}"
             save_animation(made, frames, FPS)

@@ -10,7 +10,6 @@ import numpy as np
 from explorer.formats import get_format
 from explorer.formats.base import NUM_THREADS, Timing
 from explorer.images import upscale
-from explorer.paths import find_stop_frames
 from explorer.recipe import Recipe, check_fps, check_hold
 from training.files import replace_atomically
 
@@ -27,17 +26,14 @@ def resize_frames(frames: np.ndarray, size: int, method: str = "lanczos") -> np.
 
 
 def write_morph(
-    path: Path, chunks: Iterable[np.ndarray], recipe: Recipe
+    path: Path, chunks: Iterable[np.ndarray], recipe: Recipe, stops: Sequence[int]
 ) -> Generator[int, None, None]:
     """Write a recipe's morph as its frames come, in chunks (B, H, W, C), as `write_animation` does.
 
-    It rests at the recipe's stops.
+    It rests at the frames ``stops``.
     """
-    held = find_stop_frames(
-        len(recipe.seeds), recipe.num_frames, recipe.is_ping_pong, recipe.is_closed
-    )
     frames = chain.from_iterable(chunks)
-    return write_animation(path, frames, recipe.fps, recipe, held, recipe.hold)
+    return write_animation(path, frames, recipe.fps, recipe, stops, recipe.hold)
 
 
 def save_animation(

@@ -1,5 +1,7 @@
 """Paths through the latent space, one latent per frame."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -9,27 +11,38 @@ from training.errors import ConfigError
 MIN_FRAMES, MAX_FRAMES = 2, 600
 
 
-def build_path(
-    stops: Tensor,
-    num_frames: int,
-    method: str = "slerp",
-    is_ping_pong: bool = False,
-    is_closed: bool = False,
-) -> Tensor:
-    """Build the latents of a morph through stops (K, z_dim), (T, z_dim): as many frames each way.
+@dataclass(frozen=True)
+class Timeline:
+    """Say where each frame from the first of K stops to the last is.
 
-    ``num_frames`` (2 to 600) counts from the first stop to the last inclusive, evenly spaced; where
-    a frame falls on a stop it is that latent, bit by bit. So that a loop runs smoothly no end is
-    shown twice: with ``is_ping_pong`` the way back follows and T is 2 * num_frames - 2, and where
-    the way ``is_closed``, ending where it begins, its last frame is left out and T is
-    num_frames - 1. ``method`` is a key of INTERPOLATIONS.
+    ``places`` (num_frames,) go from 0 to K - 1 and never back; whole ones are stops. So that a loop
+    runs smoothly no end is shown twice: with ``is_ping_pong`` the way back follows, without both
+    ends, and where the way ``is_closed``, ending where it begins, its last frame is left out.
     """
-    check_num_frames(num_frames)
-    t = torch.arange(num_frames, dtype=torch.float64)
-    path = follow_path(stops, t, num_frames - 1, method)  # (num_frames, z_dim)
-    if is_ping_pong:
-        return torch.cat([path, path[1:-1].flip(0)])
-    return path[:-1] if is_closed else path
+
+    places: Tensor
+    is_ping_pong: bool = False
+    is_closed: bool = False
+
+    def walk(self, stops: Tensor, method: str = "slerp") -> Tensor:
+        """Return the latents of all frames (T, z_dim) on a way through stops (K, z_dim).
+
+        T is `count_path_frames`. Where a frame is at a stop it is that latent, bit by bit;
+        ``method`` is a key of INTERPOLATIONS.
+        """
+        path = follow_path(stops, self.places, len(stops) - 1, method)  # (num_frames, z_dim)
+        if self.is_ping_pong:
+            return torch.cat([path, path[1:-1].flip(0)])
+        return path[:-1] if self.is_closed else path
+
+    def find_stops(self) -> tuple[int, ...]:
+        """Return which frames show the stops, or are nearest to them, in their order."""
+        last = len(self.places) - 1
+        stops = torch.arange(round(float(self.places[-1])) + 1)  # (K,)
+        there = (self.places - stops[:, None]).abs().argmin(dim=1).tolist()
+        if self.is_ping_pong:
+            return (*there, *(2 * last - frame for frame in reversed(there[1:-1])))
+        return tuple(there[:-1] if self.is_closed else there)
 
 
 def follow_path(stops: Tensor, t: Tensor, length: float = 1.0, method: str = "slerp") -> Tensor:
@@ -56,19 +69,8 @@ def fit_frames(num_frames: int, num_stops: int) -> int:
     return legs * max(1, per_leg) + 1
 
 
-def find_stop_frames(
-    num_stops: int, num_frames: int, is_ping_pong: bool, is_closed: bool = False
-) -> tuple[int, ...]:
-    """Return which frames of `build_path` show the stops, in the order in which they come."""
-    last = num_frames - 1
-    there = [round(stop * last / (num_stops - 1)) for stop in range(num_stops)]
-    if is_ping_pong:
-        return (*there, *(2 * last - frame for frame in reversed(there[1:-1])))
-    return tuple(there[:-1] if is_closed else there)
-
-
 def count_path_frames(num_frames: int, is_ping_pong: bool, is_closed: bool = False) -> int:
-    """Return how many frames `build_path` makes."""
+    """Return how many frames `Timeline.walk` makes of ``num_frames`` from first stop to last."""
     if is_ping_pong:
         return 2 * num_frames - 2
     return num_frames - 1 if is_closed else num_frames

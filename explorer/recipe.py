@@ -13,6 +13,7 @@ from PIL import Image
 from explorer import __version__
 from explorer.formats import read_text
 from explorer.latents import MAX_SEEDS, check_truncation
+from explorer.paces import check_pace
 from explorer.paths import check_method, check_num_frames
 from training.errors import ConfigError, ProjectError
 from training.latents import check_seed
@@ -35,7 +36,8 @@ class Recipe:
     """Describe an image or animation completely; invalid values raise ConfigError.
 
     ``kind`` is "sample" (one seed, one image), "grid" (any number of seeds, ``columns`` wide) or
-    "interpolation" (from the first of two or more seeds through all to the last).
+    "interpolation" (from the first of two or more seeds through all to the last, at a ``pace`` of
+    PACES).
     ``checkpoint`` is the hash of the checkpoint's weights. ``size`` is the edge of each image in
     pixels, 0 for the model's own. ``labels`` has a row of values per seed, or is empty: then a
     model with labels draws them by seed, and a morph keeps those of its first. ``method``,
@@ -55,6 +57,7 @@ class Recipe:
     fps: float = 30.0
     is_ping_pong: bool = False
     is_closed: bool = False
+    pace: str = "even"
     hold: float = 0.0
     columns: int = 8
     size: int = 0
@@ -68,6 +71,7 @@ class Recipe:
         check_truncation(self.truncation)
         check_method(self.method)
         check_num_frames(self.num_frames)
+        check_pace(self.pace)
         if self.kind == "interpolation" and self.num_frames < len(self.seeds):
             raise ConfigError(
                 f"{self.num_frames} frames are fewer than the {len(self.seeds)} images that the "

@@ -1,15 +1,15 @@
 """From a recipe to its pixels: the one way in which images and animations are made."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
-from torch import Tensor
 
 from explorer.animation import resize_frames
 from explorer.images import make_grid
 from explorer.library import CheckpointLibrary
-from explorer.paths import build_path, count_path_frames
+from explorer.morphs import make_stop_vectors, make_stops, make_timeline
+from explorer.paths import count_path_frames
 from explorer.recipe import Recipe, RecipeError
 from explorer.sampler import Sampler
 from explorer.weights import MAKE_AGAIN, check_weights
@@ -34,47 +34,40 @@ def arrange_images(recipe: Recipe, images: np.ndarray) -> np.ndarray:
     return make_grid(images, recipe.columns)[None] if recipe.kind == "grid" else images
 
 
+@dataclass(frozen=True)
+class Frames:
+    """Hold the images of a recipe on their way, in chunks (B, H, W, C), and which are stops."""
+
+    chunks: Iterator[np.ndarray]
+    stops: tuple[int, ...] = ()
+
+
 def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
-    """Make a recipe's single images in chunks, (B, H, W, C), resized; checks before it computes.
+    """Make a recipe's single images in chunks, (B, H, W, C), as `start_frames` does."""
+    return start_frames(recipe, sampler).chunks
+
+
+def start_frames(recipe: Recipe, sampler: Sampler) -> Frames:
+    """Start to make a recipe's single images, resized; checks before it computes.
 
     Lets a caller show progress and stop between chunks; `count_images` tells how many there are.
     Raises CheckpointError unless the model has the weights that the recipe names: all chunks are of
     these, whatever becomes of the file meanwhile.
     """
-    if recipe.kind != "interpolation":  # whose frames are written as they come
-        check_pixels(count_images(recipe), get_edge(recipe, sampler))
-    latents = sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
+    latents, labels = make_stops(recipe, sampler), make_stop_vectors(recipe, sampler)
+    stops: tuple[int, ...] = ()
     if recipe.kind == "interpolation":
-        latents = build_path(
-            latents, recipe.num_frames, recipe.method, recipe.is_ping_pong, recipe.is_closed
-        )
-    chunks = sampler.iter_images(recipe.model, latents, make_label_vectors(recipe, sampler))
+        timeline = make_timeline(recipe, sampler)
+        stops = timeline.find_stops()
+        latents = timeline.walk(latents, recipe.method)
+        # Labels go straight from stop to stop: numbers grow, one class fades into another.
+        labels = None if labels is None else timeline.walk(labels, "lerp")
+    else:  # the frames of a morph are written as they come
+        check_pixels(count_images(recipe), get_edge(recipe, sampler))
+    chunks = sampler.iter_images(recipe.model, latents, labels)
     # After the sampler has taken its generator, which it then keeps.
     check_weights(sampler.library, recipe.model, recipe.checkpoint, MAKE_AGAIN)
-    return (resize_frames(chunk, recipe.size, recipe.resize) for chunk in chunks)
-
-
-def make_label_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
-    """Return the label vectors of a recipe's images, (N, V), None for a model without labels.
-
-    Along a morph they go straight from stop to stop: numbers grow, one class fades into another.
-    """
-    vectors = make_stop_vectors(recipe, sampler)
-    if vectors is None or recipe.kind != "interpolation":
-        return vectors
-    return build_path(vectors, recipe.num_frames, "lerp", recipe.is_ping_pong, recipe.is_closed)
-
-
-def make_stop_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
-    """Return the label vector of each seed, (K, V), None for a model without labels.
-
-    Labels that the recipe does not have are drawn by seed; those of a morph by its first seed.
-    """
-    if recipe.labels:
-        return sampler.encode_labels(recipe.model, recipe.labels)
-    is_morph = recipe.kind == "interpolation"
-    seeds = recipe.seeds[:1] * len(recipe.seeds) if is_morph else recipe.seeds
-    return sampler.make_label_vectors(recipe.model, seeds)
+    return Frames((resize_frames(chunk, recipe.size, recipe.resize) for chunk in chunks), stops)
 
 
 def count_images(recipe: Recipe) -> int:

@@ -12,7 +12,7 @@ from explorer.images import save_png
 from explorer.labels import parse_values
 from explorer.library import CheckpointLibrary
 from explorer.recipe import MAX_SIZE, MIN_SIZE, RESIZE_METHODS, Recipe
-from explorer.replay import arrange_images, count_images, get_edge, iter_images
+from explorer.replay import arrange_images, count_images, get_edge, start_frames
 from explorer.sampler import Sampler
 from training.devices import select_device
 from training.errors import ConfigError
@@ -100,19 +100,19 @@ def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
             f"{path} cannot hold an image of this program: name one that ends in .png."
         )
     check_output(path)
-    coming = iter_images(recipe, sampler)
+    frames = start_frames(recipe, sampler)
     with (
         explain_write_errors(path),
         tqdm(total=count_images(recipe), unit="image", leave=False) as bar,
     ):
         if is_morph:
-            for num_done in write_morph(path, coming, recipe):
+            for num_done in write_morph(path, frames.chunks, recipe, frames.stops):
                 bar.update(num_done - bar.n)
             fps = get_format(path).get_real_fps(recipe.fps)
             text = f"{count_images(recipe)} frames at {fps:.4g} frames per second"
         else:
             chunks = []
-            for chunk in coming:
+            for chunk in frames.chunks:
                 chunks.append(chunk)
                 bar.update(len(chunk))
             image = arrange_images(recipe, np.concatenate(chunks))[0]

@@ -14,6 +14,7 @@ from explorer.commands.common import (
 from explorer.formats import FORMATS
 from explorer.labels import choose_stops
 from explorer.latents import INTERPOLATIONS, MAX_SEED, parse_through
+from explorer.paces import PACES
 from explorer.paths import MAX_FRAMES, MIN_FRAMES, check_num_frames, fit_frames
 from explorer.recipe import DEFAULT_HOLD, MAX_FPS, MAX_HOLD, Recipe, is_closed_way
 
@@ -59,6 +60,14 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
     )
     parser.add_argument(
         "--method", choices=INTERPOLATIONS, default="slerp", help="path taken (%(default)s)"
+    )
+    parser.add_argument(
+        "--pace",
+        choices=PACES,
+        default="even",
+        help="how fast the way is gone: "
+        + "; ".join(f"{pace}, {about}" for pace, about in PACES.items())
+        + " (%(default)s)",
     )
     parser.add_argument("--ping-pong", action="store_true", help="go back again, for a smooth loop")
     add_image_arguments(parser, default_size=256)
@@ -108,6 +117,7 @@ def run_interpolate(args: argparse.Namespace) -> int:
         is_ping_pong=args.ping_pong,
         is_closed=is_closed_way(seeds, rows),
         hold=args.hold,
+        pace=args.pace,
         size=args.size,
         resize=args.resize,
     )

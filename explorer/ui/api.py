@@ -196,17 +196,19 @@ def build_morph_endpoints(context: AppContext) -> None:
         hold: float = DEFAULT_HOLD,
         through: str = "",
         format: str = "gif",
+        pace: str = "even",
     ) -> Iterator[FileData]:
         """Make an animation from one seed to another, or of a sweep, with its recipe inside.
 
         Labels and through are given as to interpolate_frame. Seeds and values are shown for hold
-        seconds. format is gif, webp, mp4, apng or zip (single PNGs). The value is null until the
-        file is there; a job that is cancelled before leaves none.
+        seconds. format is gif, webp, mp4, apng or zip (single PNGs); pace is even, eased (slower at
+        each stop) or steady (the image changes as much from each frame to the next). The value is
+        null until the file is there; a job that is cancelled before leaves none.
         """
         way = (seed_a, seed_b, through)
         seeds, rows = plan_stops(context, model, way, labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
-        recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong, hold)
+        recipe = set_export(recipe, num_frames, fps, size, resize, is_ping_pong, hold, pace)
         for step in export_morph(context, recipe, f".{format}"):
             yield describe_file(step.path)
 

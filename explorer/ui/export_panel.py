@@ -9,6 +9,7 @@ import gradio as gr
 
 from explorer.formats import FORMATS, get_format
 from explorer.numbers import format_bytes
+from explorer.paces import PACES
 from explorer.recipe import DEFAULT_HOLD, MAX_HOLD, RESIZE_METHODS, Recipe
 from explorer.turns import describe_wait
 from explorer.ui.components.made_animation import build_made_animation, describe_animation
@@ -19,6 +20,8 @@ from explorer.ui.morph import ExportStep, export_morph, set_export
 from explorer.ui.replaced import check_shown
 
 SIZES = [("As the model made it", 0), *((str(size), size) for size in (128, 256, 384, 512))]
+PACE_CHOICES = [(pace.capitalize(), pace) for pace in PACES]
+PACE_INFO = "Eased: slows at stops. Steady: every frame changes the image as much."
 CHOICES = [(made.name, suffix) for suffix, made in FORMATS.items()]
 # The morph that the page shows at the click goes along: the file is to be of the same weights.
 TAKE_SHOWN = "(_, ...inputs) => [LX.shownMorph || null, ...inputs]"
@@ -54,6 +57,7 @@ def build_export_panel() -> ExportPanel:
             step=0.1, min_width=100,
         )  # fmt: skip
         size = gr.Dropdown(SIZES, value=256, label="Pixels", min_width=100)
+    pace = gr.Radio(PACE_CHOICES, value="even", label="Pace", info=PACE_INFO)
     format_ = gr.Dropdown(
         CHOICES, value=CHOICES[0][1], label="Format", info=describe_format(CHOICES[0][1])
     )
@@ -63,7 +67,7 @@ def build_export_panel() -> ExportPanel:
         start = gr.Button(name_start(CHOICES[0][1]), variant="primary", min_width=100)
         cancel = gr.Button("Cancel", variant="stop", min_width=80, interactive=False)
     return ExportPanel(
-        options=[frames, fps, size, resize, is_ping_pong, hold],
+        options=[frames, fps, size, resize, is_ping_pong, hold, pace],
         format=format_,
         start=start,
         cancel=cancel,

@@ -14,9 +14,10 @@ from explorer.animation import write_morph
 from explorer.formats import FORMATS
 from explorer.labels import Rows
 from explorer.latents import parse_through
-from explorer.paths import check_num_frames, fit_frames, follow_path
+from explorer.morphs import make_inputs
+from explorer.paths import check_num_frames, fit_frames
 from explorer.recipe import Recipe, check_hold, is_closed_way
-from explorer.replay import count_images, get_edge, iter_images, make_stop_vectors, render_recipe
+from explorer.replay import count_images, get_edge, render_recipe, start_frames
 from explorer.ui.context import AppContext
 from explorer.ui.errors import check_whole
 from training.errors import ConfigError
@@ -82,12 +83,11 @@ def render_preview(context: AppContext, recipe: Recipe) -> np.ndarray:
 
 def render_position(context: AppContext, recipe: Recipe, t: float) -> np.ndarray:
     """Render the one frame at position t in [0, 1] of a morph, uint8 (H, W, C)."""
-    place = torch.tensor([t], dtype=torch.float64)
-    stops = context.sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
-    latents = follow_path(stops, place, method=recipe.method)  # (1, z_dim)
-    labels = make_stop_vectors(recipe, context.sampler)
-    if labels is not None:
-        labels = follow_path(labels, place, method="lerp")  # (1, V)
+    if not 0 <= t <= 1:  # not a number is neither
+        raise ConfigError("Positions on a way must be in [0, 1].")
+    # Multiplied: a stop is then exactly there.
+    place = torch.tensor([t], dtype=torch.float64) * (len(recipe.seeds) - 1)
+    latents, labels = make_inputs(recipe, context.sampler, place)
     with context.take_frame_slot():
         return context.sampler.sample_images(recipe.model, latents, labels)[0]
 
@@ -105,14 +105,14 @@ def export_morph(context: AppContext, recipe: Recipe, suffix: str = ".gif") -> I
     FORMATS[suffix].check_size(edge, edge)
     total = count_images(recipe)
     # Before the wait: what is made is of the generator there is now, whatever a training writes.
-    chunks = iter_images(recipe, context.sampler)
+    frames = start_frames(recipe, context.sampler)
     with context.exporting.join() as place:
         for num_ahead in place.wait():
             yield ExportStep(0, total, num_ahead)
         yield ExportStep(0, total)
         with (
             context.downloads.make(name_morph(recipe), suffix) as path,
-            closing(write_morph(path, chunks, recipe)) as writing,
+            closing(write_morph(path, frames.chunks, recipe, frames.stops)) as writing,
         ):
             for done in writing:
                 yield ExportStep(done, total)
@@ -134,6 +134,7 @@ def set_export(
     resize: str,
     is_ping_pong: bool,
     hold: float | None,
+    pace: str = "even",
 ) -> Recipe:
     """Return the recipe with what an animation needs; raises ConfigError for invalid values.
 
@@ -150,4 +151,5 @@ def set_export(
         is_ping_pong=bool(is_ping_pong),
         is_closed=is_closed_way(recipe.seeds, recipe.labels),
         hold=check_hold(hold or 0.0),
+        pace=pace,
     )

@@ -198,7 +198,7 @@ def test_a_morph_rests_at_its_stops(tmp_path: Path, suffix: str) -> None:
         "interpolation", "m", "0" * 32, (1, 2, 3), num_frames=5, fps=20, is_ping_pong=True, hold=0.2
     )
     frames = make_frames(8)
-    list(write_morph(tmp_path / f"a{suffix}", [frames], recipe))
+    list(write_morph(tmp_path / f"a{suffix}", [frames], recipe, (0, 2, 4, 6)))
     # 1 . 2 . 3 . 2 . and from the beginning.
     found = read_animation(tmp_path / f"a{suffix}").durations
     assert found == [200, 50, 200, 50, 200, 50, 200, 50]

@@ -52,10 +52,11 @@ def test_sample_of_one_seed_writes_the_image_itself(folder: Path, tmp_path: Path
 def test_interpolate_takes_path_truncation_and_resize(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.gif"
     options = ("--method", "lerp", "--truncation", "0.5", "--resize", "nearest", "--frames", "4")
+    options = (*options, "--pace", "eased")
     assert run(folder, "interpolate", "conv", *options, "--size", "64", "--output", path) == 0
     recipe = read_recipe(path)
     assert (recipe.method, recipe.truncation, recipe.resize) == ("lerp", 0.5, "nearest")
-    assert (recipe.num_frames, recipe.size) == (4, 64)
+    assert (recipe.num_frames, recipe.size, recipe.pace) == (4, 64, "eased")
 
 
 def test_interpolate_writes_an_animation_that_loops(

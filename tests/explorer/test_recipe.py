@@ -59,12 +59,12 @@ def test_a_gif_is_made_again_bit_by_bit(sampler: Sampler, tmp_path: Path) -> Non
     )
     frames = render_recipe(recipe, sampler)
     assert frames.shape == (12, 40, 40, 3)
-    list(write_morph(tmp_path / "a.gif", [frames], recipe))
+    list(write_morph(tmp_path / "a.gif", [frames], recipe, (0, 6)))
     found = read_recipe(tmp_path / "a.gif")
     assert found == recipe
     again = replay_recipe(found, Sampler(CheckpointLibrary(sampler.library.folder)))
     assert np.array_equal(again, frames)
-    list(write_morph(tmp_path / "b.gif", [again], found))
+    list(write_morph(tmp_path / "b.gif", [again], found, (0, 6)))
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
 
 

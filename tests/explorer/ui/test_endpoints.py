@@ -107,9 +107,10 @@ def test_an_exported_gif_has_the_frames_and_the_recipe(client: Client) -> None:
 
 @pytest.mark.parametrize("name", ["webp", "mp4", "apng", "zip"])
 def test_a_morph_comes_in_the_format_asked_for(client: Client, name: str) -> None:
-    path = Path(client.predict("one", 1, 2, 3, size=0, format=name, api_name="/export_morph"))
+    options: dict[str, Any] = {"size": 0, "format": name, "pace": "steady"}
+    path = Path(client.predict("one", 1, 2, 3, **options, api_name="/export_morph"))
     assert path.name == f"one-1-to-2.{name}"
-    assert read_recipe(path).seeds == (1, 2)
+    assert (read_recipe(path).seeds, read_recipe(path).pace) == ((1, 2), "steady")
 
 
 def test_an_export_that_is_cancelled_leaves_no_file_and_the_next_one_starts(
@@ -147,7 +148,8 @@ def test_a_job_that_waits_for_others_can_be_cancelled(
 
 
 def test_a_program_without_the_client_gets_the_file_at_the_end(live: LiveApp) -> None:
-    data = ["one", 1, 2, 3, 25, 64, "lanczos", False, "slerp", 1.0, "", "", "", 0.3, "", "gif"]
+    data = ["one", 1, 2, 3, 25, 64, "lanczos", False, "slerp", 1.0, "", "", "", 0.3, ""]
+    data += ["gif", "even"]
     call = f"{live.url}gradio_api/call/export_morph"
     event = httpx.post(call, json={"data": data}).json()["event_id"]
     lines = httpx.get(f"{call}/{event}", timeout=300).text.splitlines()
