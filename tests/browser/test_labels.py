@@ -81,7 +81,7 @@ def read_frames(page: Page) -> np.ndarray:
 
 def wait_for_images(page: Page, expected: np.ndarray) -> None:
     """Wait until the sheet shows exactly these images."""
-    for _ in range(200):
+    for _ in range(1200):
         found = read_frames(page)
         if found.shape == expected.shape and np.array_equal(found, expected):
             return
@@ -91,7 +91,7 @@ def wait_for_images(page: Page, expected: np.ndarray) -> None:
 
 def wait_for_stage(page: Page, expected: np.ndarray) -> None:
     """Wait until the stage of Interpolate shows exactly this image."""
-    for _ in range(200):
+    for _ in range(1200):
         page.wait_for_function(SETTLED)
         if np.array_equal(read_stage(page), expected):
             return

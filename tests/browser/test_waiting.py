@@ -30,11 +30,13 @@ def wait_for_rest(page: Page, start: str, stop: str) -> None:
         button.and_(page.locator(state)).wait_for()
 
 
-def open_export(page: Page, num_frames: int) -> None:
+def open_export(page: Page, num_frames: int, pixels: int = 128) -> None:
     page.wait_for_selector(".lx-sample .lx-frame img")
     open_tab(page, "Interpolate")
     page.wait_for_selector(".lx-morph:not(.is-empty)")
     page.get_by_label("Frames from A to B").fill(str(num_frames))
+    page.get_by_label("Pixels", exact=True).click()
+    page.get_by_role("option", name=str(pixels)).click()
 
 
 def count_files(app: LiveApp) -> int:
@@ -45,7 +47,7 @@ def test_a_second_visitors_gif_waits_and_can_be_cancelled(
     app: LiveApp, open_page: OpenPage
 ) -> None:
     first, second = open_page(app.url), open_page(app.url)
-    open_export(first, 600)
+    open_export(first, 600, 512)  # for longer than the second one takes to wait and to leave
     open_export(second, 3)
     before = count_files(app)
     press(first, "Make GIF")
