@@ -68,6 +68,5 @@ def make_stop_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
     """
     if recipe.labels:
         return sampler.encode_labels(recipe.model, recipe.labels)
-    is_morph = recipe.kind == "interpolation"
-    seeds = recipe.seeds[:1] * len(recipe.seeds) if is_morph else recipe.seeds
+    seeds = recipe.seeds[:1] * len(recipe.seeds) if recipe.is_way else recipe.seeds
     return sampler.make_label_vectors(recipe.model, seeds)

@@ -24,16 +24,19 @@ class Timeline:
     is_ping_pong: bool = False
     is_closed: bool = False
 
+    def list_places(self) -> Tensor:
+        """Return where every frame is, those of the way back too, (T,): `count_path_frames`."""
+        if self.is_ping_pong:
+            return torch.cat([self.places, self.places[1:-1].flip(0)])
+        return self.places[:-1] if self.is_closed else self.places
+
     def walk(self, stops: Tensor, method: str = "slerp") -> Tensor:
         """Return the latents of all frames (T, z_dim) on a way through stops (K, z_dim).
 
-        T is `count_path_frames`. Where a frame is at a stop it is that latent, bit by bit;
-        ``method`` is a key of INTERPOLATIONS.
+        Where a frame is at a stop it is that latent, bit by bit; ``method`` is a key of
+        INTERPOLATIONS.
         """
-        path = follow_path(stops, self.places, len(stops) - 1, method)  # (num_frames, z_dim)
-        if self.is_ping_pong:
-            return torch.cat([path, path[1:-1].flip(0)])
-        return path[:-1] if self.is_closed else path
+        return follow_path(stops, self.list_places(), len(stops) - 1, method)
 
     def find_stops(self) -> tuple[int, ...]:
         """Return which frames show the stops, or are nearest to them, in their order."""
@@ -70,7 +73,7 @@ def fit_frames(num_frames: int, num_stops: int) -> int:
 
 
 def count_path_frames(num_frames: int, is_ping_pong: bool, is_closed: bool = False) -> int:
-    """Return how many frames `Timeline.walk` makes of ``num_frames`` from first stop to last."""
+    """Return how many frames a `Timeline` has with ``num_frames`` from first stop to last."""
     if is_ping_pong:
         return 2 * num_frames - 2
     return num_frames - 1 if is_closed else num_frames

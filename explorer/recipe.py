@@ -18,7 +18,7 @@ from explorer.paths import check_method, check_num_frames
 from training.errors import ConfigError, ProjectError
 from training.latents import check_seed
 
-KINDS = ("sample", "grid", "interpolation")
+KINDS = ("sample", "grid", "interpolation", "frame")
 RESIZE_METHODS = ("lanczos", "nearest")
 MIN_SIZE, MAX_SIZE = 16, 1024
 MAX_FPS = 50
@@ -37,7 +37,7 @@ class Recipe:
 
     ``kind`` is "sample" (one seed, one image), "grid" (any number of seeds, ``columns`` wide) or
     "interpolation" (from the first of two or more seeds through all to the last, at a ``pace`` of
-    PACES).
+    PACES) or "frame" (the one image of such a way at ``t``, from 0 to 1 along it).
     ``checkpoint`` is the hash of the checkpoint's weights. ``size`` is the edge of each image in
     pixels, 0 for the model's own. ``labels`` has a row of values per seed, or is empty: then a
     model with labels draws them by seed, and a morph keeps those of its first. ``method``,
@@ -58,6 +58,7 @@ class Recipe:
     is_ping_pong: bool = False
     is_closed: bool = False
     pace: str = "even"
+    t: float = 0.0
     hold: float = 0.0
     columns: int = 8
     size: int = 0
@@ -72,6 +73,8 @@ class Recipe:
         check_method(self.method)
         check_num_frames(self.num_frames)
         check_pace(self.pace)
+        if not 0 <= self.t <= 1:
+            raise ConfigError(f"{self.t} is no position on a way: they must be in [0, 1].")
         if self.kind == "interpolation" and self.num_frames < len(self.seeds):
             raise ConfigError(
                 f"{self.num_frames} frames are fewer than the {len(self.seeds)} images that the "
@@ -96,6 +99,7 @@ class Recipe:
             "sample": (1, 1),
             "grid": (1, MAX_SEEDS),
             "interpolation": (2, MAX_STOPS),
+            "frame": (2, MAX_STOPS),
         }[self.kind]
         if not low <= len(self.seeds) <= high:
             expected = str(low) if low == high else f"{low} to {high}"
@@ -117,6 +121,11 @@ class Recipe:
     def to_json(self) -> str:
         """Return the recipe as one line of ASCII JSON."""
         return json.dumps(asdict(self))
+
+    @property
+    def is_way(self) -> bool:
+        """Return whether the seeds are the stops of a way."""
+        return self.kind in ("interpolation", "frame")
 
     @classmethod
     def from_json(cls, text: str) -> "Recipe":

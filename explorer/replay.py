@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from explorer.animation import resize_frames
 from explorer.images import make_grid
 from explorer.library import CheckpointLibrary
-from explorer.morphs import make_stop_vectors, make_stops, make_timeline
+from explorer.morphs import make_inputs, make_stop_vectors, make_stops, make_timeline
 from explorer.paths import count_path_frames
 from explorer.recipe import Recipe, RecipeError
 from explorer.sampler import Sampler
@@ -21,7 +22,7 @@ MAX_PIXELS = 600 * 512 * 512  # of images that are held together: 472 MB in colo
 def render_recipe(recipe: Recipe, sampler: Sampler) -> np.ndarray:
     """Make the images of a recipe, uint8 (N, H, W, C).
 
-    N is 1 for a sample or a grid, else the number of frames. The model is taken by name; use
+    N is the number of frames of an interpolation, else 1. The model is taken by name; use
     `replay_recipe` for a recipe read from a file. Raises ConfigError if they would take too much
     memory.
     """
@@ -54,16 +55,18 @@ def start_frames(recipe: Recipe, sampler: Sampler) -> Frames:
     Raises CheckpointError unless the model has the weights that the recipe names: all chunks are of
     these, whatever becomes of the file meanwhile.
     """
-    latents, labels = make_stops(recipe, sampler), make_stop_vectors(recipe, sampler)
     stops: tuple[int, ...] = ()
     if recipe.kind == "interpolation":
         timeline = make_timeline(recipe, sampler)
         stops = timeline.find_stops()
-        latents = timeline.walk(latents, recipe.method)
-        # Labels go straight from stop to stop: numbers grow, one class fades into another.
-        labels = None if labels is None else timeline.walk(labels, "lerp")
+        latents, labels = make_inputs(recipe, sampler, timeline.list_places())
+    elif recipe.kind == "frame":
+        # Multiplied: a stop is then exactly there.
+        place = torch.tensor([recipe.t], dtype=torch.float64) * (len(recipe.seeds) - 1)
+        latents, labels = make_inputs(recipe, sampler, place)
     else:  # the frames of a morph are written as they come
         check_pixels(count_images(recipe), get_edge(recipe, sampler))
+        latents, labels = make_stops(recipe, sampler), make_stop_vectors(recipe, sampler)
     chunks = sampler.iter_images(recipe.model, latents, labels)
     # After the sampler has taken its generator, which it then keeps.
     check_weights(sampler.library, recipe.model, recipe.checkpoint, MAKE_AGAIN)
@@ -74,7 +77,7 @@ def count_images(recipe: Recipe) -> int:
     """Return how many images `iter_images` makes: one per seed, or one per frame."""
     if recipe.kind == "interpolation":
         return count_path_frames(recipe.num_frames, recipe.is_ping_pong, recipe.is_closed)
-    return len(recipe.seeds)
+    return 1 if recipe.kind == "frame" else len(recipe.seeds)
 
 
 def replay_recipe(recipe: Recipe, sampler: Sampler) -> np.ndarray:

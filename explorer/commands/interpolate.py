@@ -85,10 +85,15 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "the middle nine tenths of the data",
     )
     parser.add_argument(
+        "--at",
+        type=float,
+        metavar="T",
+        help="write the one image at T, from 0 (first seed) to 1 (last), as a PNG instead",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
-        default=Path("morph.gif"),
-        help="file to write (%(default)s), whose ending chooses the format: "
+        help="file to write (morph.gif, or morph.png with --at), whose ending chooses the format: "
         + "; ".join(f"{suffix}, {made.about}" for suffix, made in FORMATS.items()),
     )
     add_common_arguments(parser)
@@ -105,7 +110,7 @@ def run_interpolate(args: argparse.Namespace) -> int:
     way = (args.first_seed, *parse_through(args.through), args.last_seed)
     seeds, rows = choose_stops(sampler, args.model, way, values, changes, args.sweep)
     recipe = Recipe(
-        kind="interpolation",
+        kind="interpolation" if args.at is None else "frame",
         model=args.model,
         checkpoint=sampler.library.get_fingerprint(args.model),
         seeds=seeds,
@@ -118,7 +123,9 @@ def run_interpolate(args: argparse.Namespace) -> int:
         is_closed=is_closed_way(seeds, rows),
         hold=args.hold,
         pace=args.pace,
+        t=args.at or 0.0,
         size=args.size,
         resize=args.resize,
     )
-    return write_recipe(args.output, recipe, sampler)
+    default = Path("morph.gif" if args.at is None else "morph.png")
+    return write_recipe(args.output or default, recipe, sampler)

@@ -1,6 +1,7 @@
 """The public endpoints: the same as the page, for programs (`gradio_client`, curl)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -22,8 +23,8 @@ from explorer.ui.morph import (
     check_model,
     check_way,
     export_morph,
-    name_morph,
-    render_position,
+    name_still,
+    render_still,
     set_export,
 )
 from explorer.ui.scoring import ScoreRow, stream_board
@@ -166,16 +167,16 @@ def build_morph_endpoints(context: AppContext) -> None:
     ) -> FileData:
         """Make the image at position t in [0, 1] between two seeds, as a PNG of native size.
 
-        It holds no recipe: the arguments are all it takes to ask for it again. Seeds such as
-        "5, 9-12" in through lie on the way, evenly spaced. Of a model with labels, those such as
-        "age=30" lead to to_labels; sweep names a label whose values are gone through instead, at
-        seed_a.
+        Seeds such as "5, 9-12" in through lie on the way, evenly spaced. Of a model with labels,
+        those such as "age=30" lead to to_labels; sweep names a label whose values are gone through
+        instead, at seed_a.
         """
         way = (seed_a, seed_b, through)
         seeds, rows = plan_stops(context, model, way, labels, to_labels, sweep)
         recipe = build_recipe(context, model, seeds, method, truncation, rows)
-        with context.downloads.make(f"{name_morph(recipe)}-at-{t}", ".png") as path:
-            save_png(path, render_position(context, recipe, t))
+        recipe = replace(recipe, kind="frame", t=t)
+        with context.downloads.make(name_still(recipe), ".png") as path:
+            save_png(path, render_still(context, recipe), recipe)
         return describe_file(path)
 
     @build_endpoint

@@ -29,10 +29,13 @@ TAKE_SHOWN = "(_, ...inputs) => [LX.shownMorph || null, ...inputs]"
 
 @dataclass(frozen=True)
 class ExportPanel:
-    """Hold the widgets of an export: what it is told, and what it changes."""
+    """Hold the widgets of an export: what it is told, what it changes, and the one for a still."""
 
     options: list[Any]
+    size: gr.Dropdown
+    resize: gr.Radio
     format: gr.Dropdown
+    still: gr.Button
     start: gr.Button
     cancel: gr.Button
     progress: gr.HTML
@@ -66,14 +69,21 @@ def build_export_panel() -> ExportPanel:
     with gr.Row():
         start = gr.Button(name_start(CHOICES[0][1]), variant="primary", min_width=100)
         cancel = gr.Button("Cancel", variant="stop", min_width=80, interactive=False)
+    progress = build_progress_line()
+    result = build_made_animation()
+    download = gr.DownloadButton(visible=False)
+    still = gr.Button("Save the image at t")
     return ExportPanel(
         options=[frames, fps, size, resize, is_ping_pong, hold, pace],
+        size=size,
+        resize=resize,
         format=format_,
+        still=still,
         start=start,
         cancel=cancel,
-        progress=build_progress_line(),
-        result=build_made_animation(),
-        download=gr.DownloadButton(visible=False),
+        progress=progress,
+        result=result,
+        download=download,
     )
 
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from explorer.animation import write_morph
 from explorer.formats import FORMATS
 from explorer.labels import Rows
 from explorer.latents import parse_through
-from explorer.morphs import make_inputs
 from explorer.paths import check_num_frames, fit_frames
 from explorer.recipe import Recipe, check_hold, is_closed_way
 from explorer.replay import count_images, get_edge, render_recipe, start_frames
@@ -81,15 +79,10 @@ def render_preview(context: AppContext, recipe: Recipe) -> np.ndarray:
     return render_recipe(recipe, context.sampler)
 
 
-def render_position(context: AppContext, recipe: Recipe, t: float) -> np.ndarray:
-    """Render the one frame at position t in [0, 1] of a morph, uint8 (H, W, C)."""
-    if not 0 <= t <= 1:  # not a number is neither
-        raise ConfigError("Positions on a way must be in [0, 1].")
-    # Multiplied: a stop is then exactly there.
-    place = torch.tensor([t], dtype=torch.float64) * (len(recipe.seeds) - 1)
-    latents, labels = make_inputs(recipe, context.sampler, place)
+def render_still(context: AppContext, recipe: Recipe) -> np.ndarray:
+    """Render the one image of a recipe of kind "frame", uint8 (H, W, C), outside of the queue."""
     with context.take_frame_slot():
-        return context.sampler.sample_images(recipe.model, latents, labels)[0]
+        return render_recipe(recipe, context.sampler)[0]
 
 
 def export_morph(context: AppContext, recipe: Recipe, suffix: str = ".gif") -> Iterator[ExportStep]:
@@ -124,6 +117,11 @@ def name_morph(recipe: Recipe) -> str:
     first, last = recipe.seeds[0], recipe.seeds[-1]
     is_sweep = len(set(recipe.seeds)) == 1 and len(set(recipe.labels)) > 1
     return f"{recipe.model}-{first}-" + ("sweep" if is_sweep else f"to-{last}")
+
+
+def name_still(recipe: Recipe) -> str:
+    """Return a file name, without its suffix, that says where on its way an image is."""
+    return f"{name_morph(recipe)}-at-{recipe.t:.3f}"
 
 
 def set_export(

@@ -13,7 +13,7 @@ from PIL import Image
 from explorer.recipe import read_recipe
 from explorer.replay import render_recipe
 from tests.browser.conftest import OpenPage, read_uri
-from tests.browser.driving import open_morph
+from tests.browser.driving import SETTLED, open_morph, read_stage
 from tests.explorer.ui.live_app import LiveApp
 
 if TYPE_CHECKING:
@@ -165,6 +165,26 @@ def test_frames_for_editors_are_downloaded_and_not_shown(browser_page: Page) -> 
     browser_page.get_by_text(re.compile(r"^4 frames, [\d.]+ [kM]B$")).wait_for()
     browser_page.get_by_role("button", name="Download PNG frames").wait_for()
     assert browser_page.locator(".lx-made > *").count() == 0
+
+
+def test_the_image_where_the_slider_is_is_saved(
+    browser_page: Page, app: LiveApp, tmp_path: Path
+) -> None:
+    open_morph(browser_page)
+    browser_page.get_by_label("Go to t = 0.30").click()
+    browser_page.wait_for_function(SETTLED)
+    shown = read_stage(browser_page)
+    browser_page.get_by_label("Pixels", exact=True).click()
+    browser_page.get_by_role("option", name="As the model made it").click()
+    with browser_page.expect_download() as download:
+        browser_page.get_by_role("button", name="Save the image at t").click()
+    assert download.value.suggested_filename == "one-0-to-1-at-0.300.png"
+    download.value.save_as(tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), shown)
+    recipe = read_recipe(tmp_path / "a.png")
+    assert (recipe.kind, recipe.t, recipe.size) == ("frame", 0.3, 0)
+    np.testing.assert_array_equal(render_recipe(recipe, app.sampler)[0], shown)
 
 
 def test_an_export_can_be_cancelled_and_started_again(browser_page: Page) -> None:

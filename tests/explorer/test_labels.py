@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from explorer.replay import render_recipe, replay_recipe
 from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.context import AppContext
-from explorer.ui.morph import render_position
+from explorer.ui.morph import render_still
 from tests.explorer.labelled import LAYOUT, save_labelled_model, save_untrained_reader
 from training.checkpoint import load_header
 from training.errors import ConfigError
@@ -225,7 +226,9 @@ def test_the_frame_at_rest_is_the_frame_of_the_animation(folder: Path, tmp_path:
         recipe = Recipe("interpolation", "faces", checkpoint, seeds, num_frames=5, labels=labels)
         frames = render_recipe(recipe, context.sampler)
         for t, frame in ((0.0, frames[0]), (0.25, frames[1]), (0.5, frames[2]), (1.0, frames[4])):
-            np.testing.assert_array_equal(render_position(context, recipe, t), frame)
+            np.testing.assert_array_equal(
+                render_still(context, replace(recipe, kind="frame", t=t)), frame
+            )
 
 
 def test_fewer_frames_than_stops_are_refused() -> None:

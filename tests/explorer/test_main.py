@@ -91,10 +91,17 @@ def test_a_way_through_seeds_rests_at_each_of_them(
     assert delays == [500, 30, 500, 30, 500, 30]
 
 
+def test_one_image_of_a_way_is_written(folder: Path, sampler: Sampler, tmp_path: Path) -> None:
+    options = ("--from", "3", "--through", "9", "--to", "1", "--at", "0.5", "--size", "0")
+    assert run(folder, "interpolate", "conv", *options, "--output", tmp_path / "a.png") == 0
+    assert np.array_equal(read_pixels(tmp_path / "a.png"), sampler.sample_seeds("conv", [9])[0])
+
+
 @pytest.mark.parametrize(
     ("command", "name"),
     [
         (("sample", "linear", "--seeds", "1-3"), "a.png"),
+        (("interpolate", "linear", "--at", "0.3"), "a.png"),
         *(
             (("interpolate", "linear", "--frames", "5", "--method", "lerp", "--size", "0"), name)
             for name in ("a.gif", "a.webp", "a.mp4", "a.apng", "a.zip")
@@ -134,6 +141,8 @@ def test_replay_writes_the_same_file(
         (("interpolate", "conv", "--from", "-1"), "Seed -1 is out of range"),
         (("interpolate", "conv", "--through", "5;6"), "is not a number or range"),
         (("interpolate", "conv", "--through", "1-63"), "found 65, expected 2 to 64"),
+        (("interpolate", "conv", "--at", "1.5"), "must be in [0, 1]"),
+        (("interpolate", "conv", "--at", "0.5", "--output", "a.gif"), "ends in .png"),
         (
             ("interpolate", "conv", "--output", "morph.avi"),
             "ends in .gif, .webp, .mp4, .apng, .zip",

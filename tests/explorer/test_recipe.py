@@ -38,6 +38,7 @@ def make_recipe(sampler: Sampler, kind: str, seeds: tuple[int, ...], **options: 
         ("sample", (7,), {"truncation": 0.3}),
         ("sample", (7,), {"size": 64}),
         ("grid", (1, 2, 3, 4, 5), {"columns": 2, "size": 48, "resize": "nearest"}),
+        ("frame", (1, 2, 9), {"t": 0.7, "method": "lerp", "size": 40}),
     ],
 )
 def test_a_png_is_made_again_bit_by_bit(
@@ -80,6 +81,14 @@ def test_a_morph_starts_and_ends_with_its_seeds(sampler: Sampler) -> None:
     ends = sampler.sample_seeds("conv", [8, 9], truncation=0.9)
     assert np.array_equal(frames[[0, -1]], ends)
     assert len({frame.tobytes() for frame in frames}) == 5
+
+
+def test_a_frame_is_the_one_of_the_morph(sampler: Sampler) -> None:
+    morph = make_recipe(sampler, "interpolation", (8, 9, 3), num_frames=9)
+    frames = render_recipe(morph, sampler)
+    for index in (0, 3, 4, 8):
+        still = make_recipe(sampler, "frame", (8, 9, 3), t=index / 8)
+        assert np.array_equal(render_recipe(still, sampler), frames[index : index + 1])
 
 
 def test_images_come_in_chunks_that_are_counted(sampler: Sampler) -> None:
@@ -209,6 +218,9 @@ def test_json_holds_every_value() -> None:
         {"truncation": "1"},
         {"truncation": 10**400},
         {"num_frames": 10**9},
+        {"t": 1.1},
+        {"t": float("nan")},
+        {"pace": "fast"},
         {"fps": 0},
         {"size": 100_000},
         {"size": 1.5},

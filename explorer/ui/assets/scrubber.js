@@ -31,6 +31,7 @@ LX.scrubber = (element, context) => {
   }
 
   function follow() {
+    LX.shownPlace = t();
     readout.textContent = t().toFixed(3);
     range.setAttribute("aria-valuetext", describePlace());
     for (const frame of strip.children) {
@@ -157,7 +158,7 @@ LX.scrubber = (element, context) => {
     await image.decode();
     if (identify(context.props.value) !== identify(value)) return;
     [data, sprite] = [value, image];
-    LX.shownMorph = value.request; // what a GIF is to look like
+    LX.shownMorph = value.request; // what a file is to look like
     refusal.textContent = "";
     drawAll();
     settle();

@@ -5,15 +5,10 @@ from typing import Any
 
 import gradio as gr
 
-from explorer.labels import Rows
-from explorer.recipe import MAX_STOPS, Recipe
-from explorer.ui.components.label_panel import read_row
+from explorer.recipe import Recipe
 from explorer.ui.components.scrubber import build_scrubber, describe_morph
 from explorer.ui.context import LINES, PRIVATE, AppContext, Page
-from explorer.ui.encoding import encode_png
 from explorer.ui.errors import (
-    answer_project_errors,
-    check_whole,
     warn_project_errors,
     write_project_errors,
 )
@@ -24,12 +19,10 @@ from explorer.ui.morph import (
     build_recipe,
     check_model,
     check_way,
-    render_position,
     render_preview,
 )
-from explorer.ui.replaced import DRAW_AGAIN
-from explorer.weights import hold_weights
-from training.errors import ConfigError, ProjectError
+from explorer.ui.stills import build_frame_renderer, connect_still
+from training.errors import ProjectError
 
 METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
 
@@ -65,6 +58,7 @@ def build_tab(context: AppContext, page: Page) -> None:
         queue=False,
         **PRIVATE,
     )
+    connect_still(context, export)
     connect_export(context, export, path, lambda *inputs: plan_recipe(context, *inputs)[0])
 
 
@@ -87,40 +81,6 @@ def show_end(context: AppContext, model: str | None, sweep: str | None) -> list[
     except ProjectError:
         return [gr.skip()] * 3
     return [kind(visible=not is_swept) for kind in (gr.Textbox, gr.Number, gr.HTML)]
-
-
-def build_frame_renderer(context: AppContext) -> Any:
-    """Build the function with which the page fetches the exact frame at rest."""
-
-    @answer_project_errors
-    def render_frame(request: dict[str, Any]) -> dict[str, Any]:
-        """Render the frame of a request, unless its checkpoint has been replaced since."""
-        if not isinstance(request, dict) or not isinstance(request.get("t"), (int, float)):
-            raise ConfigError("The page asked for a frame without a position: reload it.")
-        seeds, rows = read_stops(request)
-        recipe = build_recipe(
-            context,
-            str(request.get("model")),
-            seeds,
-            str(request.get("method")),
-            float(request.get("truncation", 1.0)),
-            rows,
-        )
-        t = float(request["t"])
-        with hold_weights(context.library, recipe.model, request.get("checkpoint"), DRAW_AGAIN):
-            image = render_position(context, recipe, t)
-        return {"t": t, "src": encode_png(image)}
-
-    return render_frame
-
-
-def read_stops(request: dict[str, Any]) -> tuple[tuple[int, ...], Rows]:
-    """Return the seeds and label rows that the page sent; raises ConfigError."""
-    seeds, rows = request.get("seeds"), request.get("labels")
-    if not isinstance(seeds, list) or not isinstance(rows, list):
-        raise ConfigError("The page asked for a frame without its stops: reload it.")
-    labels = tuple(map(read_row, rows[: MAX_STOPS + 1]))
-    return tuple(check_whole(seed, "A seed") for seed in seeds[: MAX_STOPS + 1]), labels
 
 
 def connect_morph(context: AppContext, page: Page, scrubber: gr.HTML, path: list[Any]) -> None:

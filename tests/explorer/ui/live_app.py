@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,6 +122,21 @@ def make_reference() -> ReferenceStatistics:
     return ReferenceStatistics(make_dataset(2).describe(), EXTRACTOR, statistics, floor)
 
 
+def find_port() -> int:
+    """Return a free port of this process's own hundred.
+
+    Gradio looks for a free one too, and binds it a little later: in between, tests in another
+    process would take the same.
+    """
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = 7900 + 100 * worker
+    for port in range(first, first + 100):
+        with socket.socket() as trial, contextlib.suppress(OSError):
+            trial.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError(f"None of the ports {first} to {first + 99} is free.")
+
+
 @contextmanager
 def serve(checkpoints: Path, exports: Path) -> Iterator[LiveApp]:
     """Serve the page over a folder on a free port, as app.py does, until the block ends."""
@@ -129,6 +147,7 @@ def serve(checkpoints: Path, exports: Path) -> Iterator[LiveApp]:
     demo = build_page(context)
     _, url, _ = demo.launch(
         server_name="127.0.0.1",
+        server_port=find_port(),
         prevent_thread_lock=True,
         quiet=True,
         **get_launch_options(),

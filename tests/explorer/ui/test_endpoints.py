@@ -81,6 +81,9 @@ def test_a_frame_is_the_image_at_t(client: Client, live: LiveApp) -> None:
     a, b = sample_latents([4, 9], 16)
     expected = live.sampler.sample_images("one", interpolate_lerp(a, b, 0.25)[None])
     np.testing.assert_array_equal(read_pixels(path), expected[0])
+    assert Path(path).name == "one-4-to-9-at-0.250.png"
+    recipe = read_recipe(Path(path))
+    assert (recipe.kind, recipe.seeds, recipe.t) == ("frame", (4, 9), 0.25)
 
 
 def test_a_way_goes_through_seeds(client: Client, live: LiveApp) -> None:

@@ -26,7 +26,8 @@ from explorer.ui.context import AppContext
 from explorer.ui.label_controls import set_row
 from explorer.ui.label_plans import plan_morph, plan_sheet
 from explorer.ui.morph import build_recipe, name_morph, set_export
-from explorer.ui.tabs.interpolate import read_stops, show_end
+from explorer.ui.stills import read_stops
+from explorer.ui.tabs.interpolate import show_end
 from tests.explorer.labelled import CONFIG, LAYOUT, save_labelled_model
 from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
 from training.checkpoint import CheckpointHeader, save_generator

@@ -11,8 +11,8 @@ import torch
 
 from explorer.latents import interpolate_lerp
 from explorer.ui.encoding import encode_sprite
+from explorer.ui.stills import build_frame_renderer
 from explorer.ui.tabs import compare, interpolate, sample
-from explorer.ui.tabs.interpolate import build_frame_renderer
 from tests.explorer.ui.live_app import LiveApp
 from tests.explorer.ui.test_values import decode
 

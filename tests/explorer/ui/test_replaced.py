@@ -22,7 +22,7 @@ from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.context import AppContext
 from explorer.ui.replaced import SCORE_AGAIN, build_replaced_finder
-from explorer.ui.tabs.interpolate import build_frame_renderer
+from explorer.ui.stills import build_frame_renderer
 from explorer.ui.tabs.models import build_layer_describer, build_previewer
 from explorer.ui.tabs.sample import CHOSEN_IMAGE, WHOLE_SHEET, build_drawer, build_saver
 from tests.explorer.conftest import SaveModel
