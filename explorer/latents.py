@@ -18,6 +18,7 @@ __all__ = [
     "INTERPOLATIONS",
     "MAX_SEED",
     "MAX_SEEDS",
+    "Interpolation",
     "check_truncation",
     "interpolate_lerp",
     "interpolate_slerp",
@@ -64,7 +65,8 @@ def interpolate_slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     return _restore(torch.where(has_zero, _lerp(a64, b64, weights), arc), a, b, weights)
 
 
-INTERPOLATIONS: dict[str, Callable[[Tensor, Tensor, float | Tensor], Tensor]] = {
+Interpolation = Callable[[Tensor, Tensor, float | Tensor], Tensor]
+INTERPOLATIONS: dict[str, Interpolation] = {
     "slerp": interpolate_slerp,
     "lerp": interpolate_lerp,
 }

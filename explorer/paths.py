@@ -1,14 +1,29 @@
 """Paths through the latent space, one latent per frame."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from explorer.latents import INTERPOLATIONS
+from explorer.latents import INTERPOLATIONS, Interpolation
+from explorer.splines import follow_spline
 from training.errors import ConfigError
 
 MIN_FRAMES, MAX_FRAMES = 2, 600
+
+
+def follow_legs(interpolate: Interpolation, stops: Tensor, first: Tensor, part: Tensor) -> Tensor:
+    """Return latents (T, z_dim), each ``part`` of the way from the stop ``first`` to the next."""
+    return interpolate(stops[first], stops[first + 1], part)
+
+
+# Latents (T, z_dim) from stops (K, z_dim), the stop behind each (T,), and how far it is behind.
+CURVES: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
+    **{name: partial(follow_legs, leg) for name, leg in INTERPOLATIONS.items()},
+    "spline": follow_spline,
+}
 
 
 @dataclass(frozen=True)
@@ -33,8 +48,7 @@ class Timeline:
     def walk(self, stops: Tensor, method: str = "slerp") -> Tensor:
         """Return the latents of all frames (T, z_dim) on a way through stops (K, z_dim).
 
-        Where a frame is at a stop it is that latent, bit by bit; ``method`` is a key of
-        INTERPOLATIONS.
+        Where a frame is at a stop it is that latent, bit by bit; ``method`` is a key of CURVES.
         """
         return follow_path(stops, self.list_places(), len(stops) - 1, method)
 
@@ -51,7 +65,8 @@ class Timeline:
 def follow_path(stops: Tensor, t: Tensor, length: float = 1.0, method: str = "slerp") -> Tensor:
     """Return the latents (T, z_dim) at positions t (T,), 0 to ``length``, of a way through stops.
 
-    The stops (K, z_dim), at least two, are evenly spaced. Raises ConfigError outside of the way.
+    The stops (K, z_dim), at least two, are evenly spaced; ``method`` is a key of CURVES. Raises
+    ConfigError outside of the way.
     """
     if stops.ndim != 2 or len(stops) < 2:
         raise ConfigError(
@@ -62,7 +77,7 @@ def follow_path(stops: Tensor, t: Tensor, length: float = 1.0, method: str = "sl
     # Multiplied before it is divided: a frame on a stop is then exactly there.
     place = t.double() * (len(stops) - 1) / length  # (T,), 0 to K - 1
     first = place.floor().clamp(0, len(stops) - 2).long()
-    return INTERPOLATIONS[check_method(method)](stops[first], stops[first + 1], place - first)
+    return CURVES[check_method(method)](stops, first, place - first)
 
 
 def fit_frames(num_frames: int, num_stops: int) -> int:
@@ -90,8 +105,6 @@ def check_num_frames(num_frames: int) -> int:
 
 def check_method(method: str) -> str:
     """Return the interpolation's name if it is known, else raise ConfigError."""
-    if method not in INTERPOLATIONS:
-        raise ConfigError(
-            f"Unknown interpolation {method!r}: choose one of {', '.join(INTERPOLATIONS)}."
-        )
+    if method not in CURVES:
+        raise ConfigError(f"Unknown interpolation {method!r}: choose one of {', '.join(CURVES)}.")
     return method

@@ -13,9 +13,9 @@ from explorer.commands.common import (
 )
 from explorer.formats import FORMATS
 from explorer.labels import choose_stops
-from explorer.latents import INTERPOLATIONS, MAX_SEED, parse_through
+from explorer.latents import MAX_SEED, parse_through
 from explorer.paces import PACES
-from explorer.paths import MAX_FRAMES, MIN_FRAMES, check_num_frames, fit_frames
+from explorer.paths import CURVES, MAX_FRAMES, MIN_FRAMES, check_num_frames, fit_frames
 from explorer.recipe import DEFAULT_HOLD, MAX_FPS, MAX_HOLD, Recipe, is_closed_way
 
 
@@ -59,7 +59,11 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         f"any frame) to {MAX_HOLD:g} (%(default)s)",
     )
     parser.add_argument(
-        "--method", choices=INTERPOLATIONS, default="slerp", help="path taken (%(default)s)"
+        "--method",
+        choices=CURVES,
+        default="slerp",
+        help="path taken from seed to seed: great circle, straight line, or one without corners "
+        "at the seeds between (%(default)s)",
     )
     parser.add_argument(
         "--pace",

@@ -24,7 +24,11 @@ from explorer.ui.morph import (
 from explorer.ui.stills import build_frame_renderer, connect_still
 from training.errors import ProjectError
 
-METHODS = [("Great circle (slerp)", "slerp"), ("Straight line (lerp)", "lerp")]
+METHODS = [
+    ("Great circle (slerp)", "slerp"),
+    ("Straight line (lerp)", "lerp"),
+    ("Smooth curve (spline)", "spline"),
+]
 
 
 def build_tab(context: AppContext, page: Page) -> None:
