@@ -19,13 +19,13 @@ def run_animation(context: Context) -> Iterator[Measurement]:
     from explorer.animation import resize_frames, save_animation
     from explorer.formats import FORMATS
     from explorer.paces import place_evenly
-    from explorer.paths import Timeline
+    from explorer.paths import follow_path
 
     with open_sampler(context) as (sampler, model), tempfile.TemporaryDirectory() as folder:
 
         def make(suffix: str, sizes: list[float], call: int) -> None:
             ends = sampler.make_latents(model, [2 * call, 2 * call + 1])
-            path = Timeline(place_evenly(NUM_FRAMES, len(ends))).walk(ends)
+            path = follow_path(ends, place_evenly(NUM_FRAMES, len(ends)))
             frames = resize_frames(sampler.sample_images(model, path), SIZE, "lanczos")
             made = Path(folder) / f"{call}{suffix}"
             save_animation(made, frames, FPS)

@@ -2,7 +2,6 @@
 
 from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +22,6 @@ def resize_frames(frames: np.ndarray, size: int, method: str = "lanczos") -> np.
         return frames
     with ThreadPoolExecutor(NUM_THREADS) as pool:
         return np.stack(list(pool.map(lambda frame: upscale(frame, size, method), frames)))
-
-
-def write_morph(
-    path: Path, chunks: Iterable[np.ndarray], recipe: Recipe, stops: Sequence[int]
-) -> Generator[int, None, None]:
-    """Write a recipe's morph as its frames come, in chunks (B, H, W, C), as `write_animation` does.
-
-    It rests at the frames ``stops``.
-    """
-    frames = chain.from_iterable(chunks)
-    return write_animation(path, frames, recipe.fps, recipe, stops, recipe.hold)
 
 
 def save_animation(

@@ -1,5 +1,9 @@
 """What a morph shows where on its way, and so how its frames are placed."""
 
+from collections.abc import Generator
+from dataclasses import dataclass
+from itertools import chain, pairwise
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -7,66 +11,104 @@ from torch import Tensor
 from explorer.paces import place_eased, place_evenly, place_steadily
 from explorer.paths import Timeline, follow_path
 from explorer.recipe import Recipe
-from explorer.sampler import Sampler
+from explorer.sampler import ImageMaker, Sampler
 
-# Images that are compared per leg: with as many again twice, placed where the first found change,
-# the largest change of 60 frames was 1.02 to 1.2 times the mean, from 1.3 to 5.6 before.
-FIRST_PROBES, MIN_PROBES, MAX_PROBES = 16, 4, 128
-
-
-def make_timeline(recipe: Recipe, sampler: Sampler) -> Timeline:
-    """Place the frames of a morph by its recipe's pace; for "steady" images are made to compare."""
-    if recipe.pace == "steady":
-        places = place_steadily(recipe.num_frames, *measure_changes(recipe, sampler))
-    else:
-        place = {"even": place_evenly, "eased": place_eased}[recipe.pace]
-        places = place(recipe.num_frames, len(recipe.seeds))
-    return Timeline(places, recipe.is_ping_pong, recipe.is_closed)
+# A steady pace looks at images twice: at 16 places a leg (fewer on long ways, 128 in all, but 4 a
+# leg at least), and at twice as many, spread by what the first look found. Of 60 frames the largest
+# change was then 1.02 to 1.2 times the mean, where it had been 1.3 to 5.6 times at one speed in z.
+PROBES_PER_LEG, MIN_PER_LEG, PROBES_IN_ALL = 16, 4, 128
 
 
-def measure_changes(recipe: Recipe, sampler: Sampler) -> tuple[Tensor, Tensor]:
-    """Return places on a way (M,), all stops among them, and the change between each two (M - 1,).
+@dataclass(frozen=True)
+class Way:
+    """Hold the latents of K stops (K, z_dim), their label vectors (K, V) if any, and the path."""
 
-    The change is the root mean square of the differences of the model's own pixels.
-    """
-    num_legs = len(recipe.seeds) - 1
-    probes = max(MIN_PROBES, min(FIRST_PROBES, MAX_PROBES // num_legs))
-    places = torch.arange(num_legs * probes + 1, dtype=torch.float64) / probes
-    changes = compare(recipe, sampler, places)
-    finer = place_steadily(2 * probes * num_legs + 1, places, changes)
-    places = torch.cat([places, finer]).unique()
-    return places, compare(recipe, sampler, places)
+    stops: Tensor
+    vectors: Tensor | None
+    method: str
 
+    def follow(self, places: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the latents (M, z_dim) and label vectors (M, V) at places (M,), 0 to K - 1.
 
-def compare(recipe: Recipe, sampler: Sampler, places: Tensor) -> Tensor:
-    """Return how much images at places (M,) on a way differ from one to the next, (M - 1,)."""
-    images = sampler.sample_images(recipe.model, *make_inputs(recipe, sampler, places))
-    pairs = zip(images[:-1].astype(np.float32), images[1:].astype(np.float32), strict=True)
-    return torch.tensor(
-        [np.sqrt(np.square(after - before).mean()) for before, after in pairs], dtype=torch.float64
-    )
+        Labels go straight from stop to stop: numbers grow, one class fades into another.
+        """
+        last = len(self.stops) - 1
+        latents = follow_path(self.stops, places, last, self.method)
+        if self.vectors is None:
+            return latents, None
+        return latents, follow_path(self.vectors, places, last, "lerp")
 
 
-def make_inputs(recipe: Recipe, sampler: Sampler, places: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Return the latents (M, z_dim) and label vectors (M, V), if any, at places (M,) on a way."""
-    stops = make_stops(recipe, sampler)
-    vectors = make_stop_vectors(recipe, sampler)
-    last = len(recipe.seeds) - 1
-    labels = None if vectors is None else follow_path(vectors, places, last, "lerp")
-    return follow_path(stops, places, last, recipe.method), labels
-
-
-def make_stops(recipe: Recipe, sampler: Sampler) -> Tensor:
-    """Return the latents of a recipe's seeds, (K, z_dim)."""
-    return sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
-
-
-def make_stop_vectors(recipe: Recipe, sampler: Sampler) -> Tensor | None:
-    """Return the label vector of each seed, (K, V), None for a model without labels.
+def make_way(recipe: Recipe, sampler: Sampler) -> Way:
+    """Make the latents and label vectors of a recipe's seeds.
 
     Labels that the recipe does not have are drawn by seed; those of a morph by its first seed.
     """
+    stops = sampler.make_latents(recipe.model, recipe.seeds, recipe.truncation)
     if recipe.labels:
-        return sampler.encode_labels(recipe.model, recipe.labels)
+        vectors = sampler.encode_labels(recipe.model, recipe.labels)
+        return Way(stops, vectors, recipe.method)
     seeds = recipe.seeds[:1] * len(recipe.seeds) if recipe.is_way else recipe.seeds
-    return sampler.make_label_vectors(recipe.model, seeds)
+    return Way(stops, sampler.make_label_vectors(recipe.model, seeds), recipe.method)
+
+
+def place_frames(recipe: Recipe, way: Way, make: ImageMaker) -> Generator[int, None, Timeline]:
+    """Place the frames of a morph at its recipe's pace, and return their timeline.
+
+    For "steady" images are made to compare them: yields how many so far, of `count_probes`.
+    """
+    if recipe.pace == "steady":
+        places, changes = yield from measure_changes(way, make)
+        frames = place_steadily(recipe.num_frames, places, changes)
+    else:
+        place = {"even": place_evenly, "eased": place_eased}[recipe.pace]
+        frames = place(recipe.num_frames, len(recipe.seeds))
+    return Timeline(frames, recipe.is_ping_pong, recipe.is_closed)
+
+
+def count_probes(num_legs: int) -> int:
+    """Return how many images `measure_changes` compares at most."""
+    return 3 * _count_per_leg(num_legs) * num_legs + 1
+
+
+def measure_changes(way: Way, make: ImageMaker) -> Generator[int, None, tuple[Tensor, Tensor]]:
+    """Return places on a way (M,), all stops among them, and the change between each two (M - 1,).
+
+    The change is the root mean square of the differences of the model's own pixels. Yields how many
+    images were made so far.
+    """
+    num_legs = len(way.stops) - 1
+    per_leg = _count_per_leg(num_legs)
+    places = torch.arange(num_legs * per_leg + 1, dtype=torch.float64) / per_leg
+    images: dict[float, np.ndarray] = {}
+    yield from _look(way, make, places, images)
+    spread = place_steadily(2 * per_leg * num_legs + 1, places, measure_differences(places, images))
+    places = torch.cat([places, spread]).unique()
+    yield from _look(way, make, places, images)
+    return places, measure_differences(places, images)
+
+
+def measure_differences(places: Tensor, images: dict[float, np.ndarray]) -> Tensor:
+    """Return how much images differ from each of the places (M,) to the next, (M - 1,)."""
+    # Sums of whole numbers are exact: no order of adding moves a frame.
+    squares = [
+        np.square(np.subtract(images[b], images[a], dtype=np.int32)).sum(dtype=np.int64)
+        for a, b in pairwise(places.tolist())
+    ]
+    num_values = images[float(places[0])].size
+    return (torch.tensor(squares, dtype=torch.float64) / num_values).sqrt()
+
+
+def _look(
+    way: Way, make: ImageMaker, places: Tensor, images: dict[float, np.ndarray]
+) -> Generator[int, None, None]:
+    """Add the images at those of the places that have none yet, yielding how many there are."""
+    missing = [place for place in places.tolist() if place not in images]
+    chunks = make(*way.follow(torch.tensor(missing, dtype=torch.float64)))
+    for place, image in zip(missing, chain.from_iterable(chunks), strict=True):
+        images[place] = image
+        yield len(images)
+
+
+def _count_per_leg(num_legs: int) -> int:
+    return max(MIN_PER_LEG, min(PROBES_PER_LEG, PROBES_IN_ALL // num_legs))

@@ -51,6 +51,8 @@ def share_steps(num_steps: int, lengths: Tensor) -> list[int]:
     """Share steps among legs by their lengths, one to each at least (largest remainders)."""
     num_free = num_steps - len(lengths)
     weights = lengths if float(lengths.sum()) > 0 else torch.ones_like(lengths)
+    # Rounded: legs that are as long but for a few pixels that rounding moved have as many steps.
+    weights = (weights / weights.sum()).round(decimals=4)
     # What a leg is to have beyond the step that each has.
     wanted = (weights / weights.sum() * num_steps - 1).clamp_min(0)
     if float(wanted.sum()) > 0:

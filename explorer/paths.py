@@ -45,13 +45,6 @@ class Timeline:
             return torch.cat([self.places, self.places[1:-1].flip(0)])
         return self.places[:-1] if self.is_closed else self.places
 
-    def walk(self, stops: Tensor, method: str = "slerp") -> Tensor:
-        """Return the latents of all frames (T, z_dim) on a way through stops (K, z_dim).
-
-        Where a frame is at a stop it is that latent, bit by bit; ``method`` is a key of CURVES.
-        """
-        return follow_path(stops, self.list_places(), len(stops) - 1, method)
-
     def find_stops(self) -> tuple[int, ...]:
         """Return which frames show the stops, or are nearest to them, in their order."""
         last = len(self.places) - 1
@@ -65,8 +58,8 @@ class Timeline:
 def follow_path(stops: Tensor, t: Tensor, length: float = 1.0, method: str = "slerp") -> Tensor:
     """Return the latents (T, z_dim) at positions t (T,), 0 to ``length``, of a way through stops.
 
-    The stops (K, z_dim), at least two, are evenly spaced; ``method`` is a key of CURVES. Raises
-    ConfigError outside of the way.
+    The stops (K, z_dim), at least two, are evenly spaced, and there bit by bit; ``method`` is a key
+    of CURVES. Raises ConfigError outside of the way.
     """
     if stops.ndim != 2 or len(stops) < 2:
         raise ConfigError(

@@ -35,7 +35,7 @@ class RecipeError(ProjectError):
 class Recipe:
     """Describe an image or animation completely; invalid values raise ConfigError.
 
-    ``kind`` is "sample" (one seed, one image), "grid" (any number of seeds, ``columns`` wide) or
+    ``kind`` is "sample" (one seed, one image), "grid" (any number of seeds, ``columns`` wide),
     "interpolation" (from the first of two or more seeds through all to the last, at a ``pace`` of
     PACES) or "frame" (the one image of such a way at ``t``, from 0 to 1 along it).
     ``checkpoint`` is the hash of the checkpoint's weights. ``size`` is the edge of each image in
@@ -74,7 +74,9 @@ class Recipe:
         check_num_frames(self.num_frames)
         check_pace(self.pace)
         if not 0 <= self.t <= 1:
-            raise ConfigError(f"{self.t} is no position on a way: they must be in [0, 1].")
+            raise ConfigError(
+                f"Position {self.t} is out of range: choose 0 (first image) to 1 (last)."
+            )
         if self.kind == "interpolation" and self.num_frames < len(self.seeds):
             raise ConfigError(
                 f"{self.num_frames} frames are fewer than the {len(self.seeds)} images that the "
@@ -151,8 +153,8 @@ def check_fps(fps: float) -> float:
     """Return the frame rate if it is in [1, 50], else raise ConfigError."""
     if not 1 <= fps <= MAX_FPS:
         raise ConfigError(
-            f"{fps} frames per second are out of range: choose 1 to {MAX_FPS} (browsers slow down "
-            "faster GIFs)."
+            f"{fps} frames per second are out of range: choose 1 to {MAX_FPS} (a GIF can "
+            "have no more)."
         )
     return float(fps)
 
@@ -173,6 +175,8 @@ def read_recipe(path: Path) -> Recipe:
             text = read_text(path)
     except FileNotFoundError as error:
         raise RecipeError(f"There is no file {path}: check the path.") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}.") from error
     # Damaged files are reported with all of these.
     except (Image.DecompressionBombError, OSError, ValueError, SyntaxError) as error:
         raise RecipeError(

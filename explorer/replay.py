@@ -1,16 +1,18 @@
 """From a recipe to its pixels: the one way in which images and animations are made."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from explorer.animation import resize_frames
+from explorer.animation import resize_frames, write_animation
 from explorer.images import make_grid
 from explorer.library import CheckpointLibrary
-from explorer.morphs import make_inputs, make_stop_vectors, make_stops, make_timeline
-from explorer.paths import count_path_frames
+from explorer.morphs import count_probes, make_way, place_frames
+from explorer.paths import Timeline, count_path_frames
 from explorer.recipe import Recipe, RecipeError
 from explorer.sampler import Sampler
 from explorer.weights import MAKE_AGAIN, check_weights
@@ -35,42 +37,70 @@ def arrange_images(recipe: Recipe, images: np.ndarray) -> np.ndarray:
     return make_grid(images, recipe.columns)[None] if recipe.kind == "grid" else images
 
 
-@dataclass(frozen=True)
-class Frames:
-    """Hold the images of a recipe on their way, in chunks (B, H, W, C), and which are stops."""
+class RecipeImages:
+    """Make a recipe's single images, resized, by the generator that there is at the beginning.
 
-    chunks: Iterator[np.ndarray]
-    stops: tuple[int, ...] = ()
+    Checks before it computes. Raises CheckpointError unless the model has the weights that the
+    recipe names: all images are of these, whatever becomes of the file meanwhile.
+    """
+
+    def __init__(self, recipe: Recipe, sampler: Sampler) -> None:
+        if recipe.kind != "interpolation":  # whose frames are written as they come
+            check_pixels(count_images(recipe), get_edge(recipe, sampler))
+        self.recipe = recipe
+        self._way = make_way(recipe, sampler)
+        self._make = sampler.take_generator(recipe.model)
+        self._timeline: Timeline | None = None
+        check_weights(sampler.library, recipe.model, recipe.checkpoint, MAKE_AGAIN)
+
+    def place(self) -> Iterator[tuple[int, int]]:
+        """Place the frames of a morph, yielding how many images of how many were compared for it.
+
+        Only a steady pace needs any. What is left to place is placed by whoever asks for more.
+        """
+        total = count_probes(len(self.recipe.seeds) - 1) if self.recipe.is_way else 0
+        for num_compared in self._place():
+            yield num_compared, total
+
+    def find_stops(self) -> tuple[int, ...]:
+        """Return which images of a morph show its stops."""
+        return self._get_timeline().find_stops()
+
+    def iter_chunks(self) -> Iterator[np.ndarray]:
+        """Make the images in chunks (B, H, W, C); `count_images` tells how many there are."""
+        if self.recipe.kind == "interpolation":
+            inputs = self._way.follow(self._get_timeline().list_places())
+        elif self.recipe.kind == "frame":
+            # Multiplied: a stop is then exactly there.
+            place = torch.tensor([self.recipe.t], dtype=torch.float64)
+            inputs = self._way.follow(place * (len(self.recipe.seeds) - 1))
+        else:
+            inputs = self._way.stops, self._way.vectors
+        chunks = self._make(*inputs)
+        return (resize_frames(chunk, self.recipe.size, self.recipe.resize) for chunk in chunks)
+
+    def _get_timeline(self) -> Timeline:
+        if self._timeline is None:
+            for _ in self._place():
+                pass
+        assert self._timeline is not None
+        return self._timeline
+
+    def _place(self) -> Iterator[int]:
+        if self.recipe.kind == "interpolation" and self._timeline is None:
+            self._timeline = yield from place_frames(self.recipe, self._way, self._make)
+
+
+def write_morph(path: Path, images: RecipeImages) -> Generator[int, None, None]:
+    """Write a morph as its frames come, as `write_animation` does, resting at its stops."""
+    frames = chain.from_iterable(images.iter_chunks())
+    recipe, stops = images.recipe, images.find_stops()
+    return write_animation(path, frames, recipe.fps, recipe, stops, recipe.hold)
 
 
 def iter_images(recipe: Recipe, sampler: Sampler) -> Iterator[np.ndarray]:
-    """Make a recipe's single images in chunks, (B, H, W, C), as `start_frames` does."""
-    return start_frames(recipe, sampler).chunks
-
-
-def start_frames(recipe: Recipe, sampler: Sampler) -> Frames:
-    """Start to make a recipe's single images, resized; checks before it computes.
-
-    Lets a caller show progress and stop between chunks; `count_images` tells how many there are.
-    Raises CheckpointError unless the model has the weights that the recipe names: all chunks are of
-    these, whatever becomes of the file meanwhile.
-    """
-    stops: tuple[int, ...] = ()
-    if recipe.kind == "interpolation":
-        timeline = make_timeline(recipe, sampler)
-        stops = timeline.find_stops()
-        latents, labels = make_inputs(recipe, sampler, timeline.list_places())
-    elif recipe.kind == "frame":
-        # Multiplied: a stop is then exactly there.
-        place = torch.tensor([recipe.t], dtype=torch.float64) * (len(recipe.seeds) - 1)
-        latents, labels = make_inputs(recipe, sampler, place)
-    else:  # the frames of a morph are written as they come
-        check_pixels(count_images(recipe), get_edge(recipe, sampler))
-        latents, labels = make_stops(recipe, sampler), make_stop_vectors(recipe, sampler)
-    chunks = sampler.iter_images(recipe.model, latents, labels)
-    # After the sampler has taken its generator, which it then keeps.
-    check_weights(sampler.library, recipe.model, recipe.checkpoint, MAKE_AGAIN)
-    return Frames((resize_frames(chunk, recipe.size, recipe.resize) for chunk in chunks), stops)
+    """Make a recipe's single images in chunks (B, H, W, C), checking before it computes."""
+    return RecipeImages(recipe, sampler).iter_chunks()
 
 
 def count_images(recipe: Recipe) -> int:

@@ -2,9 +2,10 @@
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from training.labels import LabelLayout
 CHUNK_SIZE = 4  # images a worker makes at once; small, so that nobody waits long for a worker
 CHUNK_SIZE_GPU = 64
 MAX_WORKERS = 8
+
+# From latents (N, z_dim) and label vectors (N, V), if any, to chunks of images (B, H, W, C).
+ImageMaker = Callable[[Tensor, Tensor | None], Iterator[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,11 @@ class Sampler:
         self, name: str, latents: Tensor, labels: Tensor | None = None
     ) -> Iterator[np.ndarray]:
         """Make the images of `sample_images` in small chunks, for progress and cancelling."""
-        return self._iter_model(name, self._get_model(name), latents, labels)
+        return self.take_generator(name)(latents, labels)
+
+    def take_generator(self, name: str) -> ImageMaker:
+        """Return what makes images as `iter_images` does, by the generator that there is now."""
+        return partial(self._iter_model, name, self._get_model(name))
 
     def sample_seeds(
         self,

@@ -20,17 +20,17 @@ def follow_spline(stops: Tensor, first: Tensor, part: Tensor) -> Tensor:
     points = stops.double()
     norms = points.norm(dim=1, keepdim=True)  # (K, 1)
     units = points / norms.where(norms > 0, 1)
-    direction = _blend(units, first, part)
+    is_closed = torch.equal(points[0], points[-1])
+    direction = _blend(units, first, part, is_closed)
     length = direction.norm(dim=1, keepdim=True)
     direction = direction / length.where(length > 0, 1)
-    way = (direction * _blend(norms, first, part).clamp_min(0)).to(stops.dtype)
+    way = (direction * _blend(norms, first, part, is_closed).clamp_min(0)).to(stops.dtype)
     part = part[:, None]
     return torch.where(part == 0, stops[first], torch.where(part == 1, stops[first + 1], way))
 
 
-def _blend(values: Tensor, first: Tensor, part: Tensor) -> Tensor:
+def _blend(values: Tensor, first: Tensor, part: Tensor, is_closed: bool) -> Tensor:
     """Return the uniform Catmull-Rom spline through values (K, D), (T, D)."""
-    is_closed = torch.equal(values[0], values[-1])
     before = values[-2] if is_closed else 2 * values[0] - values[1]
     behind = values[1] if is_closed else 2 * values[-1] - values[-2]
     padded = torch.cat([before[None], values, behind[None]])  # values[k] is padded[k + 1]

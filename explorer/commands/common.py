@@ -6,13 +6,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from explorer.animation import write_morph
 from explorer.formats import get_format
 from explorer.images import save_png
 from explorer.labels import parse_values
 from explorer.library import CheckpointLibrary
 from explorer.recipe import MAX_SIZE, MIN_SIZE, RESIZE_METHODS, Recipe
-from explorer.replay import arrange_images, count_images, get_edge, start_frames
+from explorer.replay import RecipeImages, arrange_images, count_images, get_edge, write_morph
 from explorer.sampler import Sampler
 from training.devices import select_device
 from training.errors import ConfigError
@@ -100,23 +99,32 @@ def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
             f"{path} cannot hold an image of this program: name one that ends in .png."
         )
     check_output(path)
-    frames = start_frames(recipe, sampler)
-    with (
-        explain_write_errors(path),
-        tqdm(total=count_images(recipe), unit="image", leave=False) as bar,
-    ):
-        if is_morph:
-            for num_done in write_morph(path, frames.chunks, recipe, frames.stops):
-                bar.update(num_done - bar.n)
-            fps = get_format(path).get_real_fps(recipe.fps)
-            text = f"{count_images(recipe)} frames at {fps:.4g} frames per second"
-        else:
-            chunks = []
-            for chunk in frames.chunks:
-                chunks.append(chunk)
-                bar.update(len(chunk))
-            image = arrange_images(recipe, np.concatenate(chunks))[0]
-            save_png(path, image, recipe)
-            text = f"{image.shape[1]} x {image.shape[0]} pixels"
+    images = RecipeImages(recipe, sampler)
+    with explain_write_errors(path):
+        text = (write_frames if is_morph else write_image)(path, images)
     print(f"Written: {path}, {text}")
     return 0
+
+
+def write_frames(path: Path, images: RecipeImages) -> str:
+    """Write a morph with a progress bar, and say how many frames it has and how fast they come."""
+    with tqdm(unit="image", leave=False, desc="Comparing images") as bar:
+        for num_compared, bar.total in images.place():
+            bar.update(num_compared - bar.n)
+    total = count_images(images.recipe)
+    with tqdm(total=total, unit="image", leave=False) as bar:
+        for num_done in write_morph(path, images):
+            bar.update(num_done - bar.n)
+    return get_format(path).describe(total, images.recipe.fps)
+
+
+def write_image(path: Path, images: RecipeImages) -> str:
+    """Write a sample, sheet or still with a progress bar, and say how large it is."""
+    chunks = []
+    with tqdm(total=count_images(images.recipe), unit="image", leave=False) as bar:
+        for chunk in images.iter_chunks():
+            chunks.append(chunk)
+            bar.update(len(chunk))
+    image = arrange_images(images.recipe, np.concatenate(chunks))[0]
+    save_png(path, image, images.recipe)
+    return f"{image.shape[1]} x {image.shape[0]} pixels"

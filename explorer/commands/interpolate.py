@@ -92,7 +92,8 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--at",
         type=float,
         metavar="T",
-        help="write the one image at T, from 0 (first seed) to 1 (last), as a PNG instead",
+        help="write only the image at T, from 0 (first seed) to 1 (last), as a PNG; frames, rate, "
+        "hold, pace and the way back have no effect then",
     )
     parser.add_argument(
         "--output",

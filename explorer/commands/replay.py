@@ -9,7 +9,8 @@ from explorer.commands.common import (
     build_sampler,
     write_recipe,
 )
-from explorer.recipe import read_recipe
+from explorer.formats import recognise_format
+from explorer.recipe import Recipe, read_recipe
 from explorer.replay import locate_model
 
 
@@ -34,6 +35,11 @@ def run_replay(args: argparse.Namespace) -> int:
     """Write the image or animation that a file's recipe describes again."""
     sampler = build_sampler(args)
     recipe = locate_model(read_recipe(args.file), sampler.library)
-    return write_recipe(
-        args.output or args.file.with_stem(f"{args.file.stem}-replay"), recipe, sampler
-    )
+    return write_recipe(args.output or name_replay(args.file, recipe), recipe, sampler)
+
+
+def name_replay(file: Path, recipe: Recipe) -> Path:
+    """Name a file beside one, with the ending that it should have whatever it was renamed to."""
+    found = recognise_format(file)
+    suffix = found.suffix if found and recipe.kind == "interpolation" else ".png"
+    return file.with_name(f"{file.stem}-replay{suffix}")

@@ -26,15 +26,21 @@ def get_format(path: Path) -> AnimationFormat:
     return found
 
 
-def read_text(path: Path) -> str | None:
-    """Return the text that came with an animation or a PNG, None where there is none of ours.
+def recognise_format(path: Path) -> AnimationFormat | None:
+    """Return the format that a file's head tells, whatever its name is, None if it is of no one.
 
-    What a file is tells its head, not its name. Raises what its library raises for a file that is
-    damaged: OSError, SyntaxError or ValueError, or Pillow's DecompressionBombError.
+    A PNG is taken for an APNG, of which it is a special case.
     """
     with path.open("rb") as file:
         head = file.read(16)
-    for animation_format in FORMATS.values():
-        if animation_format.is_mine(head):
-            return animation_format.read_text(path)
-    return None
+    return next((known for known in FORMATS.values() if known.recognises(head)), None)
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text that came with an animation or a PNG, None where there is none of ours.
+
+    Raises what its library raises for a file that is
+    damaged: OSError, SyntaxError or ValueError, or Pillow's DecompressionBombError.
+    """
+    found = recognise_format(path)
+    return found.read_text(path) if found else None

@@ -89,6 +89,6 @@ APNG = AnimationFormat(
     media="image",
     get_ticks_per_second=lambda fps: TICKS_PER_SECOND,
     write=write_apng,
-    is_mine=lambda head: head.startswith(SIGNATURE),
+    recognises=lambda head: head.startswith(SIGNATURE),
     read_text=read_text,
 )

@@ -60,9 +60,14 @@ class AnimationFormat:
     media: str
     get_ticks_per_second: Callable[[float], float]
     write: Writer
-    is_mine: Callable[[bytes], bool]
+    recognises: Callable[[bytes], bool]
     read_text: Callable[[Path], str | None]
     check_size: Callable[[int, int], None] = lambda width, height: None
+
+    def describe(self, num_frames: int, fps: float) -> str:
+        """Say how many frames a file has, and how fast they follow where it says so itself."""
+        rate = f", {self.get_real_fps(fps):.4g} per second" if self.media else ""
+        return f"{num_frames} frames{rate}"
 
     def get_real_fps(self, fps: float) -> float:
         """Return the frame rate that files of this format have where ``fps`` is asked for."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
+from pathlib import Path
 from typing import IO
 
 import av
@@ -15,7 +16,7 @@ from av.video.stream import VideoStream
 from explorer.formats.base import NO_FRAMES
 from training.errors import ConfigError
 
-X264_THREADS = 4  # whatever the machine has: with another number x264 writes other bytes
+NUM_ENCODER_THREADS = 4  # whatever the machine has: with another number x264 writes other bytes
 BT709, LIMITED_RANGE = 1, 1  # of ITU-T H.273: matrix, primaries and transfer; 16 to 235
 
 
@@ -34,6 +35,54 @@ class Encoding:
     is_bt709: bool = False
 
 
+class Output:
+    """Stand between FFmpeg and a file, and keep the file's first error until someone asks for it.
+
+    FFmpeg would make errors of its own of it, the more of them the more it goes on to write; behind
+    the first error it is told that all is well.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._error: OSError | None = None
+        name = getattr(file, "name", None)
+        # FFmpeg reads an MP4 again under its name, which without this may look like an address.
+        self.name = f"file:{Path(name).absolute()}" if isinstance(name, str) else ""
+
+    def __enter__(self) -> None:
+        """Begin; leaving raises what `check` does."""
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        if kind is None:
+            self.check()
+
+    def check(self) -> None:
+        """Raise the error that writing met, if any."""
+        if self._error is not None:
+            raise self._error
+
+    def write(self, data: bytes) -> int:
+        """Write as a file does."""
+        if self._error is None:
+            try:
+                self._file.write(data)
+            except OSError as error:
+                self._error = error
+        return len(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Seek as a file does."""
+        try:
+            return self._file.seek(offset, whence)
+        except OSError as error:  # it writes what it still has in memory
+            self._error = self._error or error
+            return offset
+
+    def tell(self) -> int:
+        """Tell as a file does."""
+        return self._file.tell()
+
+
 def encode_frames(
     file: IO[bytes],
     frames: Iterable[np.ndarray],
@@ -44,7 +93,7 @@ def encode_frames(
 ) -> Iterator[int]:
     """Write frames, uint8 (H, W, C) with C 1 or 3, yielding how many are encoded so far.
 
-    ``file`` is open for writing, and Python's: a full disk is the error that it is elsewhere. The
+    What cannot be written to ``file`` is the error of the file itself, such as a full disk. The
     frame of an index is shown for ``count_ticks(index)`` ticks. Raises ConfigError if there is no
     frame.
     """
@@ -53,7 +102,9 @@ def encode_frames(
     if first is None:
         raise ConfigError(NO_FRAMES)
     tick = 1 / Fraction(ticks_per_second).limit_denominator(1000)
-    with av.open(file, "w", encoding.container, options=encoding.container_options) as container:
+    output = Output(file)
+    options = encoding.container_options
+    with output, av.open(output, "w", encoding.container, options=options) as container:
         if comment:
             container.metadata["comment"] = comment
         stream = _add_stream(container, encoding, first.shape, tick)
@@ -64,6 +115,7 @@ def encode_frames(
             picture.duration = count_ticks(index)
             place += picture.duration
             container.mux(stream.encode(picture))
+            output.check()
             yield index + 1
         container.mux(stream.encode(None))
 
@@ -78,7 +130,7 @@ def _add_stream(
     stream.time_base = tick
     context = stream.codec_context
     context.time_base, context.framerate = tick, 1 / tick
-    context.thread_count = X264_THREADS
+    context.thread_count = NUM_ENCODER_THREADS
     if encoding.is_bt709:
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE

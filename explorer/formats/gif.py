@@ -44,6 +44,6 @@ GIF = AnimationFormat(
     media="image",
     get_ticks_per_second=lambda fps: TICKS_PER_SECOND,
     write=write_gif,
-    is_mine=lambda head: head.startswith(b"GIF8"),
+    recognises=lambda head: head.startswith(b"GIF8"),
     read_text=read_text,
 )

@@ -36,11 +36,14 @@ def write_mp4(path: Path, frames: Iterable[np.ndarray], timing: Timing, text: st
             counts.append(timing.count_ticks(index, timing.fps))
             yield from repeat(frame, counts[-1])
 
+    num_done = 0
     with path.open("wb") as file:
         for _ in encode_frames(
             file, repeat_held(), ENCODING, lambda index: 1, timing.fps, pack_text(text)
         ):
-            yield len(counts)
+            if num_done < len(counts):
+                num_done = len(counts)
+                yield num_done
 
 
 def check_even(width: int, height: int) -> None:
@@ -55,7 +58,7 @@ def check_even(width: int, height: int) -> None:
 def read_text(path: Path) -> str | None:
     """Return the text in the comment of an MP4; raises ValueError for a damaged one."""
     try:
-        with av.open(path) as container:
+        with path.open("rb") as file, av.open(file, format="mp4") as container:
             return unpack_text(container.metadata.get("comment", ""))
     except av.FFmpegError as error:
         raise ValueError(str(error)) from error
@@ -68,7 +71,7 @@ MP4 = AnimationFormat(
     media="video",
     get_ticks_per_second=lambda fps: fps,
     write=write_mp4,
-    is_mine=lambda head: head[4:8] == b"ftyp",
+    recognises=lambda head: head[4:8] == b"ftyp",
     read_text=read_text,
     check_size=check_even,
 )

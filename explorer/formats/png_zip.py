@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -20,7 +21,8 @@ from explorer.formats.base import (
 from training.errors import ConfigError
 
 TEXT_FILE = f"{TEXT_KEY}.json"
-MAX_TEXT_BYTES = 1_000_000  # a zip may claim any size
+MAX_TEXT_BYTES = 1_000_000
+READ_TYPES = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # archivers may have packed it again
 
 
 def write_png_zip(
@@ -35,10 +37,11 @@ def write_png_zip(
     num_done = 0
     with (
         ThreadPoolExecutor(NUM_THREADS) as pool,
-        zipfile.ZipFile(path, "w") as archive,  # stored: PNGs are compressed already
+        path.open("wb") as file,
+        zipfile.ZipFile(file, "w") as archive,  # stored: PNGs are compressed already
     ):
         while group := list(islice(coming, NUM_THREADS)):
-            for data in pool.map(encode_png, group):
+            for data in pool.map(compress, group):
                 archive.writestr(zipfile.ZipInfo(f"{num_done:04d}.png"), data)
                 num_done += 1
             yield num_done
@@ -48,8 +51,8 @@ def write_png_zip(
             archive.writestr(zipfile.ZipInfo(TEXT_FILE), text)
 
 
-def encode_png(frame: np.ndarray) -> bytes:
-    """Return a frame as the bytes of a PNG."""
+def compress(frame: np.ndarray) -> bytes:
+    """Return the PNG of a frame."""
     buffer = io.BytesIO()
     to_pillow(frame).save(buffer, "PNG")
     return buffer.getvalue()
@@ -61,9 +64,17 @@ def read_text(path: Path) -> str | None:
         with zipfile.ZipFile(path) as archive:
             if TEXT_FILE not in archive.namelist():
                 return None
-            with archive.open(TEXT_FILE) as file:
+            entry = archive.getinfo(TEXT_FILE)
+            # Of other kinds a few bytes could become any number of them.
+            if entry.compress_type not in READ_TYPES or entry.file_size > MAX_TEXT_BYTES:
+                raise ValueError(f"{TEXT_FILE} is no text of this program")
+            with archive.open(entry) as file:
                 return file.read(MAX_TEXT_BYTES).decode("ascii", errors="replace")
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (
+        *(zipfile.BadZipFile, zlib.error, EOFError),
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
         raise ValueError(str(error)) from error
 
 
@@ -74,6 +85,6 @@ PNG_ZIP = AnimationFormat(
     media="",
     get_ticks_per_second=lambda fps: fps,
     write=write_png_zip,
-    is_mine=lambda head: head.startswith(b"PK\x03\x04"),
+    recognises=lambda head: head.startswith(b"PK\x03\x04"),
     read_text=read_text,
 )

@@ -108,6 +108,6 @@ WEBP = AnimationFormat(
     media="image",
     get_ticks_per_second=lambda fps: TICKS_PER_SECOND,
     write=write_webp,
-    is_mine=lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
+    recognises=lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP",
     read_text=read_text,
 )

@@ -167,7 +167,8 @@ def build_morph_endpoints(context: AppContext) -> None:
     ) -> FileData:
         """Make the image at position t in [0, 1] between two seeds, as a PNG of native size.
 
-        Seeds such as "5, 9-12" in through lie on the way, evenly spaced. Of a model with labels,
+        method is slerp, lerp or spline. Seeds such as "5, 9-12" in through lie on the way, evenly
+        spaced. Of a model with labels,
         those such as "age=30" lead to to_labels; sweep names a label whose values are gone through
         instead, at seed_a.
         """
@@ -201,10 +202,10 @@ def build_morph_endpoints(context: AppContext) -> None:
     ) -> Iterator[FileData]:
         """Make an animation from one seed to another, or of a sweep, with its recipe inside.
 
-        Labels and through are given as to interpolate_frame. Seeds and values are shown for hold
-        seconds. format is gif, webp, mp4, apng or zip (single PNGs); pace is even, eased (slower at
-        each stop) or steady (the image changes as much from each frame to the next). The value is
-        null until the file is there; a job that is cancelled before leaves none.
+        method, labels and through are given as to interpolate_frame. Seeds and values are shown
+        for hold seconds. format is gif, webp, mp4, apng or zip (single PNGs); pace is even, eased
+        (slower at each stop) or steady (the image changes as much from each frame to the next). The
+        value is null until the file is there; a job that is cancelled before leaves none.
         """
         way = (seed_a, seed_b, through)
         seeds, rows = plan_stops(context, model, way, labels, to_labels, sweep)

@@ -151,7 +151,8 @@ def describe_step(step: ExportStep) -> list[Any]:
     if step.done == 0:
         return describe_export(describe_wait(step.num_ahead), 0, step.total)
     # The last frame is followed by the end of the file: only the path says that it is there.
-    text = f"Writing frame {step.done} of {step.total}"
+    what = "Comparing image" if step.is_placing else "Writing frame"
+    text = f"{what} {step.done} of {step.total}"
     return describe_export(text, min(step.done, step.total - 1), step.total)
 
 
@@ -172,8 +173,8 @@ def describe_export(
 def describe_file_made(step: ExportStep) -> str:
     """Say how many frames a finished file has, how fast they follow, and its size."""
     assert step.path is not None
-    rate = f", {step.fps:.4g} per second" if get_format(step.path).media else ""
-    return f"{step.total} frames{rate}, {format_bytes(step.path.stat().st_size)}"
+    facts = get_format(step.path).describe(step.total, step.fps)
+    return f"{facts}, {format_bytes(step.path.stat().st_size)}"
 
 
 def build_download(path: Path) -> gr.DownloadButton:

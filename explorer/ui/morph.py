@@ -9,13 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from explorer.animation import write_morph
 from explorer.formats import FORMATS
 from explorer.labels import Rows
 from explorer.latents import parse_through
 from explorer.paths import check_num_frames, fit_frames
 from explorer.recipe import Recipe, check_hold, is_closed_way
-from explorer.replay import count_images, get_edge, render_recipe, start_frames
+from explorer.replay import RecipeImages, count_images, get_edge, render_recipe, write_morph
 from explorer.ui.context import AppContext
 from explorer.ui.errors import check_whole
 from training.errors import ConfigError
@@ -27,13 +26,14 @@ PREVIEW_FRAMES = 61  # at least: every stop has one of its own
 class ExportStep:
     """Report an export on its way: frames written, frames in all, and at the end the file.
 
-    ``num_ahead`` is how many other exports have to end before it starts, None where that is what it
-    was.
+    With ``is_placing`` these are images that are compared to place the frames. ``num_ahead`` is how
+    many other exports have to end before it starts, None where that is what it was.
     """
 
     done: int
     total: int
     num_ahead: int | None = 0
+    is_placing: bool = False
     path: Path | None = None
     fps: float = 0.0
 
@@ -98,18 +98,20 @@ def export_morph(context: AppContext, recipe: Recipe, suffix: str = ".gif") -> I
     FORMATS[suffix].check_size(edge, edge)
     total = count_images(recipe)
     # Before the wait: what is made is of the generator there is now, whatever a training writes.
-    frames = start_frames(recipe, context.sampler)
+    images = RecipeImages(recipe, context.sampler)
     with context.exporting.join() as place:
         for num_ahead in place.wait():
             yield ExportStep(0, total, num_ahead)
         yield ExportStep(0, total)
+        for num_compared, num_in_all in images.place():
+            yield ExportStep(num_compared, num_in_all, is_placing=True)
         with (
             context.downloads.make(name_morph(recipe), suffix) as path,
-            closing(write_morph(path, frames.chunks, recipe, frames.stops)) as writing,
+            closing(write_morph(path, images)) as writing,
         ):
             for done in writing:
                 yield ExportStep(done, total)
-    yield ExportStep(total, total, path=path, fps=FORMATS[suffix].get_real_fps(recipe.fps))
+    yield ExportStep(total, total, path=path, fps=recipe.fps)
 
 
 def name_morph(recipe: Recipe) -> str:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import errno
 import io
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from explorer.animation import resize_frames, save_animation, write_animation, write_morph
+from explorer.animation import resize_frames, save_animation, write_animation
 from explorer.formats import FORMATS
 from explorer.formats.base import NUM_THREADS, Timing
-from explorer.formats.ffmpeg import encode_frames
-from explorer.formats.mp4 import ENCODING as MP4_ENCODING
-from explorer.formats.webp import read_chunks
 from explorer.recipe import Recipe, RecipeError, read_recipe
 from tests.explorer.formats.reading import make_frames, read_animation
-from training.errors import ConfigError
+from training.errors import ConfigError, ProjectError
 
 RECIPE = Recipe("interpolation", "größer", "0" * 32, (1, 2), labels=((0.5,), (-3.0,)))
 EXACT = [".apng", ".zip"]
@@ -123,87 +119,6 @@ def test_frames_are_held_for_so_long_if_that_is_longer(
     assert read_animation(tmp_path / f"a{suffix}").durations == [held, 50, 50, held]
 
 
-def test_a_video_repeats_what_is_held(tmp_path: Path) -> None:
-    frames = make_frames(4)
-    save_animation(tmp_path / "a.mp4", frames, 20, held=(0, 3), hold=0.24)  # 4.8 frames
-    found = read_animation(tmp_path / "a.mp4").frames.astype(int)
-    errors = np.abs(found[:, None] - frames[None]).mean(axis=(2, 3, 4))  # (found, written)
-    assert errors.argmin(axis=1).tolist() == [0] * 5 + [1, 2] + [3] * 5
-
-
-def test_a_video_counts_the_frames_that_it_was_given(tmp_path: Path) -> None:
-    writing = write_animation(tmp_path / "a.mp4", make_frames(3), 20, held=(0, 2), hold=0.2)
-    assert list(writing) == [1] * 4 + [2] + [3] * 4
-
-
-def test_a_video_states_which_colours_it_has(tmp_path: Path) -> None:
-    """Players take undeclared colours of small videos for those of old television."""
-    import av
-
-    save_animation(tmp_path / "a.mp4", make_frames(3), 20)
-    with av.open(tmp_path / "a.mp4") as container:
-        context = container.streams.video[0].codec_context
-        frame = next(container.decode(video=0))
-        assert (context.name, context.pix_fmt) == ("h264", "yuv420p")
-        assert (frame.colorspace, frame.color_range) == (1, 1)  # BT.709, 16 to 235
-        assert (context.color_primaries, context.color_trc) == (1, 1)
-
-
-@pytest.mark.parametrize("size", [(31, 32), (32, 31)])
-def test_a_video_of_odd_sides_is_refused(tmp_path: Path, size: tuple[int, int]) -> None:
-    with pytest.raises(ConfigError, match="even number of pixels"):
-        save_animation(tmp_path / "a.mp4", np.zeros((2, *size, 3), np.uint8), 20)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_webp_of_equal_frames_within_keeps_their_time(tmp_path: Path) -> None:
-    a, b = make_frames(2)
-    save_animation(tmp_path / "a.webp", [a, a, b, b, b, a], 20, held=(5,), hold=0.3)
-    assert read_animation(tmp_path / "a.webp").durations == [100, 150, 300]
-
-
-def test_a_webp_is_padded_to_even_lengths(tmp_path: Path) -> None:
-    """Texts of all lengths; the file says how long it is."""
-    for length in range(1, 5):
-        recipe = Recipe("interpolation", "m" * length, "0" * 32, (1, 2))
-        save_animation(tmp_path / "a.webp", make_frames(2), 20, recipe)
-        data = (tmp_path / "a.webp").read_bytes()
-        assert int.from_bytes(data[4:8], "little") == len(data) - 8
-        assert [name for name, _ in read_chunks(data)] == [
-            *(b"VP8X", b"ANIM", b"ANMF", b"ANMF", b"EXIF")
-        ]
-        assert read_recipe(tmp_path / "a.webp") == recipe
-
-
-def test_the_chunks_of_an_apng_have_their_checksums(tmp_path: Path) -> None:
-    """Pillow raises for those that differ, of the last frame's delay and of the text too."""
-    save_animation(tmp_path / "a.apng", make_frames(5), 20, RECIPE, held=(4,), hold=0.7)
-    with Image.open(tmp_path / "a.apng") as image:
-        image.verify()
-    assert read_animation(tmp_path / "a.apng").durations == [50] * 4 + [700]
-
-
-def test_a_zip_has_its_recipe_as_a_text(tmp_path: Path) -> None:
-    save_animation(tmp_path / "a.zip", make_frames(11), 20, RECIPE)
-    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
-        assert archive.testzip() is None
-        names = [f"{index:04d}.png" for index in range(11)]
-        assert archive.namelist() == [*names, "latent-explorer.json"]
-        assert Recipe.from_json(archive.read("latent-explorer.json").decode()) == RECIPE
-
-
-@pytest.mark.parametrize("suffix", TIMED)
-def test_a_morph_rests_at_its_stops(tmp_path: Path, suffix: str) -> None:
-    recipe = Recipe(
-        "interpolation", "m", "0" * 32, (1, 2, 3), num_frames=5, fps=20, is_ping_pong=True, hold=0.2
-    )
-    frames = make_frames(8)
-    list(write_morph(tmp_path / f"a{suffix}", [frames], recipe, (0, 2, 4, 6)))
-    # 1 . 2 . 3 . 2 . and from the beginning.
-    found = read_animation(tmp_path / f"a{suffix}").durations
-    assert found == [200, 50, 200, 50, 200, 50, 200, 50]
-
-
 @pytest.mark.parametrize(
     ("suffix", "fps", "real"),
     [
@@ -267,14 +182,46 @@ def test_frames_are_asked_for_as_they_are_written(tmp_path: Path, suffix: str) -
     assert len(steps) >= 5
 
 
-def test_a_full_disk_is_told_as_such() -> None:
-    class FullDisk(io.BytesIO):
-        def write(self, data: object) -> int:
-            raise OSError(errno.ENOSPC, "No space left on device")
+@pytest.mark.parametrize("num_bytes", [0, 1000, 20_000])
+@every_format
+def test_a_full_disk_is_told_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, num_bytes: int
+) -> None:
+    """At the first byte, on the way, or when what is held back is written at the end."""
+    opened = Path.open
 
-    with pytest.raises(OSError, match="No space left") as caught:
-        list(encode_frames(FullDisk(), make_frames(90), MP4_ENCODING, lambda _: 1, 25))
-    assert caught.value.errno == errno.ENOSPC
+    def open_on_a_small_disk(path: Path, mode: str = "r", **options: Any) -> Any:
+        file = opened(path, mode, **options)
+        return SmallDisk(file, num_bytes) if mode == "wb" else file
+
+    monkeypatch.setattr(Path, "open", open_on_a_small_disk)
+    noise = np.random.default_rng(0).integers(0, 256, (30, 32, 32, 3), np.uint8)
+    with pytest.raises(ProjectError, match="No space left on the disk while writing"):
+        save_animation(tmp_path / f"a{suffix}", noise, 20)
+    assert list(tmp_path.iterdir()) == []
+
+
+class SmallDisk(io.BufferedIOBase):
+    """Stand for a file on a disk with room for so many bytes."""
+
+    def __init__(self, file: Any, num_bytes: int) -> None:
+        super().__init__()
+        self.file, self.num_bytes, self.name = file, num_bytes, file.name
+
+    def write(self, data: Any) -> int:
+        if self.file.tell() + len(data) > self.num_bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return int(self.file.write(data))
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self.file.seek(offset, whence))
+
+    def tell(self) -> int:
+        return int(self.file.tell())
+
+    def close(self) -> None:
+        self.file.close()
+        super().close()
 
 
 @every_format

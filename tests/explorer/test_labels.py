@@ -13,7 +13,7 @@ from explorer.__main__ import main
 from explorer.label_reading import ReaderShelf, Reading, compare_rows
 from explorer.labels import choose_rows
 from explorer.library import CheckpointLibrary
-from explorer.morphs import make_inputs
+from explorer.morphs import make_way
 from explorer.paces import place_evenly
 from explorer.recipe import Recipe, read_recipe
 from explorer.replay import render_recipe, replay_recipe
@@ -80,7 +80,7 @@ def test_labels_go_straight_from_stop_to_stop(sampler: Sampler) -> None:
     options = {"num_frames": 5, "labels": ((0.0, 20.0), (1.0, 20.0), (1.0, 80.0))}
     checkpoint = sampler.library.get_fingerprint("faces")
     recipe = Recipe("interpolation", "faces", checkpoint, (3, 3, 3), **options)  # type: ignore[arg-type]
-    vectors = make_inputs(recipe, sampler, place_evenly(5, 3))[1]
+    _, vectors = make_way(recipe, sampler).follow(place_evenly(5, 3))
     assert vectors is not None
     expected = [[1, 0, -0.6], [0.5, 0.5, -0.6], [0, 1, -0.6], [0, 1, 0], [0, 1, 0.6]]
     np.testing.assert_allclose(vectors.numpy(), expected, atol=1e-12)
@@ -92,7 +92,7 @@ def test_labels_go_straight_from_stop_to_stop(sampler: Sampler) -> None:
 
 def test_a_morph_without_labels_keeps_those_of_its_first_seed(sampler: Sampler) -> None:
     recipe = Recipe("interpolation", "faces", "", (3, 4), num_frames=3)
-    vectors = make_inputs(recipe, sampler, place_evenly(3, 2))[1]
+    _, vectors = make_way(recipe, sampler).follow(place_evenly(3, 2))
     assert vectors is not None
     wanted = LAYOUT.encode(LAYOUT.draw([3]).double()).expand(3, -1)
     np.testing.assert_array_equal(vectors.numpy(), wanted.numpy())

@@ -15,7 +15,8 @@ ENDS = torch.tensor([[0.0, 0.0], [3.0, 6.0]])
 
 
 def walk(stops: torch.Tensor, num_frames: int, method: str = "slerp", **ends: bool) -> torch.Tensor:
-    return Timeline(place_evenly(num_frames, len(stops)), **ends).walk(stops, method)
+    places = Timeline(place_evenly(num_frames, len(stops)), **ends).list_places()
+    return follow_path(stops, places, len(stops) - 1, method)
 
 
 def find_stops(num_stops: int, num_frames: int, **ends: bool) -> tuple[int, ...]:

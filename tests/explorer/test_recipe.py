@@ -14,13 +14,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from explorer.animation import write_morph
 from explorer.images import make_grid, save_png
 from explorer.library import CheckpointLibrary
 from explorer.recipe import Recipe, RecipeError, is_closed_way, read_recipe
-from explorer.replay import count_images, iter_images, render_recipe, replay_recipe
+from explorer.replay import (
+    RecipeImages,
+    count_images,
+    iter_images,
+    render_recipe,
+    replay_recipe,
+    write_morph,
+)
 from explorer.sampler import Sampler
 from tests.explorer.conftest import SaveModel
+from tests.explorer.formats.reading import read_animation
 from training import __version__
 from training.errors import CheckpointError, ConfigError
 
@@ -60,13 +67,24 @@ def test_a_gif_is_made_again_bit_by_bit(sampler: Sampler, tmp_path: Path) -> Non
     )
     frames = render_recipe(recipe, sampler)
     assert frames.shape == (12, 40, 40, 3)
-    list(write_morph(tmp_path / "a.gif", [frames], recipe, (0, 6)))
+    list(write_morph(tmp_path / "a.gif", RecipeImages(recipe, sampler)))
     found = read_recipe(tmp_path / "a.gif")
     assert found == recipe
-    again = replay_recipe(found, Sampler(CheckpointLibrary(sampler.library.folder)))
-    assert np.array_equal(again, frames)
-    list(write_morph(tmp_path / "b.gif", [again], found, (0, 6)))
+    again = Sampler(CheckpointLibrary(sampler.library.folder))
+    assert np.array_equal(replay_recipe(found, again), frames)
+    list(write_morph(tmp_path / "b.gif", RecipeImages(found, again)))
     assert (tmp_path / "a.gif").read_bytes() == (tmp_path / "b.gif").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".apng"])
+def test_a_morph_rests_at_its_stops(sampler: Sampler, tmp_path: Path, suffix: str) -> None:
+    recipe = make_recipe(
+        sampler, "interpolation", (1, 2, 3), num_frames=5, fps=20, is_ping_pong=True, hold=0.2
+    )
+    list(write_morph(tmp_path / f"a{suffix}", RecipeImages(recipe, sampler)))
+    # 1 . 2 . 3 . 2 . and from the beginning.
+    found = read_animation(tmp_path / f"a{suffix}").durations
+    assert found == [200, 50, 200, 50, 200, 50, 200, 50]
 
 
 def test_rendering_is_sampling_and_laying_out(sampler: Sampler) -> None:
@@ -144,6 +162,8 @@ def test_files_without_a_recipe_are_refused(tmp_path: Path) -> None:
     for name in ("a.png", "a.jpg", "a.txt"):
         with pytest.raises(RecipeError, match=f"{name} holds no recipe"):
             read_recipe(tmp_path / name)
+    with pytest.raises(RecipeError, match="cannot be read: Is a directory"):
+        read_recipe(tmp_path)
     with pytest.raises(RecipeError, match="There is no file"):
         read_recipe(tmp_path / "b.png")
 

@@ -3,18 +3,24 @@ LX.madeAnimation = (element, context) => {
   const { el } = LX;
   const root = element.querySelector(".lx-made");
 
+  function refuse(name) {
+    root.replaceChildren(el("p", { class: "lx-notice", text: `This browser cannot play the ${name}: download it.` }));
+  }
+
   function buildVideo({ file, name }) {
     const isCalm = LX.prefersCalm();
     const video = el("video", {
       src: file.url, loop: true, muted: true, playsinline: true, controls: true,
       autoplay: !isCalm, preload: "auto", "aria-label": `Your ${name}`,
     });
+    video.addEventListener("error", () => refuse(name));
     video.muted = true; // browsers start by themselves only what is silent, and read the property
     return [video];
   }
 
   function buildImage({ file, name }) {
     const image = el("img", { alt: `Your ${name}` });
+    image.addEventListener("error", () => refuse(name));
     image.src = file.url;
     return LX.prefersCalm() ? buildResting(image, name) : [image];
   }

@@ -217,7 +217,7 @@ def test_rescan_finds_new_files_and_missing_ones(client: Client, live: LiveApp) 
         ("/sample", ["one", "0", 1.0, 0], "0 columns are out of range"),
         ("/compare", [["one", "one"]], "same model is chosen twice"),
         ("/compare", [["one"]], "choose 2 to 4"),
-        ("/interpolate_frame", ["one", 0, 1, 1.5], "must be in [0, 1]"),
+        ("/interpolate_frame", ["one", 0, 1, 1.5], "Position 1.5 is out of range: choose 0"),
         ("/interpolate_frame", ["one", 0, 1, 0.5, "walk"], "Unknown interpolation 'walk'"),
         ("/interpolate_frame", ["one", 0.5, 1], "seed_a is 0.5: give a whole number"),
         ("/export_morph", ["one", 0, 1, 1], "1 frames are out of range"),

@@ -32,9 +32,12 @@ def context(tmp_path: Path) -> AppContext:
     return AppContext(library, Sampler(library), tmp_path / "exports", RunLibrary(tmp_path))
 
 
-def start_export(context: AppContext, num_frames: int = 40) -> Iterator[ExportStep]:
+def start_export(
+    context: AppContext, num_frames: int = 40, pace: str = "even"
+) -> Iterator[ExportStep]:
     recipe = build_recipe(context, "one", (1, 2), "slerp", 1.0)
-    return export_morph(context, set_export(recipe, num_frames, 25, 64, "lanczos", False, 0.3))
+    recipe = set_export(recipe, num_frames, 25, 64, "lanczos", False, 0.3, pace)
+    return export_morph(context, recipe)
 
 
 def list_files(context: AppContext) -> list[Path]:
@@ -87,6 +90,32 @@ def test_a_failed_export_leaves_nothing(
         list(export)
     assert list_files(context) == []
     assert context.exporting._line == []
+
+
+def test_a_steady_export_tells_what_it_compares_and_can_be_stopped(context: AppContext) -> None:
+    export = start_export(context, pace="steady")
+    assert next(export) == ExportStep(0, 40)
+    assert next(export) == ExportStep(1, 49, is_placing=True)
+    export.close()  # type: ignore[attr-defined]
+    assert list_files(context) == []
+    steps = list(start_export(context, pace="steady"))
+    compared = [step.done for step in steps if step.is_placing]
+    assert compared == list(range(1, len(compared) + 1))
+    assert 32 < len(compared) <= 49  # 17, and 33 of which some are the same
+    assert steps[-1].path is not None
+
+
+def test_nothing_is_made_for_whoever_is_refused_or_waits(
+    context: AppContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bytes:
+        raise AssertionError("an image was made")
+
+    with context.exporting.join():
+        monkeypatch.setattr(context.sampler, "_run_generator", refuse)
+        export = start_export(context, pace="steady")
+        assert next(export).num_ahead == 1
+        export.close()  # type: ignore[attr-defined]
 
 
 def test_a_checkpoint_replaced_while_an_export_waits_does_not_stop_it(context: AppContext) -> None:

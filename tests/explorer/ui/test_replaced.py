@@ -22,7 +22,7 @@ from explorer.runs import RunLibrary
 from explorer.sampler import Sampler
 from explorer.ui.context import AppContext
 from explorer.ui.replaced import SCORE_AGAIN, build_replaced_finder
-from explorer.ui.stills import build_frame_renderer
+from explorer.ui.stills import build_frame_renderer, build_still_saver
 from explorer.ui.tabs.models import build_layer_describer, build_previewer
 from explorer.ui.tabs.sample import CHOSEN_IMAGE, WHOLE_SHEET, build_drawer, build_saver
 from tests.explorer.conftest import SaveModel
@@ -133,6 +133,42 @@ def test_the_exact_frame_is_of_the_morph_it_stands_in(
     newer = {**MORPH, "checkpoint": context.library.get_fingerprint("conv")}
     frame = decode(render_frame({**newer, "t": 1.0})["src"])
     np.testing.assert_array_equal(frame, context.sampler.sample_seeds("conv", [4])[0])
+
+
+def test_a_saved_still_is_of_the_morph_it_was_seen_in(
+    context: AppContext, save_model: SaveModel
+) -> None:
+    save_still = build_still_saver(context)
+    morph = {**MORPH, "checkpoint": context.library.get_fingerprint("conv"), "t": 1.0}
+    path = Path(save_still(morph, 64, "nearest"))
+    recipe = read_recipe(path)
+    assert (recipe.kind, recipe.seeds, recipe.t) == ("frame", (3, 4), 1.0)
+    with Image.open(path) as image:
+        found = np.asarray(image.convert("RGB"))
+    (seen,) = context.sampler.sample_seeds("conv", [4])
+    scale = 64 // len(seen)
+    np.testing.assert_array_equal(found, seen.repeat(scale, axis=0).repeat(scale, axis=1))
+    replace_model(context, save_model)
+    with pytest.raises(gr.Error, match=SENTENCE):
+        save_still(morph, 64, "nearest")
+
+
+@pytest.mark.parametrize(
+    ("request_", "size", "reason"),
+    [
+        (None, 64, "no morph to take an image of yet"),
+        ({}, 64, "without a position"),
+        ({**MORPH, "t": 2}, 64, "Position 2.0 is out of range"),
+        ({**MORPH, "t": 0.5}, 5, "Size 5 is out of range"),
+        ({**MORPH, "t": 0.5, "seeds": [1]}, 64, "found 1, expected 2 to 64"),
+    ],
+)
+def test_odd_stills_are_one_sentence_and_leave_no_file(
+    context: AppContext, request_: Any, size: int, reason: str
+) -> None:
+    with pytest.raises(gr.Error, match=reason):
+        build_still_saver(context)(request_, size, "nearest")
+    assert not context.exports.exists() or not list(context.exports.rglob("*.png"))
 
 
 def test_samples_of_other_weights_are_not_on_a_card(
