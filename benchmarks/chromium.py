@@ -22,6 +22,7 @@ DOWNLOADS = (
     ".cache/ms-playwright/chromium-*/chrome-linux*/chrome",
     "Library/Caches/ms-playwright/chromium-*/chrome-mac*/*.app/Contents/MacOS/*",
 )
+LAUNCH_TIMEOUT_MS = 300_000  # several may start at a time
 FLAGS = (
     "--no-sandbox",  # a root user, as in a container, has no sandbox
     "--disable-gpu",
@@ -58,7 +59,9 @@ def open_chromium(executable: str) -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        browser = playwright.chromium.launch(
+            executable_path=executable, args=list(FLAGS), timeout=LAUNCH_TIMEOUT_MS
+        )
         try:
             yield browser
         finally:

@@ -30,7 +30,7 @@ Launch = Callable[..., dict[str, Any]]
 def run_app(repository: Path, *flags: str) -> subprocess.CompletedProcess[str]:
     """Run app.py, which is to fail, and return its status and what it said."""
     command = [sys.executable, "app.py", *flags]
-    return subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, cwd=repository, capture_output=True, text=True, timeout=600)
 
 
 @contextmanager
@@ -161,7 +161,12 @@ def test_where_others_see_the_page_it_names_no_folders(repository: Path, tmp_pat
         assert (
             httpx.get(f"http://127.0.0.1:{port}/", headers=forged, timeout=300).status_code == 200
         )
-        client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=False)
+        client = Client(
+            f"http://127.0.0.1:{port}",
+            verbose=False,
+            httpx_kwargs={"timeout": 300},
+            download_files=False,
+        )
         with pytest.raises(AppError) as refused:
             client.predict("nobody", api_name="/sample")
         assert f"There is no model 'nobody' in {tmp_path.name}: " in str(refused.value)
@@ -171,11 +176,17 @@ def test_where_others_see_the_page_it_names_no_folders(repository: Path, tmp_pat
 def test_sigterm_ends_the_app_and_leaves_no_files(repository: Path, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     with start_app(repository, tmp_path) as (process, port):
-        client = Client(f"http://127.0.0.1:{port}", verbose=False, download_files=False)
+        client = Client(
+            f"http://127.0.0.1:{port}",
+            verbose=False,
+            httpx_kwargs={"timeout": 300},
+            download_files=False,
+        )
         client.predict("one", 1, 2, 3, 25, 64, "lanczos", False, api_name="/export_morph")
-        client.submit("one", 1, 2, 600, 25, 512, "lanczos", False, api_name="/export_morph")
+        job = client.submit("one", 1, 2, 600, 25, 512, "lanczos", False, api_name="/export_morph")
+        next(iter(job))  # it has begun
         assert len(list(temporary.glob("latent-explorer-*/*/one-1-to-2.gif"))) == 1
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
         assert list(temporary.glob("latent-explorer-*")) == []

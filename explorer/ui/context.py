@@ -34,7 +34,8 @@ MAX_SCORE_JOBS = 4
 # A later drawing of the same widgets must not be done before an earlier one: each kind of drawing
 # has a line of its own, in which one goes after the other, those of a page that opens too.
 LINES: dict[str, dict[str, Any]] = {
-    name: {"concurrency_id": name, "concurrency_limit": 1} for name in ("sheet", "sheets", "morph")
+    name: {"concurrency_id": name, "concurrency_limit": 1}
+    for name in ("sheet", "sheets", "morph", "labels")
 }
 IN_PASSING: dict[str, Any] = {"concurrency_id": "load", "concurrency_limit": 2}
 # Events of the page itself: no public endpoint, no veil over what they change.

@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from explorer.ui.components.label_panel import describe_panel, read_row
-from explorer.ui.context import PRIVATE, AppContext, Page
+from explorer.ui.context import LINES, PRIVATE, AppContext, Page
 from explorer.ui.errors import show_project_errors
 from explorer.ui.label_plans import get_layout
 
@@ -64,5 +64,6 @@ def connect_label_controls(
         return controls.follow(context, model, values)
 
     inputs = [model, *controls.panels, controls.sweep]
-    model.change(follow, inputs, controls.outputs, queue=False, **PRIVATE)
-    page.on_load(follow, inputs, controls.outputs)
+    # One line for both: the answer for the model that was there first must not come last.
+    model.change(follow, inputs, controls.outputs, **LINES["labels"], **PRIVATE)
+    page.on_load(follow, inputs, controls.outputs, LINES["labels"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import pytest
 from scipy import stats
 
 from benchmarks.memory_curve import Curve, draw_chart, fit_slope, read_megabytes
-from benchmarks.peak_memory import read_peak_bytes
 
 SECONDS = np.arange(0.0, 3600.0, 2.0)
 
@@ -66,12 +66,17 @@ def test_two_readings_make_no_slope() -> None:
 
 
 def test_resident_memory_is_read_and_a_gone_process_holds_none() -> None:
-    import torch
-
     assert read_megabytes(2**22 + 1) == 0.0  # beyond the largest process number of Linux
-    held = read_megabytes(os.getpid())
-    peak = read_peak_bytes(torch.device("cpu")) / 1e6
-    assert 30 < held < 1.3 * peak
+    hold = "held = b'x' * 200_000_000; print('held', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        held = read_megabytes(process.pid)
+        process.communicate(b"\n")
+    assert 200 < held < 260  # and an interpreter
+    assert read_megabytes(process.pid) == 0.0
 
 
 def test_the_chart_carries_the_slope(tmp_path: Path) -> None:

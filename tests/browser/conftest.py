@@ -23,6 +23,7 @@ DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 # The machine may be busy with other work: nothing here measures time.
 TIMEOUT_MS = 120_000
+LONG_MS = 600_000  # for what the worker of low priority makes
 
 
 def read_uri(uri: str | None) -> np.ndarray:
@@ -79,8 +80,8 @@ def open_page(browser: Browser) -> Iterator[OpenPage]:
     def open_(url: str, viewport: dict[str, int] = DESKTOP, **options: object) -> Page:
         context = browser.new_context(viewport=viewport, **options)  # type: ignore[arg-type]
         contexts.append(context)
+        context.set_default_timeout(TIMEOUT_MS)
         page = context.new_page()
-        page.set_default_timeout(TIMEOUT_MS)
         watch(page, url)
         page.goto(url)
         return page

@@ -166,6 +166,33 @@ def test_pictures_that_a_busy_server_refused_are_asked_for_again(page: Page) -> 
     assert counts["counts"] == {"busy": 2, "lost": 3, "replaced": 1}
 
 
+def test_the_focus_waits_for_a_morph_that_is_still_drawn_unless_someone_goes_on(page: Page) -> None:
+    """What is not visible cannot take it, though it has its place already."""
+    focused = page.evaluate("""async () => {
+        const wait = () => new Promise((done) => setTimeout(done, 200));
+        holder.innerHTML = `<button>Elsewhere</button>
+          <div class="lx-scrub" style="visibility: hidden"><input type="range"></div>`;
+        const [other, scrub, range] = ["button", ".lx-scrub", "input"]
+            .map((name) => holder.querySelector(name));
+        LX.focusMorph();
+        await wait();
+        const early = document.activeElement === document.body;
+        scrub.style.visibility = "visible";
+        await wait();
+        const late = document.activeElement === range;
+        range.blur();
+        scrub.style.visibility = "hidden";
+        LX.focusMorph();
+        await wait();
+        other.focus();
+        await wait();
+        scrub.style.visibility = "visible";
+        await wait();
+        return [early, late, document.activeElement === other];
+    }""")
+    assert focused == [True, True, True]
+
+
 def test_a_picture_and_its_step_never_disagree(page: Page) -> None:
     """Where the samples of a step cannot be had, the page says so and shows no others."""
     states = page.evaluate("""async () => {

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from explorer.ui.diagnosing import WITHHELD
-from tests.browser.conftest import DESKTOP, PHONE, OpenPage, open_tab, read_uri
+from tests.browser.conftest import DESKTOP, LONG_MS, PHONE, OpenPage, open_tab, read_uri
 from tests.explorer.labelled import LAYOUT
 from tests.explorer.ui.diagnosable import NUM_REAL
 from tests.explorer.ui.live_app import LiveApp
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 # The feature extractor may have to be loaded, on a busy machine.
-LONG_MS = 600_000
 DONE = "() => document.querySelector('.lx-diagnosis .lx-status')?.textContent.startsWith('Done')"
 
 

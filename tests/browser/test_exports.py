@@ -34,7 +34,7 @@ REWIND = """(video) => new Promise((done) => {
 # What the image or video shows is there.
 LOADED = """() => {
     const shown = document.querySelector(".lx-made > *");
-    return shown.naturalWidth === 256 || shown.readyState >= 2;
+    return shown?.naturalWidth === 256 || shown?.readyState >= 2;
 }"""
 
 

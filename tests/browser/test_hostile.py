@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import LONG_MS, OpenPage
 from tests.explorer.ui.live_app import make_header, save_small_checkpoint, serve
 from training.checkpoint import load_generator, save_generator
 
@@ -58,11 +58,13 @@ def test_hostile_names_and_metadata_do_not_run(
         page.wait_for_selector(".lx-column .lx-frame")
         # Fails for want of a reference, with a toast that names the model and its data.
         page.get_by_role("button", name="Score", exact=True).click()
-        page.get_by_test_id("toast-body").get_by_text("window.attacked").first.wait_for()
+        page.get_by_test_id("toast-body").get_by_text("window.attacked").first.wait_for(
+            timeout=LONG_MS
+        )
         # So does this, with the sentence on the page.
         page.get_by_role("tab", name="Diagnose").click()
         page.get_by_role("button", name="Diagnose", exact=True).click()
-        page.locator(".lx-verdict").get_by_text("window.attacked").first.wait_for()
+        page.locator(".lx-verdict").get_by_text("window.attacked").first.wait_for(timeout=LONG_MS)
         page.get_by_role("tab", name="Models").click()
         page.locator(".lx-card:not(.is-damaged)").first.wait_for()
         for summary in page.locator(".lx-card summary").all():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from explorer.latents import interpolate_slerp, sample_latents
-from tests.browser.conftest import PHONE, OpenPage
+from tests.browser.conftest import PHONE, OpenPage, open_tab
 from tests.browser.driving import (
     SETTLED,
     open_morph,
@@ -87,6 +87,28 @@ def test_a_morph_goes_through_seeds_that_are_typed(browser_page: Page, app: Live
     assert [text for text in edges if text] == ["0", "7", "3", "4", "1"]
     through.fill("")  # from A to B again, whose places are shown
     browser_page.locator(".lx-strip .lx-edge", has_text=".50").wait_for()
+
+
+def test_the_exact_image_comes_back_after_the_page_has_changed(browser_page: Page) -> None:
+    """Of another width, and behind another tab, in-betweens are drawn anew."""
+    open_morph(browser_page)
+    browser_page.get_by_label("Go to t = 0.30").click()
+    browser_page.wait_for_function(SETTLED)
+    exact = browser_page.evaluate("""() => {
+        const morph = document.querySelector(".lx-morph");
+        window.states = [];
+        new MutationObserver(() => states.push(morph.dataset.exact))
+            .observe(morph, { attributeFilter: ["data-exact"] });
+        return morph.querySelector(".lx-stage").toDataURL();
+    }""")
+    browser_page.set_viewport_size({"width": 900, "height": 700})
+    open_tab(browser_page, "Sample")
+    open_tab(browser_page, "Interpolate")
+    browser_page.wait_for_function(
+        """(exact) => states.includes("") && states.at(-1) !== ""
+             && document.querySelector(".lx-stage").toDataURL() === exact""",
+        arg=exact,
+    )
 
 
 def test_a_phone_can_hit_every_frame_of_a_long_morph(app: LiveApp, open_page: OpenPage) -> None:

@@ -249,6 +249,7 @@ def test_labels_fit_on_a_phone(only_labelled: LiveApp, open_page: OpenPage) -> N
 def test_a_card_says_what_labels_there_are(page: Page) -> None:
     open_tab(page, "Models")
     table = page.locator(".lx-card[data-model=faces] .lx-card-labels")
+    table.locator("tbody tr").nth(1).wait_for()
     # Never scored: nobody knows how well it is read.
     assert table.locator("tbody tr").all_inner_texts() == [
         "hair\tshort, long\t–\t–\t–\t–\t–",

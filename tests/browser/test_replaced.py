@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from explorer.recipe import read_recipe
-from tests.browser.conftest import OpenPage, open_tab
+from tests.browser.conftest import LONG_MS, OpenPage, open_tab
 from tests.browser.driving import open_morph, read_sheet, wait_for_seeds
-from tests.browser.test_diagnose import DONE, LONG_MS, find_cell, find_verdict, start
+from tests.browser.test_diagnose import DONE, find_cell, find_verdict, start
 from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 from training.files import write_bytes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from tests.browser.conftest import PHONE, OpenPage, open_tab, read_uri
 from tests.explorer.ui.live_app import LiveApp, fill_folder, serve
 from training.config import TrainConfig
 from training.datasets import DatasetOptions
+from training.files import write_bytes
 from training.history import HistoryWriter
 from training.runs import RunFolder, RunOptions
 
@@ -54,12 +56,16 @@ class Training:
     def write_grid(self, step: int) -> None:
         """Write a grid of one colour."""
         self.folder.samples.mkdir(exist_ok=True)
-        Image.new("RGB", (256, 256), COLOURS[step]).save(self.folder.get_grid_path(step))
+        image = io.BytesIO()
+        Image.new("RGB", (256, 256), COLOURS[step]).save(image, "PNG")
+        write_bytes(self.folder.get_grid_path(step), image.getvalue())
 
 
 @pytest.fixture
-def live_app(tmp_path: Path, chromium: str) -> Iterator[LiveApp]:
+def live_app(tmp_path: Path, chromium: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveApp]:
     """Serve small models and a folder of runs that is not there yet."""
+    # A run that is silent counts as ended, and on a busy machine so may these tests be.
+    monkeypatch.setattr("explorer.run_files.SILENT_SECONDS", 3600)
     with serve(fill_folder(tmp_path / "checkpoints"), tmp_path / "exports") as app:
         yield app
 

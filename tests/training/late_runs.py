@@ -23,7 +23,7 @@ from training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SCORE_STEP, KILL_STEP = 4, 6
-PATIENCE = 60  # seconds after which a test fails that would wait for ever
+PATIENCE = 600  # seconds after which a test fails that would wait for ever
 OPTIONS = {
     **{"width": 4, "z_dim": 8, "batch_size": 8, "steps": 10, "precision": "fp32", "grid_every": 0},
     **{"score_every": SCORE_STEP, "score_samples": 80, "extractor": TINY, "log_every": 1},

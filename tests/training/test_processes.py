@@ -34,7 +34,7 @@ def folder(tmp_path_factory, repository):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
     assert result.returncode == 0, result.stderr

@@ -101,7 +101,7 @@ def test_several_processes_stop_together_and_start_again_as_printed(
         wait_for_metrics(process, folder.metrics_path)
         os.kill(int((folder.path / "lock").read_text().split()[0]), signal.SIGTERM)
         process.send_signal(signal.SIGTERM)
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=600)
     step = read_history(folder.metrics_path)[-1]["step"]
     assert f"Stopped at step {step}; the state is saved in runs/two." in output, errors
     assert folder.states.load()["step"] == step
@@ -112,7 +112,7 @@ def test_several_processes_stop_together_and_start_again_as_printed(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert f"Done: {step + 2} steps" in done.stdout, done.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from training.history import read_history
 
-PATIENCE = 120  # seconds after which a test fails that would wait for ever
+PATIENCE = 600  # seconds after which a test fails that would wait for ever
 
 
 def wait_for_metrics(process: subprocess.Popen[str], path: Path) -> None:

@@ -69,6 +69,7 @@ LX.scrubber = (element, context) => {
       const position = t();
       const answer = await LX.ask(context.server.render_frame({ ...data.request, t: position }));
       if (mine !== request) return;
+      if (answer.is_busy) return void settle();
       refusal.textContent = answer.error || "";
       if (!answer.src) return;
       const image = new Image();
@@ -170,8 +171,10 @@ LX.scrubber = (element, context) => {
 
   let loaded = null;
   LX.keepRendered(element, context, (value) => {
-    if (value && value.sprite && identify(value) === loaded && data) drawAll();
-    else load(value);
+    if (value && value.sprite && identify(value) === loaded && data) {
+      drawAll(); // in-betweens again
+      settle();
+    } else load(value);
     loaded = identify(value);
   });
 };
@@ -179,10 +182,12 @@ LX.scrubber = (element, context) => {
 // Whoever was sent to the morph goes on there: the button with the focus is on a tab that is hidden by now.
 LX.focusMorph = () => {
   const started = performance.now();
+  // Whoever has gone on to something else meanwhile stays there.
+  const isFree = () => document.activeElement === document.body || !document.activeElement.checkVisibility();
   const focus = (now) => {
     const range = document.querySelector(".lx-scrub input[type=range]"); // made when the tab is first opened
-    if (range && range.offsetParent) range.focus();
-    else if (now - started < 3000) requestAnimationFrame(focus);
+    if (range && range.checkVisibility({ visibilityProperty: true })) range.focus(); // not before a morph is drawn
+    else if (now - started < 60000 && isFree()) requestAnimationFrame(focus);
   };
   requestAnimationFrame(focus);
 };

@@ -34,6 +34,11 @@ def clinic(tmp_path_factory: pytest.TempPathFactory, diagnosable: Path) -> Itera
 @pytest.fixture(scope="session")
 def client(live: LiveApp, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """Connect a client as another program would."""
-    client = Client(live.url, verbose=False, download_files=tmp_path_factory.mktemp("got"))
+    client = Client(
+        live.url,
+        verbose=False,
+        httpx_kwargs={"timeout": 300},
+        download_files=tmp_path_factory.mktemp("got"),
+    )
     yield client
     client.close()

@@ -30,6 +30,8 @@ from training.models import ModelConfig, build_generator
 
 EXTRACTOR = "efficientnet-lite0"
 RESOLUTION = 32
+# How a client is made: on a busy machine an answer takes longer than the 5 seconds it gives one.
+PATIENT: dict[str, Any] = {"verbose": False, "httpx_kwargs": {"timeout": 300}}
 TERMS = "CC0 1.0 (https://creativecommons.org/publicdomain/zero/1.0/), drawn for tests"
 SMALL_MODELS = {"one": ("dcgan", 16), "two": ("wgan_gp", 16), "three": ("sgan", 8)}
 # Freshly initialised weights give nearly grey images; these factors give each seed its own.
@@ -150,6 +152,7 @@ def serve(checkpoints: Path, exports: Path) -> Iterator[LiveApp]:
         server_port=find_port(),
         prevent_thread_lock=True,
         quiet=True,
+        _frontend=False,  # whether the page can be had is asked by the tests, with more patience
         **get_launch_options(),
     )
     try:

@@ -15,12 +15,12 @@ from gradio_client import Client  # type: ignore[import-untyped]
 from explorer.ui.app import MAX_SESSIONS, get_launch_options
 from explorer.ui.tabs import TABS
 from explorer.ui.theme import ASSETS, build_head
-from tests.explorer.ui.live_app import LiveApp, save_small_checkpoint, serve
+from tests.explorer.ui.live_app import PATIENT, LiveApp, save_small_checkpoint, serve
 
 
 def test_an_empty_folder_opens_and_learns_of_a_new_checkpoint(tmp_path: Path) -> None:
     with serve(tmp_path / "checkpoints", tmp_path / "exports") as app:
-        client = Client(app.url, verbose=False)
+        client = Client(app.url, **PATIENT)
         try:
             assert client.predict(api_name="/list_models") == []
             save_small_checkpoint(tmp_path / "checkpoints", "first", "sgan", 8)

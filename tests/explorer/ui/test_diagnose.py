@@ -19,7 +19,7 @@ from explorer.ui.diagnosing import NOT_HERE, Case, check_models, stream_cases
 from explorer.ui.tabs.diagnose import stop_diagnosing
 from explorer.worker import Worker
 from tests.explorer.ui.clinic import Clinic, replaced
-from tests.explorer.ui.live_app import EXTRACTOR
+from tests.explorer.ui.live_app import EXTRACTOR, PATIENT
 from training.errors import ConfigError
 
 START = Diagnosis("one", EXTRACTOR, "Discs", 64, 1024, "64 of 1,024 samples")
@@ -143,7 +143,7 @@ def test_closing_the_stream_ends_its_jobs(clinic: Clinic) -> None:
 
 
 def test_a_program_gets_every_state_as_json(clinic: Clinic) -> None:
-    client = Client(clinic.app.url, verbose=False)
+    client = Client(clinic.app.url, **PATIENT)
     try:
         job = client.submit(["stuck"], 64, api_name="/diagnose")
         (last,) = job.result(timeout=600)

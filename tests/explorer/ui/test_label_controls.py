@@ -238,7 +238,12 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveApp]:
 def labelled_client(
     labelled: LiveApp, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Client]:
-    client = Client(labelled.url, verbose=False, download_files=tmp_path_factory.mktemp("got"))
+    client = Client(
+        labelled.url,
+        verbose=False,
+        httpx_kwargs={"timeout": 300},
+        download_files=tmp_path_factory.mktemp("got"),
+    )
     yield client
     client.close()
 
