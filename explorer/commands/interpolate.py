@@ -35,7 +35,8 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--through",
         default="",
         metavar="SEEDS",
-        help="seeds to pass on the way, such as 5,9-12; the first seed as --to closes a loop",
+        help="seeds to pass on the way, such as 5,9-12; the first seed as --to closes a loop, "
+        "in which it is shown once",
     )
     parser.add_argument(
         "--frames",
@@ -70,8 +71,8 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         choices=PACES,
         default="even",
         help="how fast the way is gone: "
-        + "; ".join(f"{pace}, {about}" for pace, about in PACES.items())
-        + " (%(default)s)",
+        + ", ".join(f"{pace} ({about})" for pace, about in PACES.items())
+        + "; %(default)s if not given",
     )
     parser.add_argument("--ping-pong", action="store_true", help="go back again, for a smooth loop")
     add_image_arguments(parser, default_size=256)
@@ -99,7 +100,7 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         "--output",
         type=Path,
         help="file to write (morph.gif, or morph.png with --at), whose ending chooses the format: "
-        + "; ".join(f"{suffix}, {made.about}" for suffix, made in FORMATS.items()),
+        + ", ".join(f"{suffix} ({made.about})" for suffix, made in FORMATS.items()),
     )
     add_common_arguments(parser)
     parser.set_defaults(run=run_interpolate)
