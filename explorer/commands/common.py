@@ -108,7 +108,8 @@ def write_recipe(path: Path, recipe: Recipe, sampler: Sampler) -> int:
 
 def write_frames(path: Path, images: RecipeImages) -> str:
     """Write a morph with a progress bar, and say how many frames it has and how fast they come."""
-    with tqdm(unit="image", leave=False, desc="Comparing images") as bar:
+    is_compared = images.recipe.pace == "steady"
+    with tqdm(unit="image", leave=False, desc="Comparing images", disable=not is_compared) as bar:
         for num_compared, bar.total in images.place():
             bar.update(num_compared - bar.n)
     total = count_images(images.recipe)
