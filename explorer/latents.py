@@ -23,6 +23,7 @@ __all__ = [
     "interpolate_lerp",
     "interpolate_slerp",
     "parse_seeds",
+    "restore_ends",
     "sample_latents",
     "truncate_latents",
 ]
@@ -37,7 +38,7 @@ def interpolate_lerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     few latents: prefer `interpolate_slerp`.
     """
     a64, b64, weights = _prepare(a, b, t)
-    return _restore(_lerp(a64, b64, weights), a, b, weights)
+    return restore_ends(_lerp(a64, b64, weights), a, b, weights)
 
 
 def interpolate_slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
@@ -62,7 +63,7 @@ def interpolate_slerp(a: Tensor, b: Tensor, t: float | Tensor) -> Tensor:
     side = _find_perpendicular(unit_a, unit_b)
     direction = torch.cos(weights * angle) * unit_a + torch.sin(weights * angle) * side
     arc = _lerp(norm_a, norm_b, weights) * direction
-    return _restore(torch.where(has_zero, _lerp(a64, b64, weights), arc), a, b, weights)
+    return restore_ends(torch.where(has_zero, _lerp(a64, b64, weights), arc), a, b, weights)
 
 
 Interpolation = Callable[[Tensor, Tensor, float | Tensor], Tensor]
@@ -140,7 +141,7 @@ def _prepare(a: Tensor, b: Tensor, t: float | Tensor) -> tuple[Tensor, Tensor, T
     return a.double(), b.double(), weights
 
 
-def _restore(path: Tensor, a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
+def restore_ends(path: Tensor, a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
     """Convert a path back to the latents' type and put the endpoints in, bit by bit."""
     path = path.to(a.dtype)
     return torch.where(weights == 0, a, torch.where(weights == 1, b, path))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from explorer.latents import interpolate_slerp
+from explorer.latents import interpolate_slerp, restore_ends
 
 
 def follow_spline(stops: Tensor, first: Tensor, part: Tensor) -> Tensor:
@@ -24,9 +24,8 @@ def follow_spline(stops: Tensor, first: Tensor, part: Tensor) -> Tensor:
     direction = _blend(units, first, part, is_closed)
     length = direction.norm(dim=1, keepdim=True)
     direction = direction / length.where(length > 0, 1)
-    way = (direction * _blend(norms, first, part, is_closed).clamp_min(0)).to(stops.dtype)
-    part = part[:, None]
-    return torch.where(part == 0, stops[first], torch.where(part == 1, stops[first + 1], way))
+    way = direction * _blend(norms, first, part, is_closed).clamp_min(0)
+    return restore_ends(way, stops[first], stops[first + 1], part[:, None])
 
 
 def _blend(values: Tensor, first: Tensor, part: Tensor, is_closed: bool) -> Tensor:

@@ -27,54 +27,8 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
         description="Write the way from one seed's image to another's as an animation that loops.",
     )
     parser.add_argument("model", metavar="MODEL", help="name of a checkpoint, without the suffix")
-    for flag, name, default in (("--from", "first_seed", 1), ("--to", "last_seed", 2)):
-        parser.add_argument(
-            flag, dest=name, type=int, default=default, help=f"seed, 0 to {MAX_SEED} (%(default)s)"
-        )
-    parser.add_argument(
-        "--through",
-        default="",
-        metavar="SEEDS",
-        help="seeds to pass on the way, such as 5,9-12; the first seed as --to closes a loop, "
-        "in which it is shown once",
-    )
-    parser.add_argument(
-        "--frames",
-        type=int,
-        default=60,
-        help=f"frames from first to last, {MIN_FRAMES} to {MAX_FRAMES} (%(default)s); about as "
-        "many through other seeds or in a sweep, so that each has its frame",
-    )
-    parser.add_argument(
-        "--fps",
-        type=float,
-        default=30.0,
-        help=f"frames per second, 1 to {MAX_FPS}, rounded to what the format can do (%(default)s)",
-    )
-    parser.add_argument(
-        "--hold",
-        type=float,
-        default=DEFAULT_HOLD,
-        metavar="SECONDS",
-        help="how long each seed's image, and each value of a sweep, is shown, 0 (no longer than "
-        f"any frame) to {MAX_HOLD:g} (%(default)s)",
-    )
-    parser.add_argument(
-        "--method",
-        choices=CURVES,
-        default="slerp",
-        help="path taken from seed to seed: great circle, straight line, or one without corners "
-        "at the seeds between (%(default)s)",
-    )
-    parser.add_argument(
-        "--pace",
-        choices=PACES,
-        default="even",
-        help="how fast the way is gone: "
-        + ", ".join(f"{pace} ({about})" for pace, about in PACES.items())
-        + "; %(default)s if not given",
-    )
-    parser.add_argument("--ping-pong", action="store_true", help="go back again, for a smooth loop")
+    add_way_arguments(parser)
+    add_timing_arguments(parser)
     add_image_arguments(parser, default_size=256)
     parser.add_argument(
         "--to-labels",
@@ -104,6 +58,62 @@ def add_interpolate_parser(subparsers: Subparsers) -> None:
     )
     add_common_arguments(parser)
     parser.set_defaults(run=run_interpolate)
+
+
+def add_way_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add which seeds are passed, and on which path."""
+    for flag, name, default in (("--from", "first_seed", 1), ("--to", "last_seed", 2)):
+        parser.add_argument(
+            flag, dest=name, type=int, default=default, help=f"seed, 0 to {MAX_SEED} (%(default)s)"
+        )
+    parser.add_argument(
+        "--through",
+        default="",
+        metavar="SEEDS",
+        help="seeds to pass on the way, such as 5,9-12; the first seed as --to closes a loop, "
+        "in which it is shown once",
+    )
+    parser.add_argument(
+        "--method",
+        choices=CURVES,
+        default="slerp",
+        help="path taken from seed to seed: great circle, straight line, or one without corners "
+        "at the seeds between (%(default)s)",
+    )
+
+
+def add_timing_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how many frames there are, and how fast the way is gone."""
+    parser.add_argument(
+        "--frames",
+        type=int,
+        default=60,
+        help=f"frames from first to last, {MIN_FRAMES} to {MAX_FRAMES} (%(default)s); about as "
+        "many through other seeds or in a sweep, so that each has its frame",
+    )
+    parser.add_argument(
+        "--fps",
+        type=float,
+        default=30.0,
+        help=f"frames per second, 1 to {MAX_FPS}, rounded to what the format can do (%(default)s)",
+    )
+    parser.add_argument(
+        "--hold",
+        type=float,
+        default=DEFAULT_HOLD,
+        metavar="SECONDS",
+        help="how long each seed's image, and each value of a sweep, is shown, 0 (no longer than "
+        f"any frame) to {MAX_HOLD:g} (%(default)s)",
+    )
+    parser.add_argument(
+        "--pace",
+        choices=PACES,
+        default="even",
+        help="how fast the way is gone: "
+        + ", ".join(f"{pace} ({about})" for pace, about in PACES.items())
+        + "; %(default)s if not given",
+    )
+    parser.add_argument("--ping-pong", action="store_true", help="go back again, for a smooth loop")
 
 
 def run_interpolate(args: argparse.Namespace) -> int:

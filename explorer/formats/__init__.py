@@ -39,8 +39,8 @@ def recognise_format(path: Path) -> AnimationFormat | None:
 def read_text(path: Path) -> str | None:
     """Return the text that came with an animation or a PNG, None where there is none of ours.
 
-    Raises what its library raises for a file that is
-    damaged: OSError, SyntaxError or ValueError, or Pillow's DecompressionBombError.
+    Raises what its library raises for a file that is damaged: OSError, SyntaxError or ValueError,
+    or Pillow's DecompressionBombError.
     """
     found = recognise_format(path)
     return found.read_text(path) if found else None

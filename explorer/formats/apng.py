@@ -26,17 +26,14 @@ def write_apng(
     path: Path, frames: Iterable[np.ndarray], timing: Timing, text: str
 ) -> Iterator[int]:
     """Write frames as `Writer` says, losslessly and to loop for ever, with the text in a chunk."""
-    last = 0  # milliseconds of the last frame
 
     def count_ticks(index: int) -> int:
-        nonlocal last
-        last = timing.count_ticks(index, TICKS_PER_SECOND)
-        return last
+        return timing.count_ticks(index, TICKS_PER_SECOND)
 
     with tempfile.TemporaryFile(dir=path.parent) as raw:
-        yield from encode_frames(raw, frames, ENCODING, count_ticks, TICKS_PER_SECOND)
+        ticks = yield from encode_frames(raw, frames, ENCODING, count_ticks, TICKS_PER_SECOND)
         with path.open("wb") as file:
-            for part in finish(raw, last, text):
+            for part in finish(raw, ticks[-1], text):
                 file.write(part)
 
 

@@ -1,6 +1,6 @@
 """Frames -> a file, encoded by FFmpeg's libraries (PyAV) as the frames come."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import chain
@@ -90,12 +90,12 @@ def encode_frames(
     count_ticks: Callable[[int], int],
     ticks_per_second: float,
     comment: str = "",
-) -> Iterator[int]:
+) -> Generator[int, None, list[int]]:
     """Write frames, uint8 (H, W, C) with C 1 or 3, yielding how many are encoded so far.
 
     What cannot be written to ``file`` is the error of the file itself, such as a full disk. The
-    frame of an index is shown for ``count_ticks(index)`` ticks. Raises ConfigError if there is no
-    frame.
+    frame of an index is shown for ``count_ticks(index)`` ticks; returns those of all frames. Raises
+    ConfigError if there is no frame.
     """
     coming = iter(frames)
     first = next(coming, None)
@@ -108,16 +108,19 @@ def encode_frames(
         if comment:
             container.metadata["comment"] = comment
         stream = _add_stream(container, encoding, first.shape, tick)
+        durations: list[int] = []
         place = 0
         for index, frame in enumerate(chain([first], coming)):
             picture = _wrap(frame, encoding)
             picture.pts, picture.time_base = place, tick
-            picture.duration = count_ticks(index)
-            place += picture.duration
+            durations.append(count_ticks(index))
+            picture.duration = durations[-1]
+            place += durations[-1]
             container.mux(stream.encode(picture))
             output.check()
             yield index + 1
         container.mux(stream.encode(None))
+    return durations
 
 
 def _add_stream(

@@ -29,14 +29,12 @@ def write_webp(
 
     Equal frames in a row are stored as one, shown for as long.
     """
-    ticks: list[int] = []
 
     def count_ticks(index: int) -> int:
-        ticks.append(timing.count_ticks(index, TICKS_PER_SECOND))
-        return ticks[-1]
+        return timing.count_ticks(index, TICKS_PER_SECOND)
 
     raw = io.BytesIO()  # all there is only comes at the end
-    yield from encode_frames(raw, frames, ENCODING, count_ticks, TICKS_PER_SECOND)
+    ticks = yield from encode_frames(raw, frames, ENCODING, count_ticks, TICKS_PER_SECOND)
     chunks = read_chunks(raw.getvalue())
     path.write_bytes(join_chunks(set_text(set_duration(chunks, sum(ticks)), text)))
 

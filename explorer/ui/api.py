@@ -168,9 +168,8 @@ def build_morph_endpoints(context: AppContext) -> None:
         """Make the image at position t in [0, 1] between two seeds, as a PNG of native size.
 
         method is slerp, lerp or spline. Seeds such as "5, 9-12" in through lie on the way, evenly
-        spaced. Of a model with labels,
-        those such as "age=30" lead to to_labels; sweep names a label whose values are gone through
-        instead, at seed_a.
+        spaced. Of a model with labels, those such as "age=30" lead to to_labels; sweep names a
+        label whose values are gone through instead, at seed_a.
         """
         way = (seed_a, seed_b, through)
         seeds, rows = plan_stops(context, model, way, labels, to_labels, sweep)

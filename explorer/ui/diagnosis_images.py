@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from explorer.diagnosis.on_disk import find_dataset_on_disk
-from explorer.images import to_pillow
+from explorer.formats.base import to_pillow
 from explorer.latents import MAX_SEED, sample_latents
 from explorer.ui.context import AppContext
 from explorer.ui.diagnosing import explain_absence

@@ -5,7 +5,7 @@ import io
 
 import numpy as np
 
-from explorer.images import to_pillow
+from explorer.formats.base import to_pillow
 
 SPRITE_COLUMNS = 8
 # Only shown while the hand moves; the frame at rest is a PNG.
